@@ -1,0 +1,207 @@
+"""What Eddy asks of a broker, and nothing more: two implementations, `kafka` and `memory`, judged by one contract suite.
+
+The steps of a commit are separate calls on purpose: the order in which the consumer takes them *is* the delivery
+promise, so it is written where it can be read (`consumer/loop.py`), not hidden behind one `publish`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Partition(NamedTuple):
+    """One partition of one topic; equal to the client's own named tuple."""
+
+    topic: str
+    partition: int
+
+
+Header = tuple[str, bytes]
+
+
+class Record(Protocol):
+    """One message as it was read. `timestamp` is the broker's, in milliseconds since 1970, never the event time."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[Header]: ...
+
+
+Records = Mapping[Partition, Sequence[Record]]
+Offsets = Mapping[Partition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to be sent. Without a `partition` the key decides it, by Kafka's standard murmur2 hash."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...] = ()
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Who we were in the group when the records were handed out: the fence that a commit is checked against.
+
+    A snapshot. Taken after the poll and before anything else; a later one would vouch for records that by then
+    belong to another member.
+    """
+
+    group: str
+    generation: int
+    member: str
+    instance: str | None
+    stable: bool
+
+
+class Delivery(Protocol):
+    """The promise that one sent message is stored."""
+
+    def wait(self, timeout_s: float) -> int:
+        """The offset at which the message was stored.
+
+        Raises:
+            BrokerError: it was not stored, or it is unknown whether it was, within `timeout_s`.
+        """
+        ...
+
+
+class Consumer(Protocol):
+    """A member of a consumer group, reading committed records only."""
+
+    def poll(self, timeout_ms: int, max_records: int) -> Records:
+        """Waits up to `timeout_ms` for records; at most `max_records`, in offset order within a partition.
+
+        Raises:
+            Fenced: another process has taken this member's place for good.
+            BrokerError: anything else.
+        """
+        ...
+
+    def membership(self) -> Membership: ...
+
+    def positions(self) -> Offsets:
+        """The next offset to be read of every assigned partition whose position is known."""
+        ...
+
+    def committed(self) -> Offsets:
+        """The group's committed offset of every assigned partition, the start of the partition where there is none."""
+        ...
+
+    def rewind(self) -> Offsets:
+        """Goes back to what is committed, on every assigned partition, and says where that is.
+
+        The only safe place after a commit whose outcome is unknown: it may have happened.
+        """
+        ...
+
+    def end_offsets(self) -> Offsets:
+        """One past the last committed record of every assigned partition."""
+        ...
+
+    def close(self) -> None:
+        """Leaves; a static member keeps its place until the session times out. Never raises."""
+        ...
+
+
+class TransactionalProducer(Protocol):
+    """Publishes messages and moves offsets in one atomic commit. After any error: `close` it and make a new one."""
+
+    def start(self) -> None:
+        """Takes over the transactional id: aborts what a predecessor left open, and fences it.
+
+        Raises:
+            BrokerError: no coordinator answered in time.
+        """
+        ...
+
+    def begin(self) -> None: ...
+
+    def send(self, message: Message) -> Delivery: ...
+
+    def flush(self, timeout_s: float) -> None:
+        """Returns when every message was answered, well or badly: the deliveries must still be checked."""
+        ...
+
+    def send_offsets(self, offsets: Offsets, membership: Membership) -> None: ...
+
+    def commit(self) -> None:
+        """Makes messages and offsets visible together.
+
+        Raises:
+            Fenced: another process has taken over the transactional id.
+            BrokerError: the outcome is unknown; it may have happened.
+        """
+        ...
+
+    def abort(self) -> None: ...
+
+    def close(self) -> None:
+        """Frees the connection. Never raises, never waits for messages."""
+        ...
+
+
+class Publisher(Protocol):
+    """Publishes messages one by one, idempotently and in order per key, outside any commit."""
+
+    def send(self, message: Message) -> Delivery: ...
+
+    def flush(self, timeout_s: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Reader(Protocol):
+    """Reads whole topics, committed records only, without a group: for ledgers, alerts, checks."""
+
+    def read(self, topic: str) -> Iterator[Record]:
+        """Every record from the start of each partition to the end it had when the call was made."""
+        ...
+
+    def follow(self, topic: str, *, from_start: bool, idle_s: float) -> Iterator[Record | None]:
+        """Records as they come, for ever; None whenever `idle_s` seconds went by without one."""
+        ...
+
+    def offsets(self, topic: str) -> Mapping[Partition, tuple[int, int]]:
+        """First offset kept and one past the last committed one, per partition."""
+        ...
+
+    def committed(self, group: str, topic: str) -> Offsets:
+        """The offsets that a group has committed on a topic; partitions without one are left out."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Broker(Protocol):
+    """Makes the clients; what a process is given instead of an address."""
+
+    def consumer(self, *, group: str, topic: str, instance: str | None) -> Consumer: ...
+
+    def transactional_producer(self, transactional_id: str) -> TransactionalProducer: ...
+
+    def publisher(self) -> Publisher: ...
+
+    def reader(self) -> Reader: ...
+
+
+class BrokerError(Exception):
+    """The broker did not do what was asked, or did not say. Retry with a new client."""
+
+
+class Fenced(BrokerError):
+    """Another process has taken this one's place. Not to be retried: the process ends."""
