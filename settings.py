@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     # Consumer
     group: str = Field("eddy", min_length=1, description="Consumer group; also the prefix of the transactional ids.")
     workers: Positive = Field(1, description="Worker processes of `eddy consume`.")
+    first_slot: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Slot number of the first worker; processes of one group on several machines need disjoint slots.",
+    )
     batch_max_records: Annotated[int, Field(gt=0, le=100_000)] = Field(
         8_000, description="Largest micro-batch, in records: what one poll hands out and one commit covers."
     )
@@ -87,7 +91,7 @@ class Settings(BaseSettings):
     dead_letter_limit: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5, description="The worker stops when more than this share of the last messages was refused (1: never)."
     )
-    dead_letter_window: Positive = Field(1_000, description="How many of the last messages that share is taken over.")
+    dead_letter_window: Positive = Field(10_000, description="How many of the last messages that share is taken over.")
     health_dir: Path | None = Field(
         None, description="Directory in which each worker keeps its health file `worker-<slot>.json`."
     )

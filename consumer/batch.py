@@ -1,0 +1,162 @@
+"""What one micro-batch comes to: the decision, made before the broker is touched.
+
+Pure: records and a detector in; messages, offsets and counts out. The conservation law starts here: every record is
+counted exactly once, as passed, alerted or dead, in the ledger record of its partition.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from messaging import messages
+from messaging.codec import Decoded, Refused, TransactionCodec, refused_envelope
+from messaging.ports import Message, Offsets, Partition, Record, Records
+from model.detector import Detector, Verdicts
+from model.schema import Role, TransactionSchema
+from model.threshold import rarity_histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Where the outcomes go, and how much of a message they may show."""
+
+    alerts: str
+    dead_letters: str
+    ledger: str
+    contributions: int
+    payload: Literal["masked", "full"]
+    payload_max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The offsets of one partition that a micro-batch answers for: `start` included, `stop` not."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A micro-batch's whole effect, as a value."""
+
+    messages: tuple[Message, ...]
+    offsets: Offsets
+    passed: int
+    alerted: int
+    dead: Mapping[str, int]
+    rarities: np.ndarray[Any, np.dtype[np.float64]]
+
+    @property
+    def total(self) -> int:
+        return self.passed + self.alerted + sum(self.dead.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A detector with what belongs to it: how its transactions are read, and where its verdicts go."""
+
+    detector: Detector
+    codec: TransactionCodec
+    publishing: Publishing
+
+    def decide(self, records: Records, spans: Mapping[Partition, Span], now: datetime) -> Decision:
+        """Judges every record of a poll.
+
+        Args:
+            records: what the poll handed out, per partition.
+            spans: for each partition of `records`, and any other that moved on without records, the offsets covered.
+            now: detection time, UTC.
+        """
+        parts = [self._decide(partition, records.get(partition, ()), span, now) for partition, span in spans.items()]
+        return Decision(
+            messages=tuple(message for part in parts for message in part.messages),
+            offsets={partition: span.stop for partition, span in spans.items()},
+            passed=sum(part.passed for part in parts),
+            alerted=sum(part.alerted for part in parts),
+            dead=sum((Counter(part.dead) for part in parts), Counter()),
+            rarities=np.concatenate([part.rarities for part in parts]) if parts else np.empty(0),
+        )
+
+    def _decide(self, partition: Partition, records: Sequence[Record], span: Span, now: datetime) -> Decision:
+        decoded = read(self.codec, records)
+        verdicts = self.detector.judge(decoded.columns)
+        strange = np.flatnonzero(verdicts.anomalous)
+        alerts = [self._alert(records[decoded.kept[i]], decoded, verdicts, i, now) for i in strange.tolist()]
+        dead = [self._dead_letter(records[index], refused, now) for index, refused in sorted(decoded.refused.items())]
+        entry = messages.LedgerRecord(
+            topic=partition.topic,
+            partition=partition.partition,
+            first_offset=span.start,
+            last_offset=span.stop - 1,
+            passed=len(decoded.kept) - len(alerts),
+            alerted=len(alerts),
+            dead=len(dead),
+            model=self.detector.version,
+            threshold=verdicts.threshold,
+            histogram=tuple(rarity_histogram(verdicts.rarity)),
+        )
+        return Decision(
+            messages=(*alerts, *dead, messages.ledger_message(self.publishing.ledger, entry)),
+            offsets={partition: span.stop},
+            passed=entry.passed,
+            alerted=entry.alerted,
+            dead=Counter(refused.category.value for refused in decoded.refused.values()),
+            rarities=verdicts.rarity,
+        )
+
+    def _alert(self, record: Record, decoded: Decoded, verdicts: Verdicts, i: int, now: datetime) -> Message:
+        row, schema = decoded.rows[i], self.detector.schema
+        alert = messages.Alert(
+            transaction_id=_role(row, schema, "transaction"),
+            score=float(verdicts.score[i]),
+            threshold=verdicts.threshold,
+            rarity=float(verdicts.rarity[i]),
+            model=self.detector.version,
+            control_offset=None,
+            contributions=verdicts.contributions(i, self.publishing.contributions),
+            input=messages.coordinates(record),
+            event_time=event_time(decoded, i),
+            detected_at=now,
+        )
+        return messages.alert_message(self.publishing.alerts, record.key, alert)
+
+    def _dead_letter(self, record: Record, refused: Refused, now: datetime) -> Message:
+        payload = (record.value or b"")[: self.publishing.payload_max_bytes]
+        if self.publishing.payload == "masked":
+            payload = messages.masked(payload, [field.name for field in self.detector.schema.fields])
+        return messages.dead_letter_message(self.publishing.dead_letters, record, refused, payload, now)
+
+
+def read(codec: TransactionCodec, records: Sequence[Record]) -> Decoded:
+    """Decodes the records whose envelope (key, headers) is sound; the others join the refused."""
+    bad = {i: refused for i, record in enumerate(records) if (refused := _envelope(record))}
+    if not bad:
+        return codec.decode([record.value for record in records])
+    sound = [i for i in range(len(records)) if i not in bad]
+    decoded = codec.decode([records[i].value for i in sound])
+    return Decoded(
+        rows=decoded.rows,
+        columns=decoded.columns,
+        kept=[sound[k] for k in decoded.kept],
+        refused=bad | {sound[k]: refused for k, refused in decoded.refused.items()},
+    )
+
+
+def _envelope(record: Record) -> Refused | None:
+    return refused_envelope(record.key, [name for name, _ in record.headers])
+
+
+def event_time(decoded: Decoded, i: int) -> datetime | None:
+    """When the transaction happened, by its own account; None where the schema has no time."""
+    times = decoded.columns.timestamp
+    return datetime.fromtimestamp(float(times[i, 0]), UTC) if times.shape[1] else None
+
+
+def _role(row: Any, schema: TransactionSchema, role: Role) -> str | None:
+    field = schema.role(role)
+    return None if field is None else str(getattr(row, field.name))

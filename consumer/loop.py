@@ -1,0 +1,304 @@
+"""Poll, decide, commit: the loop that turns transactions into alerts exactly once.
+
+One poll is one micro-batch is one commit. The order below is the promise:
+
+    poll -> snapshot of the membership -> decide -> begin -> send -> flush -> check EVERY delivery
+    -> offsets -> commit; after any failure: a new producer, which aborts what the old one left open and fences it,
+    and back to what is committed
+
+`docs/guarantees.md` says which fault each step answers to. Nothing learned, counted or shown moves before the commit.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from consumer.batch import Decision, Judge, Span
+from consumer.breaker import Breaker
+from messaging.ports import (
+    Broker,
+    BrokerError,
+    Consumer,
+    Fenced,
+    Membership,
+    Offsets,
+    Partition,
+    Record,
+    Records,
+    TransactionalProducer,
+)
+
+POLL_MS = 1_000  # returns at the first data; a short one can hang a joining member for ever
+RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
+LAG_EVERY_S = 5.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The limits of the loop; `settings.py` describes them."""
+
+    batch_max_records: int
+    delivery_timeout_s: float
+    stall_timeout_s: float
+    dead_letter_limit: float
+    dead_letter_window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One committed micro-batch, as observers see it. Times in seconds; `newest_ms` is the last record's timestamp."""
+
+    decision: Decision
+    lag: Offsets
+    newest_ms: int | None
+    decide_s: float
+    commit_s: float
+
+
+class Observer(Protocol):
+    """Whoever watches a loop: metrics, the health file, the watchdog."""
+
+    def turned(self, *, stable: bool) -> None:
+        """The loop is alive."""
+
+    def committed(self, turn: Turn) -> None: ...
+
+    def failed(self, kind: str) -> None:
+        """A commit or a client failed; the loop goes on with new ones."""
+
+
+class SlotTaken(Exception):
+    """Another process runs with the same group and slot; the older of the two ends."""
+
+
+class Loop:
+    """One worker's loop.
+
+    Args:
+        broker: makes the clients.
+        subscribe: makes this worker's consumer, `broker.consumer` with its group, topic and instance filled in.
+        transactional_id: stable over restarts, so that a successor aborts what this worker left open.
+        judge: decides.
+        stop: set it, and `run` returns after the micro-batch at hand.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        subscribe: Callable[[], Consumer],
+        transactional_id: str,
+        judge: Judge,
+        bounds: Bounds,
+        observers: Sequence[Observer],
+        stop: threading.Event,
+    ) -> None:
+        self._broker = broker
+        self._subscribe = subscribe
+        self._transactional_id = transactional_id
+        self._judge = judge
+        self._bounds = bounds
+        self._observers = observers
+        self._stop = stop
+        self._consumer: Consumer | None = None
+        self._producer: TransactionalProducer | None = None
+        self._starts: dict[Partition, int] = {}  # where the next ledger record of each partition begins
+        self._generation = -1
+        self._stable_at = time.monotonic()
+        self._breaker = Breaker(bounds.dead_letter_limit, bounds.dead_letter_window)
+        self._lag_at = 0.0
+
+    def run(self) -> None:
+        """Turns until stopped.
+
+        Raises:
+            SlotTaken: another process has this worker's slot.
+            TooManyDeadLetters: the breaker opened.
+        """
+        retry_s = RETRY_FIRST_S
+        try:
+            while not self._stop.is_set():
+                try:
+                    self.turn()
+                    retry_s = RETRY_FIRST_S
+                except BrokerError as error:
+                    self._recover(error)
+                    self._stop.wait(retry_s)
+                    retry_s = min(2 * retry_s, RETRY_MOST_S)
+        finally:
+            self.close()
+
+    def turn(self) -> None:
+        """One poll and, if it brought anything, one commit."""
+        consumer, producer = self._clients()
+        records = self._poll(consumer)
+        membership = consumer.membership()  # now: a later snapshot would vouch for records that are no longer ours
+        for observer in self._observers:
+            observer.turned(stable=membership.stable)
+        self._guard_stall(membership)
+        spans = self._spans(consumer, records, membership)
+        if spans:
+            self._take(consumer, producer, records, spans, membership)
+
+    def _poll(self, consumer: Consumer) -> Records:
+        try:
+            return consumer.poll(POLL_MS, self._bounds.batch_max_records)
+        except Fenced as error:
+            raise self._slot_taken() from error
+
+    def _slot_taken(self) -> SlotTaken:
+        return SlotTaken(
+            f"another process took over `{self._transactional_id}`: give each process of the group slots of its own "
+            "(EDDY_FIRST_SLOT), or another group (EDDY_GROUP)"
+        )
+
+    def _lag(self, consumer: Consumer) -> Offsets:
+        """How far behind each partition is, now and then: it costs a request."""
+        now = time.monotonic()
+        if now - self._lag_at < LAG_EVERY_S:
+            return {}
+        self._lag_at = now
+        ends = consumer.end_offsets()
+        return {
+            partition: max(0, ends[partition] - start) for partition, start in self._starts.items() if partition in ends
+        }
+
+    def close(self) -> None:
+        """Lets go of both clients."""
+        if self._producer is not None:
+            self._producer.close()
+        if self._consumer is not None:
+            self._consumer.close()
+        self._producer = self._consumer = None
+
+    def _take(
+        self,
+        consumer: Consumer,
+        producer: TransactionalProducer,
+        records: Records,
+        spans: dict[Partition, Span],
+        membership: Membership,
+    ) -> None:
+        started = time.perf_counter()
+        decision = self._judge.decide(records, spans, datetime.now(UTC))
+        dead = sum(decision.dead.values())
+        self._breaker.check(decision.total, dead)
+        decided = time.perf_counter()
+        publish(producer, decision, membership, self._bounds.delivery_timeout_s)
+        committed = time.perf_counter()
+        self._starts.update(decision.offsets)
+        self._breaker.add(decision.total, dead)
+        turn = Turn(
+            decision=decision,
+            lag=self._lag(consumer),
+            newest_ms=max((part[-1].timestamp for part in records.values() if part), default=None),
+            decide_s=decided - started,
+            commit_s=committed - decided,
+        )
+        for observer in self._observers:
+            observer.committed(turn)
+
+    def _clients(self) -> tuple[Consumer, TransactionalProducer]:
+        """The clients in use, or new ones; the producer first, since it aborts what a predecessor left open."""
+        if self._producer is None:
+            producer = self._broker.transactional_producer(self._transactional_id)
+            try:
+                producer.start()
+            except BrokerError:
+                producer.close()
+                raise
+            self._producer = producer
+        if self._consumer is None:
+            self._consumer = self._subscribe()
+            self._generation, self._stable_at = -1, time.monotonic()
+        return self._consumer, self._producer
+
+    def _spans(self, consumer: Consumer, records: Records, membership: Membership) -> dict[Partition, Span]:
+        """The offsets that this poll moved over, per partition.
+
+        They begin where the group's committed offset is, so that ledger records tile the input. Without records a
+        position moves over Kafka's own control records; that is committed when nothing else is to be done.
+        """
+        positions = consumer.positions()
+        if membership.generation != self._generation:
+            self._starts, self._generation = {}, membership.generation
+        if not self._starts.keys() >= positions.keys() | records.keys():
+            self._starts = {**consumer.committed(), **self._starts}
+        moved = records or {partition: () for partition, end in positions.items() if end > self._starts[partition]}
+        spans = {}
+        for partition, part in moved.items():
+            span = Span(self._starts.get(partition, -1), positions.get(partition, -1))
+            if span.start < 0 or span.stop <= span.start or (part and not _covers(span, part)):
+                raise BrokerError(f"{partition} was handed out from a place that is not the committed one")
+            spans[partition] = span
+        return spans
+
+    def _recover(self, error: BrokerError) -> None:
+        """After a failure: throw the producer away and go back to what is committed."""
+        log.warning("starting over from what is committed", slot=self._transactional_id, reason=str(error))
+        for observer in self._observers:
+            observer.turned(stable=False)
+            observer.failed(type(error).__name__)
+        if self._producer is not None:
+            self._producer.close()
+            self._producer = None
+        if isinstance(error, Stalled) or not self._rewound():
+            self._discard_consumer()
+
+    def _rewound(self) -> bool:
+        self._starts = {}
+        try:
+            if self._consumer is not None:
+                self._consumer.rewind()
+        except Fenced as error:
+            raise self._slot_taken() from error
+        except BrokerError as error:
+            log.warning("cannot go back with this consumer, taking a new one", reason=str(error))
+            return False
+        return True
+
+    def _discard_consumer(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _guard_stall(self, membership: Membership) -> None:
+        now = time.monotonic()
+        if membership.stable:
+            self._stable_at = now
+        elif now - self._stable_at > self._bounds.stall_timeout_s:
+            self._stable_at = now
+            raise Stalled(f"not a stable member of the group for {self._bounds.stall_timeout_s:g} s")
+
+
+class Stalled(BrokerError):
+    """The group never became stable; a new consumer helps."""
+
+
+def publish(
+    producer: TransactionalProducer, decision: Decision, membership: Membership, delivery_timeout_s: float
+) -> None:
+    """Makes a decision's messages and offsets visible, together or not at all.
+
+    Raises:
+        BrokerError: the outcome is unknown. Only what is committed on the broker tells.
+    """
+    if membership.generation < 0:
+        raise BrokerError("the worker left its group before the commit")
+    producer.begin()
+    deliveries = [producer.send(message) for message in decision.messages]
+    producer.flush(delivery_timeout_s)
+    for delivery in deliveries:  # a flushed message may still have failed, and the commit would not say so
+        delivery.wait(delivery_timeout_s)
+    producer.send_offsets(decision.offsets, membership)
+    producer.commit()
+
+
+def _covers(span: Span, records: Sequence[Record]) -> bool:
+    return span.start <= records[0].offset and records[-1].offset < span.stop

@@ -1,0 +1,154 @@
+"""One worker process: a loop with what watches over it (health file, metrics port, watchdog)."""
+
+import gc
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import parent_process
+from pathlib import Path
+
+import structlog
+
+from consumer.batch import Judge, Publishing
+from consumer.breaker import TooManyDeadLetters
+from consumer.loop import Bounds, Loop, Observer, SlotTaken, Turn
+from messaging.codec import TransactionCodec
+from messaging.kafka import KafkaBroker
+from messaging.ports import Broker, BrokerError, Consumer
+from model.artifact import ArtifactError, ArtifactStore
+from monitoring.logs import configure_logs
+from monitoring.metrics import ConsumerMetrics
+from settings import Settings
+
+# Exit codes. The supervisor starts a worker again only after the last two.
+STOPPED, UNUSABLE, SLOT_TAKEN, BREAKER_OPEN, CRASHED, STUCK = 0, 2, 3, 4, 1, 70
+FINAL = {UNUSABLE, SLOT_TAKEN, BREAKER_OPEN}
+
+log = structlog.get_logger()
+
+
+def judge_of(settings: Settings) -> Judge:
+    """The active artifact's detector, ready to decide.
+
+    Raises:
+        ArtifactError: there is none, or it is damaged.
+    """
+    store = ArtifactStore(settings.artifacts)
+    detector = store.detector(store.active())
+    return Judge(
+        detector=detector,
+        codec=TransactionCodec(detector.schema, settings.unknown_fields),
+        publishing=Publishing(
+            alerts=settings.topic_alerts,
+            dead_letters=settings.topic_dead_letters,
+            ledger=settings.topic_ledger,
+            contributions=settings.alert_contributions,
+            payload=settings.dead_letter_payload,
+            payload_max_bytes=settings.dead_letter_max_bytes,
+        ),
+    )
+
+
+def loop_of(
+    broker: Broker, settings: Settings, slot: int, judge: Judge, observers: list[Observer], stop: threading.Event
+) -> Loop:
+    """The loop of one slot; the slot names the worker towards the broker and stays the same over restarts."""
+    name = f"{settings.group}-{slot}"
+    subscribe: Callable[[], Consumer] = partial(
+        broker.consumer, group=settings.group, topic=settings.topic_transactions, instance=name
+    )
+    bounds = Bounds(
+        batch_max_records=settings.batch_max_records,
+        delivery_timeout_s=settings.delivery_timeout_ms / 1000,
+        stall_timeout_s=settings.stall_timeout_ms / 1000,
+        dead_letter_limit=settings.dead_letter_limit,
+        dead_letter_window=settings.dead_letter_window,
+    )
+    return Loop(broker, subscribe, name, judge, bounds, observers, stop)
+
+
+def run(settings: Settings, slot: int) -> None:
+    """The main function of a worker process; ends it with one of the exit codes above."""
+    configure_logs(settings.log_format, settings.log_level)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
+    raise SystemExit(_run(settings, slot, stop))
+
+
+def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
+    metrics = ConsumerMetrics()
+    pulse = Pulse(settings.health_dir and settings.health_dir / f"worker-{slot}.json", slot)
+    _watch(pulse, settings.watchdog_timeout_ms / 1000, stop)
+    try:
+        judge = judge_of(settings)
+        metrics.model(judge.detector)
+        if settings.metrics_port:
+            metrics.serve(settings.metrics_port + slot - settings.first_slot)
+        loop = loop_of(KafkaBroker(settings), settings, slot, judge, [pulse, metrics], stop)
+        gc.collect()
+        gc.freeze()  # what lives from here to the end need not be looked at in every collection
+        log.info("worker started", slot=slot, model=judge.detector.version, threshold=judge.detector.threshold.score)
+        loop.run()
+    except (ArtifactError, BrokerError, OSError) as error:
+        log.error("worker cannot start", slot=slot, reason=str(error))
+        return UNUSABLE
+    except SlotTaken as error:
+        log.error("worker ends", slot=slot, reason=str(error))
+        return SLOT_TAKEN
+    except TooManyDeadLetters as error:
+        log.error("worker ends", slot=slot, reason=str(error))
+        return BREAKER_OPEN
+    log.info("worker stopped", slot=slot)
+    return STOPPED
+
+
+class Pulse:
+    """Keeps the time of the last turn, for the watchdog, and the health file, for whoever probes from outside."""
+
+    def __init__(self, path: Path | None, slot: int) -> None:
+        self._path, self._slot = path, slot
+        self._written = 0.0
+        self._committed: float | None = None
+        self.last_turn = time.monotonic()
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+    def turned(self, *, stable: bool) -> None:
+        self.last_turn = time.monotonic()
+        if self._path is not None and self.last_turn - self._written >= 1:
+            self._written = self.last_turn
+            self._write(stable)
+
+    def committed(self, turn: Turn) -> None:  # noqa: ARG002
+        self._committed = time.time()
+
+    def failed(self, kind: str) -> None:
+        """Seen in `turned` by the membership that is not stable."""
+
+    def _write(self, stable: bool) -> None:
+        assert self._path is not None
+        state = {"slot": self._slot, "pid": os.getpid(), "turned_at": time.time(), "stable": stable}
+        aside = self._path.with_suffix(".tmp")
+        aside.write_text(json.dumps(state | {"committed_at": self._committed}))
+        aside.replace(self._path)
+
+
+def _watch(pulse: Pulse, timeout_s: float, stop: threading.Event) -> None:
+    """Ends the process when its loop hangs (some calls of the client can, for ever) or its supervisor is gone."""
+    threading.Thread(target=_watchdog, args=(pulse, timeout_s, stop), name="watchdog", daemon=True).start()
+
+
+def _watchdog(pulse: Pulse, timeout_s: float, stop: threading.Event) -> None:
+    parent = parent_process()
+    while True:
+        time.sleep(1)
+        if time.monotonic() - pulse.last_turn > timeout_s:
+            log.error("the loop has not turned for too long: ending this process", timeout_s=timeout_s)
+            os._exit(STUCK)
+        if parent is not None and not parent.is_alive():
+            stop.set()

@@ -1,0 +1,253 @@
+"""From the bytes on the wire to rows that can be scored, or to the reason why not.
+
+The fast path is one call of msgspec per message and one look at its quotes; whatever looks unusual there takes the
+slow path, which reads the message again with care. A message is never the cause of an exception: it ends as a row or as
+a `Refused` with a category and a reason that names fields and types, never values, because values are personal data.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Literal, NoReturn
+
+import msgspec
+import numpy as np
+
+from model.schema import Columns, Kind, TransactionSchema
+
+REASON_MAX_CHARS = 200
+TEXT_MAX_CHARS = 4_000
+KEY_MAX_BYTES = 4_000
+FIELD_NAME_MAX_CHARS = 256
+NUMBER_MAX = 1e15
+EARLIEST_S, LATEST_S = 0.0, 7_258_118_400.0  # 1970-01-01 and 2200-01-01: what the model knows hours for
+
+
+class Category(StrEnum):
+    """Why a message was refused: the header `category` of a dead letter, and a label of a metric."""
+
+    NULL_VALUE = "null-value"
+    EMPTY = "empty"
+    WHITESPACE = "whitespace"
+    NOT_UTF8 = "not-utf8"
+    BYTE_ORDER_MARK = "byte-order-mark"
+    TRUNCATED = "truncated"
+    TRAILING_BYTES = "trailing-bytes"
+    MALFORMED = "malformed"
+    NOT_AN_OBJECT = "not-an-object"
+    TOO_DEEP = "too-deep"
+    DUPLICATE_KEY = "duplicate-key"
+    MISSING_FIELD = "missing-field"
+    UNKNOWN_FIELD = "unknown-field"
+    FIELD_NAME_TOO_LONG = "field-name-too-long"
+    WRONG_TYPE = "wrong-type"
+    NOT_FINITE = "not-finite"
+    OUT_OF_RANGE = "out-of-range"
+    BAD_TEXT = "bad-text"
+    EVENT_TIME = "event-time"
+    KEY_NOT_UTF8 = "key-not-utf8"
+    KEY_TOO_LONG = "key-too-long"
+    HEADER_NOT_UTF8 = "header-not-utf8"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why one message cannot be scored. The reason has at most 200 characters and quotes no value."""
+
+    category: Category
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What became of n messages: rows[k] is message kept[k], columns hold the rows; the others are refused."""
+
+    rows: Sequence[msgspec.Struct]
+    columns: Columns
+    kept: Sequence[int]
+    refused: dict[int, Refused]
+
+
+class TransactionCodec:
+    """Reads transactions of one schema.
+
+    Args:
+        schema: the active model's.
+        unknown_fields: what to do with a message that has fields the schema does not name.
+    """
+
+    def __init__(self, schema: TransactionSchema, unknown_fields: Literal["ignore", "refuse"] = "ignore") -> None:
+        self._schema = schema
+        self._decoder = msgspec.json.Decoder(schema.struct(forbid_unknown=unknown_fields == "refuse"))
+        fields = self._decoder.type.__struct_fields__
+        self._texts = tuple(f.name for f in schema.fields if f.name in fields and _is_text(f.kind))
+        nullable = [f.name for f in schema.fields if f.name in self._texts and f.nullable]
+        self._nulls = attrgetter(*nullable, nullable[0]) if nullable else None  # named twice: always gives a tuple
+        texts_on_wire = sum(_is_quoted(f.kind, f.unit) for f in schema.fields if f.name in fields)
+        self._quotes = 2 * (len(fields) + texts_on_wire)
+
+    def decode(self, values: Sequence[bytes | None]) -> Decoded:
+        """Reads n messages. Never raises for anything that a message may contain."""
+        rows: list[msgspec.Struct] = []
+        kept: list[int] = []
+        refused: dict[int, Refused] = {}
+        decode, quotes, nulls = self._decoder.decode, self._quotes, self._nulls
+        for index, value in enumerate(values):
+            try:
+                row = decode(value)  # type: ignore[arg-type]  # None is refused like any other bad value
+                # Every field once and no escapes: exactly this many quotes. A null text would hide a doubled key.
+                usual = value.count(b'"') == quotes and b"\\" not in value and len(value) <= TEXT_MAX_CHARS  # type: ignore[union-attr]
+                if not usual or (nulls is not None and None in nulls(row)):
+                    self._inspect(value, row)  # type: ignore[arg-type]
+            except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, _Unacceptable) as error:
+                refused[index] = _why(value, error)
+            else:
+                rows.append(row)
+                kept.append(index)
+        return self._within_range(rows, kept, refused)
+
+    def _inspect(self, value: bytes, row: msgspec.Struct) -> None:
+        """Reads an unusual message again: valid text, each key once, no absurd names, no absurd or control text."""
+        json.loads(value.decode(), object_pairs_hook=_each_key_once, parse_int=_ignore, parse_float=_ignore)
+        for name in self._texts:
+            text = getattr(row, name)
+            if text is not None and (len(text) > TEXT_MAX_CHARS or "\0" in text):
+                _refuse(Category.BAD_TEXT, f"text of `{name}` has a NUL or more than {TEXT_MAX_CHARS} characters")
+
+    def _within_range(self, rows: list[msgspec.Struct], kept: list[int], refused: dict[int, Refused]) -> Decoded:
+        columns = self._schema.columns(rows)
+        large = np.abs(columns.numeric) > NUMBER_MAX
+        untimely = ~((columns.timestamp >= EARLIEST_S) & (columns.timestamp < LATEST_S))
+        bad = large.any(axis=1) | untimely.any(axis=1)
+        if not bad.any():
+            return Decoded(rows, columns, kept, refused)
+        for k in np.flatnonzero(bad):
+            refused[kept[k]] = self._out_of_range(large[k], untimely[k])
+        good = np.flatnonzero(~bad).tolist()
+        left = [rows[k] for k in good]
+        return Decoded(left, self._schema.columns(left), [kept[k] for k in good], refused)
+
+    def _out_of_range(self, large: np.ndarray[Any, Any], untimely: np.ndarray[Any, Any]) -> Refused:
+        if untimely.any():
+            name = self._schema.timestamps[int(untimely.argmax())]
+            return Refused(Category.EVENT_TIME, f"`{name}` is before 1970 or after 2199")
+        name = self._schema.numeric[int(large.argmax())]
+        return Refused(Category.OUT_OF_RANGE, f"`{name}` is beyond {NUMBER_MAX:g} in size")
+
+
+def refused_envelope(key: bytes | None, header_names: Sequence[str]) -> Refused | None:
+    """What is wrong with a message apart from its value; None if nothing is.
+
+    The broker's client hands header names on as text, with what was not UTF-8 replaced by U+FFFD.
+    """
+    if key is not None and len(key) > KEY_MAX_BYTES:
+        return Refused(Category.KEY_TOO_LONG, f"the message's key has more than {KEY_MAX_BYTES} bytes")
+    if key is not None and not key.isascii() and not _is_utf8(key):
+        return Refused(Category.KEY_NOT_UTF8, "the message's key is not UTF-8")
+    if any("\ufffd" in name for name in header_names):
+        return Refused(Category.HEADER_NOT_UTF8, "the name of a header is not UTF-8")
+    return None
+
+
+class _Unacceptable(Exception):
+    """Carries a refusal out of the slow path."""
+
+    def __init__(self, refused: Refused) -> None:
+        self.refused = refused
+
+
+def _refuse(category: Category, reason: str) -> NoReturn:
+    raise _Unacceptable(Refused(category, reason))
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> None:
+    names = {name for name, _ in pairs}
+    if len(names) < len(pairs):
+        _refuse(Category.DUPLICATE_KEY, "a field is there more than once: which one counts is anybody's guess")
+    if max(map(len, names), default=0) > FIELD_NAME_MAX_CHARS:
+        _refuse(Category.FIELD_NAME_TOO_LONG, f"the name of a field has more than {FIELD_NAME_MAX_CHARS} characters")
+
+
+def _ignore(_: str) -> None:
+    """Numbers were read already; a slow path must not stumble over one with 5,000 digits in an unknown field."""
+
+
+def _is_text(kind: Kind) -> bool:
+    return kind in (Kind.CATEGORICAL, Kind.IDENTIFIER)
+
+
+def _is_quoted(kind: Kind, unit: str | None) -> bool:
+    return _is_text(kind) or (kind is Kind.TIMESTAMP and unit not in ("s", "ms"))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _why(value: bytes | None, error: Exception) -> Refused:
+    if isinstance(error, _Unacceptable):
+        return error.refused
+    return _why_by_bytes(value) or _why_by_error(value or b"", error)
+
+
+def _why_by_bytes(value: bytes | None) -> Refused | None:
+    if value is None:
+        return Refused(Category.NULL_VALUE, "the message has no value (a tombstone)")
+    if not value:
+        return Refused(Category.EMPTY, "the message is empty")
+    if not value.strip():
+        return Refused(Category.WHITESPACE, "the message is white space only")
+    if value.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return Refused(Category.BYTE_ORDER_MARK, "the message starts with a byte order mark: send UTF-8 without one")
+    if not _is_utf8(value):
+        return Refused(Category.NOT_UTF8, "the message is not UTF-8")
+    return None
+
+
+def _why_by_error(value: bytes, error: Exception) -> Refused:
+    if isinstance(error, RecursionError):
+        return Refused(Category.TOO_DEEP, "the message is nested too deeply")
+    if isinstance(error, msgspec.ValidationError):
+        return _why_by_schema(str(error))
+    return _why_by_syntax(value, str(error))
+
+
+def _why_by_schema(message: str) -> Refused:
+    """Tells apart what msgspec says of well-formed JSON; its messages name fields and types, never values."""
+    if message.startswith("Object contains unknown field"):
+        return Refused(Category.UNKNOWN_FIELD, "the message has a field that the schema does not name")
+    category = Category.WRONG_TYPE
+    if message.startswith("Expected `object`"):
+        category = Category.NOT_AN_OBJECT
+    elif message.startswith("Object missing required field"):
+        category = Category.MISSING_FIELD
+    elif message.startswith("Number out of range"):
+        category = Category.OUT_OF_RANGE
+    elif message.startswith("Invalid RFC3339"):
+        category = Category.EVENT_TIME
+    return Refused(category, message[:REASON_MAX_CHARS])
+
+
+def _why_by_syntax(value: bytes, message: str) -> Refused:
+    if "truncated" in message:
+        return Refused(Category.TRUNCATED, "the message ends too early")
+    if "trailing characters" in message:
+        return Refused(Category.TRAILING_BYTES, "there is more after the message's end")
+    if "surrogate" in message:
+        return Refused(Category.BAD_TEXT, "text has half a surrogate pair")
+    if _names_no_number(value, message):
+        return Refused(Category.NOT_FINITE, "NaN and Infinity are no JSON numbers: send null")
+    return Refused(Category.MALFORMED, message[:REASON_MAX_CHARS])
+
+
+def _names_no_number(value: bytes, message: str) -> bool:
+    """Whether the character that msgspec stumbled over begins `NaN` or `Infinity`; it says so as `(byte 71)`."""
+    place = message.rpartition("(byte ")[2].rstrip(")")
+    start = int(place) if place.isdecimal() else len(value)
+    return value[start : start + 9].lstrip(b"-").startswith((b"NaN", b"Infinity"))

@@ -1,0 +1,189 @@
+"""The messages that Eddy publishes: alerts, dead letters, ledger records. See `docs/messages.md`.
+
+Alerts and dead letters carry CloudEvents 1.0 headers (Kafka binary mode). Their `ce_id` is made of the coordinates of
+the input message, so whoever copies them elsewhere can drop repeats.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from messaging.codec import KEY_MAX_BYTES, Refused
+from messaging.ports import Header, Message, Partition, Record
+from model.detector import Contribution
+
+ALERT_TYPE = "eddy.alert.v1"
+DEAD_LETTER_TYPE = "eddy.dead-letter.v1"
+SOURCE = "/eddy"
+
+
+class Coordinates(msgspec.Struct, frozen=True):
+    """Where a message was read."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """A published anomalous verdict.
+
+    `rarity` is the share of normal transactions expected to score at least as high; `model` the artifact's version;
+    `control_offset` the last control fact that the verdict rests on, null where the artifact's own threshold was used.
+    """
+
+    transaction_id: str | None
+    score: float
+    threshold: float
+    rarity: float
+    model: str
+    control_offset: int | None
+    contributions: tuple[Contribution, ...]
+    input: Coordinates
+    event_time: datetime | None
+    detected_at: datetime
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A refused message, as `read_dead_letter` finds it in headers and value."""
+
+    input: Coordinates
+    category: str
+    reason: str
+    size: int
+    payload: bytes
+    refused_at: datetime
+
+
+class LedgerRecord(msgspec.Struct, frozen=True):
+    """What became of the messages of one partition in one micro-batch.
+
+    `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
+    carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
+    `histogram` counts scored messages by rarity (`model.threshold.rarity_histogram`).
+    """
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    passed: int
+    alerted: int
+    dead: int
+    model: str
+    threshold: float
+    histogram: tuple[int, ...]
+
+
+class UnreadableMessage(Exception):
+    """A message on one of Eddy's own topics is not Eddy's."""
+
+
+def coordinates(record: Record) -> Coordinates:
+    return Coordinates(record.topic, record.partition, record.offset)
+
+
+def alert_message(topic: str, key: bytes | None, alert: Alert) -> Message:
+    headers = _cloud_event(ALERT_TYPE, alert.input, alert.detected_at)
+    return Message(topic, key, _encode(alert), (*headers, ("content-type", b"application/json")))
+
+
+def dead_letter_message(topic: str, record: Record, refused: Refused, payload: bytes, at: datetime) -> Message:
+    """`payload` is what may be shown of the refused bytes: see `masked`."""
+    headers = (
+        *_cloud_event(DEAD_LETTER_TYPE, coordinates(record), at),
+        ("content-type", b"application/octet-stream"),
+        ("category", refused.category.encode()),
+        ("reason", refused.reason.encode()),
+        ("size", str(len(record.value or b"")).encode()),
+    )
+    key = None if record.key is None else record.key[:KEY_MAX_BYTES]
+    return Message(topic, key, payload, headers)
+
+
+def ledger_message(topic: str, entry: LedgerRecord) -> Message:
+    return Message(topic, str(entry.partition).encode(), _encode(entry))
+
+
+def read_alert(record: Record) -> Alert:
+    return _read(record, _alert_decoder)
+
+
+def read_ledger(record: Record) -> LedgerRecord:
+    return _read(record, _ledger_decoder)
+
+
+def read_dead_letter(record: Record) -> DeadLetter:
+    headers = dict(record.headers)
+    try:
+        topic, partition, offset = headers["ce_id"].decode().rsplit(":", 2)
+        return DeadLetter(
+            input=Coordinates(topic, int(partition), int(offset)),
+            category=headers["category"].decode(),
+            reason=headers["reason"].decode(),
+            size=int(headers["size"]),
+            payload=record.value or b"",
+            refused_at=datetime.fromisoformat(headers["ce_time"].decode()),
+        )
+    except (KeyError, ValueError):
+        raise UnreadableMessage(f"{coordinates(record)} is not a dead letter of Eddy's") from None
+
+
+def masked(payload: bytes, names: Sequence[str]) -> bytes:
+    """The same bytes with letters, digits and non-ASCII replaced, but for field names of the schema.
+
+    What remains shows the structure (which field, which kind of value, where it breaks off) and nothing personal.
+    """
+    shown = bytearray(payload.translate(_MASK))
+    if names:
+        for match in re.finditer(
+            rb'"(?:' + b"|".join(re.escape(name.encode()) for name in names) + rb')"\s*:', payload
+        ):
+            shown[match.start() : match.end()] = match.group()
+    return bytes(shown)
+
+
+def input_of(record: Record) -> tuple[Partition, int]:
+    """The input coordinates that an alert or a dead letter speaks of, from its `ce_id` alone."""
+    for name, value in record.headers:
+        if name == "ce_id":
+            topic, partition, offset = value.decode().rsplit(":", 2)
+            return Partition(topic, int(partition)), int(offset)
+    raise UnreadableMessage(f"{coordinates(record)} has no header ce_id: it was not published by Eddy")
+
+
+def _cloud_event(kind: str, source: Coordinates, at: datetime) -> tuple[Header, ...]:
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", kind.encode()),
+        ("ce_source", SOURCE.encode()),
+        ("ce_id", str(source).encode()),
+        ("ce_time", at.isoformat().encode()),
+    )
+
+
+def _mask_table() -> bytes:
+    letters, digits = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789"
+    return bytes(120 if b in letters else 48 if b in digits else 63 if b > 126 else b for b in range(256))
+
+
+T = TypeVar("T")
+
+
+def _read(record: Record, decoder: "msgspec.json.Decoder[T]") -> T:
+    try:
+        return decoder.decode(record.value or b"")
+    except msgspec.DecodeError as error:
+        raise UnreadableMessage(f"{coordinates(record)} was not published by Eddy: {error}") from None
+
+
+_MASK = _mask_table()
+_encode = msgspec.json.Encoder().encode
+_alert_decoder = msgspec.json.Decoder(Alert)
+_ledger_decoder = msgspec.json.Decoder(LedgerRecord)
