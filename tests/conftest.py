@@ -1,0 +1,124 @@
+"""What tests share: a real Kafka broker for the session, topics of their own on it, brokers to ill-treat."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from messaging import broker
+from messaging.broker import Engine, EngineKind, RunningBroker
+from messaging.broker_node import free_port
+from settings import Settings, load
+
+_ENGINE = pytest.StashKey[Engine]()
+_PROXY_PORT = pytest.StashKey[int]()
+
+SettingsFactory = Callable[..., Settings]
+BrokerFactory = Callable[..., RunningBroker]
+TopicsFactory = Callable[..., Settings]
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> Engine:
+    """What runs the brokers of this session. Without one the tests that need a broker fail, and say what to do."""
+    chosen = broker.choose(load())
+    pytestconfig.stash[_ENGINE] = chosen
+    return chosen
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    chosen = config.stash.get(_ENGINE, None)
+    if chosen is not None:
+        terminalreporter.write_line(chosen.why)
+
+
+@pytest.fixture(scope="session")
+def kafka(engine: Engine, pytestconfig: pytest.Config) -> Iterator[RunningBroker]:
+    """A real broker that all tests of the session share: be kind to it; `broker_factory` makes others.
+
+    Its second listener is for the fault proxy (fixture `proxy` of the tests of faults).
+    """
+    port = free_port()
+    pytestconfig.stash[_PROXY_PORT] = port
+    with broker.start(engine, advertised_port=port) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def proxy_port(kafka: RunningBroker, pytestconfig: pytest.Config) -> int:
+    """The port that clients of the shared broker's second listener are told to go on with."""
+    _skip_unless_ours(kafka, "puts a proxy in front of its broker")
+    return pytestconfig.stash[_PROXY_PORT]
+
+
+@pytest.fixture
+def broker_factory(engine: Engine) -> Iterator[BrokerFactory]:
+    """Starts brokers for one test alone, to be killed and frozen; the arguments are those of `broker.start`."""
+    started: list[RunningBroker] = []
+
+    def start(**arguments: Any) -> RunningBroker:
+        if engine.kind is EngineKind.GIVEN:
+            pytest.skip("kills its broker, and EDDY_KAFKA_BOOTSTRAP_SERVERS names one that is not ours to kill")
+        started.append(broker.start(engine, **arguments))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> SettingsFactory:
+    """Makes settings as given, with a model store of the test's own."""
+
+    def make(**overrides: Any) -> Settings:
+        return load(**{"artifacts": tmp_path / "artifacts", **overrides})
+
+    return make
+
+
+@pytest.fixture
+def topics(request: pytest.FixtureRequest, settings: SettingsFactory) -> TopicsFactory:
+    """Makes topics with names of their own, and settings that point at them, with a group of their own.
+
+    `make(partitions=4, address=None, **overrides)`; `address` is that of another broker than the session's, or of a
+    proxy in front of it.
+    """
+
+    def make(partitions: int = 4, address: str | None = None, **overrides: Any) -> Settings:
+        address = address or request.getfixturevalue("kafka").address
+        mark = uuid.uuid4().hex[:8]
+        made = settings(
+            kafka_bootstrap_servers=address,
+            group=f"eddy-{mark}",
+            **{f"topic_{name}": f"{name.replace('_', '-')}-{mark}" for name in _TOPICS},
+            topic_partitions=partitions,
+            **overrides,
+        )
+        create_topics(address, {getattr(made, f"topic_{name}"): partitions for name in _TOPICS})
+        return made
+
+    return make
+
+
+_TOPICS = ("transactions", "alerts", "dead_letters", "ledger")
+
+
+def create_topics(address: str, partitions: dict[str, int]) -> None:
+    """Returns when each topic has leaders for all its partitions."""
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    try:
+        admin.create_topics(
+            {name: {"num_partitions": count, "replication_factor": 1} for name, count in partitions.items()},
+            wait_for_metadata=True,
+        )
+    finally:
+        admin.close()
+
+
+def _skip_unless_ours(running: RunningBroker, what: str) -> None:
+    if isinstance(running, broker.GivenBroker):
+        pytest.skip(f"{what}, and EDDY_KAFKA_BOOTSTRAP_SERVERS names one that is not ours to change")
