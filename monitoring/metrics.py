@@ -1,0 +1,181 @@
+"""What a consumer worker tells Prometheus; `http_metrics` does the same for the API.
+
+Everything is counted per micro-batch, after its commit: what a crash takes back was never counted, so the counters
+agree with the ledger.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from monitoring.histogram import BatchHistogram
+
+Floats = Sequence[float] | np.ndarray[Any, np.dtype[np.float64]]
+
+BATCH_BUCKETS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 100_000)
+PHASE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+AGE_BUCKETS = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600)
+RARITY_BUCKETS = tuple(10.0 ** (quarters / 4) for quarters in range(-32, 1))  # 1 in 100,000,000 up to every one
+
+
+class MetricsPortTaken(Exception):
+    """The port that metrics were to be served on cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedBatch:
+    """What a commit settled.
+
+    Attributes:
+        passed, alerted: how many messages ended so.
+        dead: how many were refused, by category.
+        phases: seconds by phase: "poll", "decide", "commit".
+        ages_s: how old messages were at the commit, in seconds since the broker stored them: all, or the oldest
+            and the newest.
+        alert_ages_s: the same of those that were alerted: how late the alerts are.
+        rarities: of the messages that were scored.
+    """
+
+    passed: int
+    alerted: int
+    dead: Mapping[str, int]
+    phases: Mapping[str, float] = field(default_factory=dict)
+    ages_s: Floats = ()
+    alert_ages_s: Floats = ()
+    rarities: Floats = ()
+
+    @property
+    def total(self) -> int:
+        return self.passed + self.alerted + sum(self.dead.values())
+
+
+class ConsumerMetrics:
+    """The metrics of one worker process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        registry = self.registry
+        self._transactions = Counter(
+            "eddy_transactions", "Messages settled by a commit.", ["outcome"], registry=registry
+        )
+        for outcome in ("passed", "alerted", "dead"):
+            self._transactions.labels(outcome)  # there from the start, so that a rate over the first one is right
+        self._dead = Counter("eddy_dead_letters", "Messages refused, by category.", ["category"], registry=registry)
+        self._batch = Histogram(
+            "eddy_batch_messages", "Messages per micro-batch.", buckets=BATCH_BUCKETS, registry=registry
+        )
+        self._phase = Histogram(
+            "eddy_batch_phase_seconds",
+            "Time of one micro-batch, by phase.",
+            ["phase"],
+            buckets=PHASE_BUCKETS,
+            registry=registry,
+        )
+        self._failures = Counter(
+            "eddy_commit_failures", "Times the loop started over from what is committed.", ["kind"], registry=registry
+        )
+        self._committed_at = Gauge(
+            "eddy_last_commit_timestamp_seconds", "When the last commit succeeded, Unix time.", registry=registry
+        )
+        self._ages = BatchHistogram(
+            "eddy_end_to_end_seconds", "From stored by the broker to committed.", AGE_BUCKETS, registry
+        )
+        self._alert_ages = BatchHistogram(
+            "eddy_alert_latency_seconds", "The same, of messages that were alerted.", AGE_BUCKETS, registry
+        )
+        self._rarity = BatchHistogram(
+            "eddy_transaction_rarity",
+            "Share of normal transactions expected to score at least as high as this one.",
+            RARITY_BUCKETS,
+            registry,
+        )
+        self._state = _State(registry)
+
+    def committed(self, batch: CommittedBatch) -> None:
+        """Counts what a commit settled. Only to be called after it succeeded."""
+        self._transactions.labels("passed").inc(batch.passed)
+        self._transactions.labels("alerted").inc(batch.alerted)
+        self._transactions.labels("dead").inc(sum(batch.dead.values()))
+        for category, count in batch.dead.items():
+            self._dead.labels(category).inc(count)
+        self._batch.observe(batch.total)
+        for phase, seconds in batch.phases.items():
+            self._phase.labels(phase).observe(seconds)
+        self._ages.add(batch.ages_s)
+        self._alert_ages.add(batch.alert_ages_s)
+        self._rarity.add(batch.rarities)
+        self._committed_at.set_to_current_time()
+
+    def failed(self, kind: str) -> None:
+        """Counts a commit, or a client, that failed; `kind` from a small closed set, such as the error's class."""
+        self._failures.labels(kind).inc()
+
+    def lag(self, records: Mapping[tuple[str, int], int]) -> None:
+        """How many messages behind each assigned (topic, partition) is; partitions not named are forgotten."""
+        self._state.lag = dict(records)
+
+    def model(self, version: str, threshold: float, rate: float | None) -> None:
+        """Which model judges under which line: a score, and the alert rate that it stands for, if it does."""
+        self._state.model = _Model(version, threshold, rate)
+
+
+def serve(registry: CollectorRegistry, port: int, slot: int, address: str = "0.0.0.0") -> int | None:
+    """Serves a worker's metrics at `/metrics` on port + slot, in a thread; returns that port.
+
+    Args:
+        port: of the first worker; 0 for no metrics at all.
+
+    Raises:
+        MetricsPortTaken: the port is in use or may not be used.
+    """
+    if port == 0:
+        return None
+    try:
+        start_http_server(port + slot, address, registry)
+    except (OSError, OverflowError) as error:
+        raise MetricsPortTaken(
+            f"cannot serve metrics on {address}:{port + slot} (metrics port {port} + slot {slot}): {error}. "
+            "Choose another EDDY_METRICS_PORT, or 0 for none"
+        ) from None
+    return port + slot
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    version: str
+    threshold: float
+    rate: float | None
+
+
+class _State(Collector):
+    """Facts that replace each other as a whole: a scrape never sees half of a change, or what was revoked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.lag: dict[tuple[str, int], int] = {}
+        self.model: _Model | None = None
+        registry.register(self)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        lag = GaugeMetricFamily(
+            "eddy_consumer_lag_messages", "Messages not yet committed.", labels=["topic", "partition"]
+        )
+        for (topic, partition), records in self.lag.items():
+            lag.add_metric([topic, str(partition)], records)
+        return [lag, *_model_families(self.model)]
+
+
+def _model_families(model: _Model | None) -> Iterable[GaugeMetricFamily]:
+    if model is None:
+        return
+    info = GaugeMetricFamily("eddy_model_info", "Always 1; the label is the model in use.", labels=["version"])
+    info.add_metric([model.version], 1)
+    yield info
+    yield GaugeMetricFamily("eddy_threshold_score", "Scores from this on are anomalous.", value=model.threshold)
+    if model.rate is not None:
+        yield GaugeMetricFamily("eddy_threshold_rate", "Alert rate the threshold stands for.", value=model.rate)

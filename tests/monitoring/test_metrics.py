@@ -1,0 +1,106 @@
+import socket
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
+
+
+def samples(text: str) -> dict[str, float]:
+    """Every sample by `name{label="value",...}`, labels in alphabetical order."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            found[sample.name + (f"{{{labels}}}" if labels else "")] = sample.value
+    return found
+
+
+def scrape(metrics: ConsumerMetrics) -> dict[str, float]:
+    return samples(generate_latest(metrics.registry).decode())
+
+
+def test_a_commit_is_counted_by_outcome_category_and_phase():
+    metrics = ConsumerMetrics()
+    metrics.committed(
+        CommittedBatch(
+            passed=95, alerted=2, dead={"truncated": 2, "missing-field": 1},
+            phases={"decide": 0.004, "commit": 0.03}, ages_s=[0.04, 0.02], alert_ages_s=[0.04],
+            rarities=np.array([0.5] * 95 + [1e-5, 1e-9]),
+        )
+    )  # fmt: skip
+    seen = scrape(metrics)
+    assert seen['eddy_transactions_total{outcome="passed"}'] == 95
+    assert seen['eddy_transactions_total{outcome="alerted"}'] == 2
+    assert seen['eddy_transactions_total{outcome="dead"}'] == 3
+    assert seen['eddy_dead_letters_total{category="truncated"}'] == 2
+    assert seen["eddy_batch_messages_sum"] == 100
+    assert seen['eddy_batch_phase_seconds_sum{phase="commit"}'] == 0.03
+    assert seen["eddy_end_to_end_seconds_count"] == 2
+    assert seen["eddy_alert_latency_seconds_sum"] == 0.04
+    assert seen['eddy_transaction_rarity_bucket{le="1e-08"}'] == 1
+    assert seen['eddy_transaction_rarity_bucket{le="+Inf"}'] == 97
+
+
+def test_outcomes_are_there_before_the_first_commit():
+    seen = scrape(ConsumerMetrics())
+    assert seen['eddy_transactions_total{outcome="alerted"}'] == 0
+
+
+def test_the_lag_of_a_revoked_partition_is_forgotten():
+    metrics = ConsumerMetrics()
+    metrics.lag({("transactions", 0): 5, ("transactions", 1): 7})
+    metrics.lag({("transactions", 1): 2})
+    seen = scrape(metrics)
+    assert seen['eddy_consumer_lag_messages{partition="1",topic="transactions"}'] == 2
+    assert 'eddy_consumer_lag_messages{partition="0",topic="transactions"}' not in seen
+
+
+def test_only_the_model_in_use_is_shown():
+    metrics = ConsumerMetrics()
+    metrics.model("v1", 3.0, 0.001)
+    metrics.model("v2", 4.0, None)
+    seen = scrape(metrics)
+    assert seen['eddy_model_info{version="v2"}'] == 1
+    assert seen["eddy_threshold_score"] == 4.0
+    assert 'eddy_model_info{version="v1"}' not in seen
+    assert "eddy_threshold_rate" not in seen
+
+
+def test_failures_are_counted_by_kind():
+    metrics = ConsumerMetrics()
+    metrics.failed("Fenced")
+    assert scrape(metrics)['eddy_commit_failures_total{kind="Fenced"}'] == 1
+
+
+def test_values_on_a_bound_belong_to_its_bucket_and_nan_to_none():
+    metrics = ConsumerMetrics()
+    metrics.committed(CommittedBatch(passed=3, alerted=0, dead={}, ages_s=[0.01, float("nan"), 0.011]))
+    seen = scrape(metrics)
+    assert seen['eddy_end_to_end_seconds_bucket{le="0.01"}'] == 1
+    assert seen["eddy_end_to_end_seconds_count"] == 2
+
+
+def test_each_slot_serves_its_own_port():
+    port = free_port()
+    metrics = ConsumerMetrics()
+    assert serve(metrics.registry, port - 1, slot=1, address="127.0.0.1") == port
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert "eddy_transactions_total" in answer.read().decode()
+
+
+def test_port_zero_serves_nothing():
+    assert serve(ConsumerMetrics().registry, 0, slot=3) is None
+
+
+def test_a_taken_port_is_an_error_that_says_what_to_do():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(MetricsPortTaken, match="EDDY_METRICS_PORT"):
+        serve(ConsumerMetrics().registry, taken.getsockname()[1], slot=0, address="127.0.0.1")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
