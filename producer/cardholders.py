@@ -24,10 +24,8 @@ _MEDIANS = np.array([category.median for category in world.CATEGORIES])
 _SIGMAS = np.array([category.sigma for category in world.CATEGORIES])
 _CHANNELS = np.cumsum([category.channels for category in world.CATEGORIES], axis=1)[:, :3]
 _CATEGORY_SHARES = world.shares([category.share for category in world.CATEGORIES])
-_HOMES = world.shares([country.home for country in world.COUNTRIES])
 _VISITS = world.shares([country.visits for country in world.COUNTRIES])
 _SHOPS = world.shares([country.shops for country in world.COUNTRIES])
-_EXCHANGE = np.array([world.EXCHANGE[country.currency] for country in world.COUNTRIES])
 _CASH = world.category_index("cash")
 
 
@@ -64,7 +62,6 @@ class Cardholders:
     """The habits of every cardholder; arrays have one entry per card."""
 
     seed: int
-    home: Ints  # country
     payments_per_day: Floats
     spending: Floats  # factor on amounts
     hours_late: Floats  # how much later than most people
@@ -74,23 +71,22 @@ class Cardholders:
     categories: Floats  # cumulative shares, [card, category]
 
     def __len__(self) -> int:
-        return len(self.home)
+        return len(self.spending)
 
 
 def cardholders(seed: int, count: int) -> Cardholders:
     """Draws `count` people. The same seed and count give the same people."""
     rng = np.random.default_rng([seed, 0])
-    night_workers = rng.random(count) < 0.04
+    night_workers = rng.random(count) < 0.02
     tastes = rng.gamma(_CATEGORY_SHARES * 20, size=(count, len(_CATEGORY_SHARES))) + 1e-9
     return Cardholders(
         seed=seed,
-        home=rng.choice(len(_HOMES), count, p=_HOMES),
-        payments_per_day=np.clip(rng.lognormal(np.log(1.9), 0.55, count), 0.4, 9.0),
-        spending=rng.lognormal(0.0, 0.35, count),
+        payments_per_day=np.clip(rng.lognormal(np.log(2.0), 0.4, count), 0.5, 5.0),
+        spending=rng.lognormal(0.0, 0.3, count),
         hours_late=np.where(night_workers, rng.normal(7, 1.5, count), rng.normal(0, 0.8, count)),
         radius=rng.lognormal(0.0, 0.5, count),
         pays_by_phone=rng.random(count) < 0.45,
-        journeys=np.clip(rng.gamma(1.0, 0.035, count), 0, 0.4),
+        journeys=np.clip(rng.gamma(1.0, 0.006, count), 0, 0.1),
         categories=np.cumsum(tastes / tastes.sum(axis=1, keepdims=True), axis=1),
     )
 
@@ -130,8 +126,8 @@ def whereabouts(people: Cardholders, day: int) -> tuple[Ints, Floats]:
     """In which country each cardholder is in the week of `day`, and how far from home (0: not on a journey)."""
     rng = np.random.default_rng([people.seed, 2, (day + 3) // 7])
     away = rng.random(len(people)) < people.journeys
-    country = np.where(away, rng.choice(len(_VISITS), len(people), p=_VISITS), people.home)
-    distance = _DISTANCES[people.home, country] * rng.uniform(0.7, 1.3, len(people)) + rng.uniform(60, 450, len(people))
+    country = np.where(away, rng.choice(len(_VISITS), len(people), p=_VISITS), world.HOME)
+    distance = _DISTANCES[country] * rng.uniform(0.7, 1.3, len(people)) + rng.uniform(60, 450, len(people))
     return country, np.where(away, distance, 0.0)
 
 
@@ -141,12 +137,6 @@ def round_amounts(amount: Floats, category: Ints, rng: np.random.Generator) -> F
     amount = np.where(style < 0.25, np.ceil(amount) - 0.01, np.where(style < 0.4, np.ceil(amount), amount))
     amount = np.where(category == _CASH, np.ceil(amount / 10) * 10, amount)
     return np.maximum(amount, 0.5).round(2)
-
-
-def billed(people: Cardholders, card: Ints, euros: Floats) -> Floats:
-    """Euros in the currency of the card."""
-    amount: Floats = euros * _EXCHANGE[people.home[card]]
-    return amount
 
 
 def utc_ms(local_hour: Floats, place: Ints) -> Ints:
@@ -170,20 +160,20 @@ def _times(people: Cardholders, card: Ints, category: Ints, place: Ints, rng: np
 
 def _amounts(people: Cardholders, card: Ints, category: Ints, rng: np.random.Generator) -> Floats:
     euros = _MEDIANS[category] * np.exp(_SIGMAS[category] * rng.standard_normal(len(card))) * people.spending[card]
-    return round_amounts(billed(people, card, euros), category, rng)
+    return round_amounts(euros, category, rng)
 
 
 def _verification(
     people: Cardholders, card: Ints, channel: Ints, amount: Floats, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    three_ds = rng.random(len(card)) < np.where(amount > 30, 0.85, 0.4)
+    three_ds = rng.random(len(card)) < np.where(amount > 30, 0.96, 0.4)
     without_pin = np.where(people.pays_by_phone[card], world.DEVICE, world.NO_CHECK)
     online = np.where(three_ds, world.THREE_DS, world.NO_CHECK)
     return np.select([channel == world.CONTACTLESS, channel == world.ONLINE], [without_pin, online], world.PIN)
 
 
 def _merchant_country(place: Ints, channel: Ints, rng: np.random.Generator) -> Ints:
-    foreign = (channel == world.ONLINE) & (rng.random(len(place)) < 0.35)
+    foreign = (channel == world.ONLINE) & (rng.random(len(place)) < 0.3)
     country = place.copy()
     country[foreign] = rng.choice(len(_SHOPS), int(foreign.sum()), p=_SHOPS)
     return country
@@ -203,8 +193,8 @@ def merchant_number(country: Ints, category: Ints, shop: Ints) -> Ints:
 def _distances(
     people: Cardholders, card: Ints, channel: Ints, away_km: Floats, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """From home to the terminal, or online to where the device seems to be (one in 50 seems far away)."""
+    """From home to the terminal, or online to where the device seems to be (one in 1,000 seems far away)."""
     nearby = np.where(channel == world.ONLINE, 1.2, 4.0) * np.exp(rng.standard_normal(len(card)))
-    hidden = (channel == world.ONLINE) & (rng.random(len(card)) < 0.02)
+    hidden = (channel == world.ONLINE) & (rng.random(len(card)) < 1 / 1000)
     detour = np.where(hidden, rng.uniform(200, 3000, len(card)), 0.0)
     return (nearby * people.radius[card] + away_km + detour).round(1)

@@ -29,7 +29,6 @@ _CATEGORY_NAMES = np.array(world.CATEGORY_NAMES, dtype=object)
 _CHANNEL_NAMES = np.array(world.CHANNELS, dtype=object)
 _VERIFICATION_NAMES = np.array(world.VERIFICATIONS, dtype=object)
 _COUNTRY_CODES = np.array(world.COUNTRY_CODES, dtype=object)
-_CURRENCIES = np.array([country.currency for country in world.COUNTRIES], dtype=object)
 _MERCHANT_NAMES = np.array(
     [f"m-{n:05d}" for n in range(len(world.COUNTRIES) * len(world.CATEGORIES) * world.MERCHANTS_PER_CATEGORY)],
     dtype=object,
@@ -121,17 +120,15 @@ class SyntheticStream:
         return payments.take(np.argsort(payments.time_ms, kind="stable"))
 
     def _transactions(self, day: int, paid: Payments, busy: Ints, ratio: NDArray[np.float64]) -> Transactions:
-        home = self._people.home[paid.card]
         columns = {
             "transaction_id": _transaction_ids(self._seed, day, len(paid)),
             "card_id": self._card_ids[paid.card],
             "event_time": (paid.time_ms + day * DAY_MS).astype("datetime64[ms]"),
             "amount": paid.amount,
-            "currency": _CURRENCIES[home],
+            "currency": np.full(len(paid), world.CURRENCY, dtype=object),
             "category": _CATEGORY_NAMES[paid.category],
             "merchant_id": _MERCHANT_NAMES[paid.merchant],
             "country": _COUNTRY_CODES[paid.country],
-            "card_country": _COUNTRY_CODES[home],
             "channel": _CHANNEL_NAMES[paid.channel],
             "verification": _VERIFICATION_NAMES[paid.verification],
             "distance_km": paid.distance_km,
