@@ -62,8 +62,7 @@ def _thefts(kind: int, people: Cardholders, wanted: float, rng: np.random.Genera
     thefts = rng.poisson(wanted * recipe.weight / ((low + high) / 2))
     sizes = rng.integers(low, high + 1, thefts)
     cards = rng.integers(0, len(people), thefts)
-    paid = recipe.make(cards, sizes, rng)
-    return replace(paid, fraud=np.full(len(paid), kind + 1))
+    return replace(recipe.make(cards, sizes, rng), fraud=np.full(sizes.sum(), kind + 1))
 
 
 def _card_testing(cards: Ints, sizes: Ints, rng: np.random.Generator) -> Payments:
@@ -91,7 +90,7 @@ def _spree(cards: Ints, sizes: Ints, rng: np.random.Generator) -> Payments:
 
 def _odd_hour(cards: Ints, sizes: Ints, rng: np.random.Generator) -> Payments:
     """One or two online payments in the small hours, for what nobody buys then."""
-    cases = _bursts(cards, sizes, rng.uniform(5, 40, len(cards)) * MINUTE_MS, rng)
+    cases = _bursts(cards, sizes, np.zeros(len(cards)), rng)
     cases = replace(cases, time_ms=utc_ms(rng.uniform(1.5, 4.5, len(cases)), np.full(len(cases), world.HOME)))
     category = _pick(cases, {"electronics": 0.35, "fashion": 0.25, "travel": 0.2, "home": 0.2}, rng)
     amount = round_amounts(_MEDIANS[category] * rng.lognormal(np.log(2), 0.5, len(cases)), category, rng)

@@ -1,0 +1,85 @@
+"""From tables of transactions to messages: JSON bytes, keyed by card."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from producer.synthetic import Transactions
+
+
+class Fraud(NamedTuple):
+    """The truth about one transaction; alerts name the same `transaction_id`."""
+
+    transaction_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Messages in the order they are to be sent.
+
+    `times_s` are the event times in seconds since 1970 (for pacing only); `frauds` says which of the messages, by
+    index, are known to be frauds.
+    """
+
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes]
+    times_s: NDArray[np.float64]
+    frauds: Mapping[int, Fraud] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def outgoing(chunks: Iterable[Transactions]) -> Iterator[Outgoing]:
+    """Synthetic transactions as messages. Labels stay here.
+
+    >>> from producer.synthetic import SyntheticStream
+    >>> next(outgoing(SyntheticStream(seed=7).chunks(count=1))).values[0][:38]
+    b'{"transaction_id":"t-83a2cf1fb2bc9ba6"'
+    """
+    for chunk in chunks:
+        identifiers = chunk.columns["transaction_id"]
+        yield Outgoing(
+            keys=[card.encode() for card in chunk.columns["card_id"]],
+            values=encode(chunk.columns),
+            times_s=chunk.columns["event_time"].astype(np.int64) / 1000,
+            frauds={
+                int(index): Fraud(identifiers[index], chunk.fraud_kind[index])
+                for index in np.flatnonzero(chunk.is_fraud)
+            },
+        )
+
+
+def encode(columns: Mapping[str, NDArray[Any]]) -> list[bytes]:
+    """One JSON object per row. Times become ISO 8601 in UTC with milliseconds; NaN and NaT become null."""
+    row = _row_type(tuple(columns))
+    return list(map(_encode, map(row, *map(_plain, columns.values()))))
+
+
+def iso8601(times: NDArray[np.datetime64]) -> list[str | None]:
+    """Times in UTC as text, to the millisecond; to the microsecond where they need it."""
+    whole = np.array_equal(times.astype("datetime64[ms]").astype("datetime64[us]"), times.astype("datetime64[us]"))
+    text: list[str | None] = np.datetime_as_string(times, unit="ms" if whole else "us", timezone="UTC").tolist()
+    for index in np.flatnonzero(np.isnat(times)):
+        text[index] = None
+    return text
+
+
+def _plain(column: NDArray[Any]) -> list[Any]:
+    return iso8601(column) if column.dtype.kind == "M" else column.tolist()
+
+
+@cache
+def _row_type(names: tuple[str, ...]) -> Callable[..., msgspec.Struct]:
+    """A struct per table: encodes twice as fast as a dictionary per row. Column names need not be Python names."""
+    attributes = {f"field_{index}": name for index, name in enumerate(names)}
+    return msgspec.defstruct("Row", [(name, Any) for name in attributes], rename=attributes, gc=False)
+
+
+_encode = msgspec.json.Encoder().encode

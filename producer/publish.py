@@ -1,0 +1,237 @@
+"""Publishing messages at a given pace, and knowing exactly how many were stored."""
+
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Protocol
+
+import numpy as np
+
+from messaging.ports import BrokerError, Delivery, Message, Publisher
+from producer.messages import Fraud, Outgoing
+
+RATE_TOLERANCE = 0.02
+SETTLE_TIMEOUT_S = 30.0
+_SLICE = 500  # messages between two looks at the clock
+_IN_FLIGHT = 20_000  # messages whose delivery has not been checked yet
+_NAP_S = 0.1
+
+
+class Clock(Protocol):
+    """Time as publishing sees it; a test's own makes an hour pass at once."""
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When each message is due: `rate` a second, or as in its own time `speedup` times faster, or (neither) at once.
+
+    Due times count from the start, not from the message before: a pause is caught up, so that the rate is held.
+    """
+
+    rate: float | None = None
+    speedup: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and self.speedup is not None:
+            raise ValueError("give a rate or a speedup, not both")
+        for name, value in (("rate", self.rate), ("speedup", self.speedup)):
+            if value is not None and not value > 0:
+                raise ValueError(f"the {name} must be above 0; received {value}")
+
+    def due_s(self, batch: Outgoing, already: int, origin_s: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Seconds from the start at which each message of a batch is due, `already` messages having gone before it."""
+        if self.rate is not None:
+            return np.arange(already + 1, already + 1 + len(batch)) / self.rate
+        if self.speedup is not None:
+            return np.asarray((batch.times_s - origin_s) / self.speedup)
+        return np.zeros(len(batch))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far publishing has come. `frauds` are those sent since the progress before."""
+
+    sent: int
+    delivered: int
+    seconds: float
+    frauds: tuple[Fraud, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of the messages: `sent`, and of them `delivered`, which the broker has confirmed.
+
+    The others `failed`, or it is unknown what became of them. `frauds` are those delivered. `error` is the first thing that went wrong. `seconds` is the time of sending, without
+    the wait for the last deliveries.
+    """
+
+    sent: int
+    delivered: int
+    failed: int
+    seconds: float
+    frauds: tuple[Fraud, ...]
+    wanted_rate: float | None = None
+    error: str | None = None
+
+    @property
+    def rate(self) -> float:
+        """Messages a second."""
+        return self.sent / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def rate_missed(self) -> float | None:
+        """By which share the rate fell short of what was wanted; None where it was held within 2 %."""
+        if self.wanted_rate is None or self.sent + 1 >= (1 - RATE_TOLERANCE) * self.wanted_rate * self.seconds:
+            return None
+        return 1 - self.rate / self.wanted_rate
+
+
+def publish(
+    batches: Iterable[Outgoing],
+    publisher: Publisher,
+    topic: str,
+    *,
+    pace: Pace = Pace(),  # noqa: B008 - frozen
+    seconds: float | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    clock: Clock = time,
+) -> Report:
+    """Sends all batches to `topic`, then waits until each message was answered.
+
+    Ends early when `stop` says so, when `seconds` have passed, or at the first message that was not stored: what comes
+    after a hole in the stream would only make it harder to repair. Nothing is raised for the broker's failures; the
+    report tells them. The publisher is not closed.
+    """
+    sending = _Sending(publisher, topic, clock)
+    started: float | None = None
+    try:
+        for batch, begin, end, started in _due(batches, pace, seconds, stop, clock):
+            frauds = sending.send(batch, begin, end)
+            on_progress(sending.progress(clock.monotonic() - started, frauds))
+            if sending.error is not None:
+                break
+    finally:
+        took = 0.0 if started is None else clock.monotonic() - started
+        sending.settle()
+    return sending.report(took, pace.rate)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Makes the first SIGINT or SIGTERM a wish that can be asked for; a second one is as severe as ever.
+
+    >>> with stop_on_signals() as stopped:
+    ...     stopped()
+    False
+    """
+    wishes: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def wish(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        wishes.append(number)
+        restore()
+
+    for number in before:
+        signal.signal(number, wish)
+    try:
+        yield lambda: bool(wishes)
+    finally:
+        restore()
+
+
+def _due(
+    batches: Iterable[Outgoing], pace: Pace, seconds: float | None, stop: Callable[[], bool], clock: Clock
+) -> Iterator[tuple[Outgoing, int, int, float]]:
+    """Slices of batches (from, to) as they become due, with the moment at which everything began."""
+    already, started, origin_s = 0, None, 0.0
+    for batch in filter(len, batches):
+        if started is None:
+            started, origin_s = clock.monotonic(), float(batch.times_s[0])
+        due = pace.due_s(batch, already, origin_s)
+        at = 0
+        while at < len(batch):
+            elapsed = clock.monotonic() - started
+            if stop() or (seconds is not None and elapsed > seconds):
+                return
+            ready = min(int(np.searchsorted(due, elapsed, side="right")), at + _SLICE)
+            if ready > at:
+                yield batch, at, ready, started
+                at = ready
+            else:
+                clock.sleep(min(float(due[at]) - elapsed, _NAP_S))
+        already += len(batch)
+
+
+class _Sending:
+    """Messages on their way, and the account of those that arrived."""
+
+    def __init__(self, publisher: Publisher, topic: str, clock: Clock) -> None:
+        self._publisher = publisher
+        self._topic = topic
+        self._clock = clock
+        self._in_flight: deque[tuple[Delivery, Fraud | None]] = deque()
+        self._sent = self._delivered = 0
+        self._frauds: list[Fraud] = []  # delivered
+        self.error: str | None = None
+
+    def send(self, batch: Outgoing, begin: int, end: int) -> tuple[Fraud, ...]:
+        """Sends a slice, and checks the oldest deliveries once too many are open. Returns the frauds sent."""
+        frauds = []
+        for index in range(begin, end):
+            fraud = batch.frauds.get(index)
+            try:
+                delivery = self._publisher.send(Message(self._topic, batch.keys[index], batch.values[index]))
+            except BrokerError as error:
+                self._failed(error)
+                break
+            self._sent += 1
+            self._in_flight.append((delivery, fraud))
+            if fraud is not None:
+                frauds.append(fraud)
+        while len(self._in_flight) > _IN_FLIGHT:
+            self._check_oldest(SETTLE_TIMEOUT_S)
+        return tuple(frauds)
+
+    def settle(self) -> None:
+        """Returns when every message was answered, or when that took too long."""
+        until = self._clock.monotonic() + SETTLE_TIMEOUT_S
+        try:
+            self._publisher.flush(SETTLE_TIMEOUT_S)
+        except BrokerError as error:
+            self._failed(error)
+        while self._in_flight:
+            self._check_oldest(max(0.0, until - self._clock.monotonic()))
+
+    def progress(self, seconds: float, frauds: tuple[Fraud, ...]) -> Progress:
+        return Progress(self._sent, self._delivered, seconds, frauds)
+
+    def report(self, seconds: float, wanted_rate: float | None) -> Report:
+        failed = self._sent - self._delivered
+        return Report(self._sent, self._delivered, failed, seconds, tuple(self._frauds), wanted_rate, self.error)
+
+    def _check_oldest(self, timeout_s: float) -> None:
+        delivery, fraud = self._in_flight.popleft()
+        try:
+            delivery.wait(timeout_s)
+        except BrokerError as error:
+            self._failed(error)
+            return
+        self._delivered += 1
+        if fraud is not None:
+            self._frauds.append(fraud)
+
+    def _failed(self, error: BrokerError) -> None:
+        self.error = self.error or str(error) or type(error).__name__
