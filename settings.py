@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -111,6 +112,19 @@ class Settings(BaseSettings):
     # Logs
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level logged.")
+
+    def source(self, name: str) -> str:
+        """Where a setting comes from: `environment`, `.env file`, `command line` or `default`."""
+        if name not in self.model_fields_set:
+            return "default"
+        variable = f"EDDY_{name}".lower()
+        if any(variable == present.lower() for present in os.environ):
+            return "environment"
+        return ".env file" if _in_env_file(variable) else "command line"
+
+
+def _in_env_file(variable: str) -> bool:
+    return any(variable == (present or "").lower() for present in dotenv_values(".env"))
 
 
 def load(**overrides: Any) -> Settings:

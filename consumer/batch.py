@@ -42,14 +42,26 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A micro-batch's whole effect, as a value."""
+    """A micro-batch's whole effect, as a value.
+
+    Attributes:
+        messages: alerts, dead letters and ledger records to publish.
+        offsets: where the group is afterwards.
+        dead: refused messages by category.
+        rarities: of the messages that were scored.
+        alerted_ms: when the broker had stored each alerted message, in milliseconds since 1970.
+    """
 
     messages: tuple[Message, ...]
     offsets: Offsets
     passed: int
-    alerted: int
     dead: Mapping[str, int]
     rarities: np.ndarray[Any, np.dtype[np.float64]]
+    alerted_ms: tuple[int, ...]
+
+    @property
+    def alerted(self) -> int:
+        return len(self.alerted_ms)
 
     @property
     def total(self) -> int:
@@ -77,16 +89,16 @@ class Judge:
             messages=tuple(message for part in parts for message in part.messages),
             offsets={partition: span.stop for partition, span in spans.items()},
             passed=sum(part.passed for part in parts),
-            alerted=sum(part.alerted for part in parts),
             dead=sum((Counter(part.dead) for part in parts), Counter()),
             rarities=np.concatenate([part.rarities for part in parts]) if parts else np.empty(0),
+            alerted_ms=tuple(stored for part in parts for stored in part.alerted_ms),
         )
 
     def _decide(self, partition: Partition, records: Sequence[Record], span: Span, now: datetime) -> Decision:
         decoded = read(self.codec, records)
         verdicts = self.detector.judge(decoded.columns)
-        strange = np.flatnonzero(verdicts.anomalous)
-        alerts = [self._alert(records[decoded.kept[i]], decoded, verdicts, i, now) for i in strange.tolist()]
+        strange = np.flatnonzero(verdicts.anomalous).tolist()
+        alerts = [self._alert(records[decoded.kept[i]], decoded, verdicts, i, now) for i in strange]
         dead = [self._dead_letter(records[index], refused, now) for index, refused in sorted(decoded.refused.items())]
         entry = messages.LedgerRecord(
             topic=partition.topic,
@@ -104,9 +116,9 @@ class Judge:
             messages=(*alerts, *dead, messages.ledger_message(self.publishing.ledger, entry)),
             offsets={partition: span.stop},
             passed=entry.passed,
-            alerted=entry.alerted,
             dead=Counter(refused.category.value for refused in decoded.refused.values()),
             rarities=verdicts.rarity,
+            alerted_ms=tuple(records[decoded.kept[i]].timestamp for i in strange),
         )
 
     def _alert(self, record: Record, decoded: Decoded, verdicts: Verdicts, i: int, now: datetime) -> Message:
@@ -120,7 +132,7 @@ class Judge:
             control_offset=None,
             contributions=verdicts.contributions(i, self.publishing.contributions),
             input=messages.coordinates(record),
-            event_time=event_time(decoded, i),
+            event_time=event_time(schema, decoded, i),
             detected_at=now,
         )
         return messages.alert_message(self.publishing.alerts, record.key, alert)
@@ -151,12 +163,14 @@ def _envelope(record: Record) -> Refused | None:
     return refused_envelope(record.key, [name for name, _ in record.headers])
 
 
-def event_time(decoded: Decoded, i: int) -> datetime | None:
+def event_time(schema: TransactionSchema, decoded: Decoded, i: int) -> datetime | None:
     """When the transaction happened, by its own account; None where the schema has no time."""
-    times = decoded.columns.timestamp
-    return datetime.fromtimestamp(float(times[i, 0]), UTC) if times.shape[1] else None
+    field = schema.role("time")
+    if field is None:
+        return None
+    return datetime.fromtimestamp(float(decoded.columns.timestamp[i, schema.timestamps.index(field.name)]), UTC)
 
 
 def _role(row: Any, schema: TransactionSchema, role: Role) -> str | None:
     field = schema.role(role)
-    return None if field is None else str(getattr(row, field.name))
+    return None if field is None else str(getattr(row, field.attribute))

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-import structlog
-
 from consumer.batch import Decision, Judge, Span
 from consumer.breaker import Breaker
 from messaging.ports import (
@@ -32,12 +30,13 @@ from messaging.ports import (
     Records,
     TransactionalProducer,
 )
+from monitoring import logs
 
 POLL_MS = 1_000  # returns at the first data; a short one can hang a joining member for ever
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
 LAG_EVERY_S = 5.0
 
-log = structlog.get_logger()
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,17 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One committed micro-batch, as observers see it. Times in seconds; `newest_ms` is the last record's timestamp."""
+    """One committed micro-batch, as observers see it.
+
+    Attributes:
+        stored_ms: when the broker stored the records, milliseconds since 1970: first and last of each partition.
+        lag: messages not yet read, by partition; empty when not looked at this time.
+        decide_s, commit_s: how long it took, in seconds.
+    """
 
     decision: Decision
+    stored_ms: tuple[int, ...]
     lag: Offsets
-    newest_ms: int | None
     decide_s: float
     commit_s: float
 
@@ -196,8 +201,8 @@ class Loop:
         self._breaker.add(decision.total, dead)
         turn = Turn(
             decision=decision,
+            stored_ms=tuple(part[end].timestamp for part in records.values() if part for end in (0, -1)),
             lag=self._lag(consumer),
-            newest_ms=max((part[-1].timestamp for part in records.values() if part), default=None),
             decide_s=decided - started,
             commit_s=committed - decided,
         )

@@ -11,8 +11,6 @@ from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 
-import structlog
-
 from consumer.batch import Judge, Publishing
 from consumer.breaker import TooManyDeadLetters
 from consumer.loop import Bounds, Loop, Observer, SlotTaken, Turn
@@ -20,15 +18,15 @@ from messaging.codec import TransactionCodec
 from messaging.kafka import KafkaBroker
 from messaging.ports import Broker, BrokerError, Consumer
 from model.artifact import ArtifactError, ArtifactStore
-from monitoring.logs import configure_logs
-from monitoring.metrics import ConsumerMetrics
+from monitoring import logs
+from monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
 from settings import Settings
 
 # Exit codes. The supervisor starts a worker again only after the last two.
 STOPPED, UNUSABLE, SLOT_TAKEN, BREAKER_OPEN, CRASHED, STUCK = 0, 2, 3, 4, 1, 70
 FINAL = {UNUSABLE, SLOT_TAKEN, BREAKER_OPEN}
 
-log = structlog.get_logger()
+log = logs.get(__name__)
 
 
 def judge_of(settings: Settings) -> Judge:
@@ -73,7 +71,7 @@ def loop_of(
 
 def run(settings: Settings, slot: int) -> None:
     """The main function of a worker process; ends it with one of the exit codes above."""
-    configure_logs(settings.log_format, settings.log_level)
+    logs.configure(settings.log_format, settings.log_level, fields={"slot": slot})
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
@@ -81,30 +79,63 @@ def run(settings: Settings, slot: int) -> None:
 
 
 def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
-    metrics = ConsumerMetrics()
     pulse = Pulse(settings.health_dir and settings.health_dir / f"worker-{slot}.json", slot)
     _watch(pulse, settings.watchdog_timeout_ms / 1000, stop)
     try:
-        judge = judge_of(settings)
-        metrics.model(judge.detector)
-        if settings.metrics_port:
-            metrics.serve(settings.metrics_port + slot - settings.first_slot)
-        loop = loop_of(KafkaBroker(settings), settings, slot, judge, [pulse, metrics], stop)
-        gc.collect()
-        gc.freeze()  # what lives from here to the end need not be looked at in every collection
-        log.info("worker started", slot=slot, model=judge.detector.version, threshold=judge.detector.threshold.score)
+        loop = _prepare(settings, slot, pulse, stop)
         loop.run()
-    except (ArtifactError, BrokerError, OSError) as error:
-        log.error("worker cannot start", slot=slot, reason=str(error))
+    except (ArtifactError, BrokerError, MetricsPortTaken) as error:
+        log.error("worker cannot start", reason=str(error))
         return UNUSABLE
     except SlotTaken as error:
-        log.error("worker ends", slot=slot, reason=str(error))
+        log.error("worker ends", reason=str(error))
         return SLOT_TAKEN
     except TooManyDeadLetters as error:
-        log.error("worker ends", slot=slot, reason=str(error))
+        log.error("worker ends", reason=str(error))
         return BREAKER_OPEN
-    log.info("worker stopped", slot=slot)
+    log.info("worker stopped")
     return STOPPED
+
+
+def _prepare(settings: Settings, slot: int, pulse: "Pulse", stop: threading.Event) -> Loop:
+    judge = judge_of(settings)
+    metrics, threshold = ConsumerMetrics(), judge.detector.threshold
+    metrics.model(judge.detector.version, threshold.score, threshold.rate)
+    serve(metrics.registry, settings.metrics_port, slot - settings.first_slot)
+    loop = loop_of(KafkaBroker(settings), settings, slot, judge, [pulse, Meter(metrics)], stop)
+    gc.collect()
+    gc.freeze()  # what lives from here to the end need not be looked at in every collection
+    log.info("worker started", model=judge.detector.version, threshold=threshold.score)
+    return loop
+
+
+class Meter:
+    """Hands on to the metrics what a commit settled."""
+
+    def __init__(self, metrics: ConsumerMetrics) -> None:
+        self._metrics = metrics
+
+    def turned(self, *, stable: bool) -> None:
+        """Nothing to count."""
+
+    def committed(self, turn: Turn) -> None:
+        decision, now = turn.decision, time.time()
+        self._metrics.committed(
+            CommittedBatch(
+                passed=decision.passed,
+                alerted=decision.alerted,
+                dead=decision.dead,
+                phases={"decide": turn.decide_s, "commit": turn.commit_s},
+                ages_s=[now - stored / 1000 for stored in turn.stored_ms],
+                alert_ages_s=[now - stored / 1000 for stored in decision.alerted_ms],
+                rarities=decision.rarities,
+            )
+        )
+        if turn.lag:
+            self._metrics.lag(turn.lag)
+
+    def failed(self, kind: str) -> None:
+        self._metrics.failed(kind)
 
 
 class Pulse:

@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 
-import structlog
-
 from consumer import worker
+from monitoring import logs
 from settings import Settings
 
 BACK_OFF_FIRST_S, BACK_OFF_MOST_S = 0.2, 10.0
 CRASHES_MOST, CRASHES_WITHIN_S = 6, 60.0
 STOP_WITHIN_S = 18.0
 
-log = structlog.get_logger()
+log = logs.get(__name__)
 
 Spawn = Callable[[int], BaseProcess]
 
@@ -48,7 +47,7 @@ class Supervisor:
         self._slots = [Slot(number, spawn(number)) for number in slots]
 
     def run(self) -> int:
-        """Watches over the workers; returns the exit code: 0 when told to stop, else that of the worker that gave up."""
+        """Watches over the workers; returns 0 when told to stop, else the exit code of the worker that gave up."""
         code = 0
         while not self._stop.wait(0.1):
             code = next((code for slot in self._slots if (code := self._tend(slot, time.monotonic()))), 0)

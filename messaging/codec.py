@@ -15,14 +15,13 @@ from typing import Any, Literal, NoReturn
 import msgspec
 import numpy as np
 
-from model.schema import Columns, Kind, TransactionSchema
+from model.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
 REASON_MAX_CHARS = 200
 TEXT_MAX_CHARS = 4_000
 KEY_MAX_BYTES = 4_000
 FIELD_NAME_MAX_CHARS = 256
 NUMBER_MAX = 1e15
-EARLIEST_S, LATEST_S = 0.0, 7_258_118_400.0  # 1970-01-01 and 2200-01-01: what the model knows hours for
 
 
 class Category(StrEnum):
@@ -81,12 +80,12 @@ class TransactionCodec:
     def __init__(self, schema: TransactionSchema, unknown_fields: Literal["ignore", "refuse"] = "ignore") -> None:
         self._schema = schema
         self._decoder = msgspec.json.Decoder(schema.struct(forbid_unknown=unknown_fields == "refuse"))
-        fields = self._decoder.type.__struct_fields__
-        self._texts = tuple(f.name for f in schema.fields if f.name in fields and _is_text(f.kind))
-        nullable = [f.name for f in schema.fields if f.name in self._texts and f.nullable]
+        sent = [field for field in schema.fields if field.kind not in (Kind.IGNORED, Kind.LABEL)]
+        texts = [field for field in sent if _is_text(field)]
+        nullable = [field.attribute for field in texts if field.nullable]
+        self._texts = [(field.name, attrgetter(field.attribute)) for field in texts]
         self._nulls = attrgetter(*nullable, nullable[0]) if nullable else None  # named twice: always gives a tuple
-        texts_on_wire = sum(_is_quoted(f.kind, f.unit) for f in schema.fields if f.name in fields)
-        self._quotes = 2 * (len(fields) + texts_on_wire)
+        self._quotes = 2 * (len(sent) + len(texts) + sum(map(_is_quoted_time, sent)))
 
     def decode(self, values: Sequence[bytes | None]) -> Decoded:
         """Reads n messages. Never raises for anything that a message may contain."""
@@ -111,8 +110,8 @@ class TransactionCodec:
     def _inspect(self, value: bytes, row: msgspec.Struct) -> None:
         """Reads an unusual message again: valid text, each key once, no absurd names, no absurd or control text."""
         json.loads(value.decode(), object_pairs_hook=_each_key_once, parse_int=_ignore, parse_float=_ignore)
-        for name in self._texts:
-            text = getattr(row, name)
+        for name, text_of in self._texts:
+            text = text_of(row)
             if text is not None and (len(text) > TEXT_MAX_CHARS or "\0" in text):
                 _refuse(Category.BAD_TEXT, f"text of `{name}` has a NUL or more than {TEXT_MAX_CHARS} characters")
 
@@ -125,9 +124,8 @@ class TransactionCodec:
             return Decoded(rows, columns, kept, refused)
         for k in np.flatnonzero(bad):
             refused[kept[k]] = self._out_of_range(large[k], untimely[k])
-        good = np.flatnonzero(~bad).tolist()
-        left = [rows[k] for k in good]
-        return Decoded(left, self._schema.columns(left), [kept[k] for k in good], refused)
+        good = np.flatnonzero(~bad)
+        return Decoded([rows[k] for k in good], columns[good], [kept[k] for k in good], refused)
 
     def _out_of_range(self, large: np.ndarray[Any, Any], untimely: np.ndarray[Any, Any]) -> Refused:
         if untimely.any():
@@ -174,12 +172,12 @@ def _ignore(_: str) -> None:
     """Numbers were read already; a slow path must not stumble over one with 5,000 digits in an unknown field."""
 
 
-def _is_text(kind: Kind) -> bool:
-    return kind in (Kind.CATEGORICAL, Kind.IDENTIFIER)
+def _is_text(field: Field) -> bool:
+    return field.kind in (Kind.CATEGORICAL, Kind.IDENTIFIER) and field.unit != "integer"
 
 
-def _is_quoted(kind: Kind, unit: str | None) -> bool:
-    return _is_text(kind) or (kind is Kind.TIMESTAMP and unit not in ("s", "ms"))
+def _is_quoted_time(field: Field) -> bool:
+    return field.kind is Kind.TIMESTAMP and field.unit == "iso8601"
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -235,15 +233,24 @@ def _why_by_schema(message: str) -> Refused:
 
 
 def _why_by_syntax(value: bytes, message: str) -> Refused:
+    if "surrogate" in message or ("truncated" in message and _is_complete(value)):
+        return Refused(Category.BAD_TEXT, "text has half a surrogate pair")
     if "truncated" in message:
         return Refused(Category.TRUNCATED, "the message ends too early")
     if "trailing characters" in message:
         return Refused(Category.TRAILING_BYTES, "there is more after the message's end")
-    if "surrogate" in message:
-        return Refused(Category.BAD_TEXT, "text has half a surrogate pair")
     if _names_no_number(value, message):
         return Refused(Category.NOT_FINITE, "NaN and Infinity are no JSON numbers: send null")
     return Refused(Category.MALFORMED, message[:REASON_MAX_CHARS])
+
+
+def _is_complete(value: bytes) -> bool:
+    """Whether Python's parser, which lets half surrogate pairs pass, finds the end that msgspec did not."""
+    try:
+        json.loads(value, parse_int=_ignore, parse_float=_ignore)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _names_no_number(value: bytes, message: str) -> bool:

@@ -1,0 +1,152 @@
+"""`eddy alerts`, `eddy dead-letters`, `eddy ledger check`: what the stream has said so far."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.table import Table
+
+from cli.console import err, out
+from messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
+from messaging.ports import Reader, Record
+
+ledger = typer.Typer(help="The account of what became of every transaction.", no_args_is_help=True)
+
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+FOLLOW_IDLE_S = 1.0
+
+
+def alerts(follow: Follow = False, as_json: AsJson = False) -> None:
+    """Read the alerts.
+
+    Example: [bold]eddy alerts --follow --json | jq .transaction_id[/bold]
+    """
+    from settings import load
+
+    settings = load()
+    columns = ("detected", "transaction", "rarity", "score", "largest contributions (observed; expected)")
+    _show(settings.topic_alerts, read_alert, _alert_row, columns, follow, as_json)
+
+
+def dead_letters(follow: Follow = False, as_json: AsJson = False) -> None:
+    """Read the messages that were refused, and why.
+
+    Example: [bold]eddy dead-letters --json | jq -r .category | sort | uniq -c[/bold]
+    """
+    from settings import load
+
+    settings = load()
+    columns = ("refused", "message", "category", "reason", "size")
+    _show(settings.topic_dead_letters, read_dead_letter, _dead_letter_row, columns, follow, as_json)
+
+
+@ledger.command("check")
+def check(as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False) -> None:
+    """Prove that every transaction came out exactly once: ledger against alerts, dead letters and the group's offsets.
+
+    Ends with 1 when anything was lost or doubled.
+
+    Example: [bold]eddy ledger check[/bold]
+    """
+    from consumer.ledger import audit
+    from messaging.kafka import KafkaBroker
+    from settings import load
+
+    settings = load()
+    with closing(KafkaBroker(settings).reader()) as reader:
+        found = audit(reader, settings)
+    if as_json:
+        out.print_json(msgspec.json.encode(found).decode())
+    else:
+        out.print(found.verdict(), highlight=False)
+        out.print(f"{found.commits:,} commits in the ledger, {found.waiting:,} offsets not read yet", style="dim")
+        for problem in found.problems:
+            err.print(problem, style="red", markup=False, highlight=False)
+    raise typer.Exit(0 if found.balanced else 1)
+
+
+def rarity_text(rarity: float) -> str:
+    """A rarity as people say it: `1 in 25,000`."""
+    return f"1 in {float(f'{1 / rarity:.2g}'):,.0f}"
+
+
+def contributions_text(alert: Alert, most: int) -> str:
+    """The largest contributions of an alert, as observed against expected."""
+    return ", ".join(
+        f"{part.field} {_value(part.observed)} (expected {_value(part.expected)})"
+        for part in alert.contributions[:most]
+    )
+
+
+def _value(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:,.4g}"
+
+
+def _alert_row(alert: Alert) -> tuple[str, ...]:
+    return (
+        f"{alert.detected_at:%H:%M:%S}",
+        alert.transaction_id or str(alert.input),
+        rarity_text(alert.rarity),
+        f"{alert.score:.2f}",
+        contributions_text(alert, 2),
+    )
+
+
+def _dead_letter_row(letter: DeadLetter) -> tuple[str, ...]:
+    return f"{letter.refused_at:%H:%M:%S}", str(letter.input), letter.category, letter.reason, str(letter.size)
+
+
+def _show(
+    topic: str,
+    read: Callable[[Record], Any],
+    row: Callable[[Any], tuple[str, ...]],
+    columns: tuple[str, ...],
+    follow: bool,
+    as_json: bool,
+) -> None:
+    from messaging.kafka import KafkaBroker
+    from settings import load
+
+    with closing(KafkaBroker(load()).reader()) as reader:
+        found = _readable(_records(reader, topic, follow), read)
+        if as_json:
+            for item in found:
+                sys.stdout.write(msgspec.json.encode(item).decode() + "\n")
+                sys.stdout.flush()
+        elif follow:
+            for item in found:
+                out.print("  ".join(row(item)), markup=False, highlight=False)
+        else:
+            _table(columns, [row(item) for item in found])
+
+
+def _records(reader: Reader, topic: str, follow: bool) -> Iterator[Record]:
+    if not follow:
+        yield from reader.read(topic)
+        return
+    try:
+        yield from filter(None, reader.follow(topic, from_start=True, idle_s=FOLLOW_IDLE_S))
+    except KeyboardInterrupt:
+        return
+
+
+def _readable(records: Iterator[Record], read: Callable[[Record], Any]) -> Iterator[Any]:
+    for record in records:
+        try:
+            yield read(record)
+        except UnreadableMessage as error:
+            err.print("skipped:", error, style="yellow", markup=False, highlight=False)
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table = Table(*columns, box=None, header_style="bold")
+    for cells in rows:
+        table.add_row(*cells)
+    out.print(table)
+    out.print(f"{len(rows):,} in all", style="dim")

@@ -1,0 +1,58 @@
+"""`eddy settings`: every setting, its value and where it comes from; and the page that documents them."""
+
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from rich.table import Table
+
+from cli.console import out
+from settings import Settings, load
+
+PAGE_HEAD = """# Settings
+
+Every process reads its settings from the environment, then from a `.env` file in its working directory. All of them
+are checked at start; every problem is reported at once. `eddy settings` prints what is in force and where it comes
+from. This page is generated from `settings.py` by `eddy settings --markdown`.
+
+| variable | default | meaning |
+|---|---|---|
+"""
+
+
+def settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/settings.md instead.")] = False,
+) -> None:
+    """Show every setting, its value, and where it comes from; secrets are hidden.
+
+    Example: [bold]EDDY_WORKERS=4 eddy settings[/bold]
+    """
+    if markdown:
+        typer.echo(page(), nl=False)
+        return
+    table = Table("setting", "value", "source", box=None, header_style="bold")
+    current = load()
+    for name in Settings.model_fields:
+        table.add_row(variable(name), shown(getattr(current, name)), current.source(name))
+    out.print(table)
+
+
+def page() -> str:
+    """docs/settings.md."""
+    return PAGE_HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+
+
+def variable(name: str) -> str:
+    return f"EDDY_{name.upper()}"
+
+
+def shown(value: Any) -> str:
+    """A value for people; a secret only by whether it is set."""
+    if isinstance(value, SecretStr):
+        return "(hidden)"
+    return "-" if value is None else str(value)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    return f"| `{variable(name)}` | `{shown(field.default)}` | {field.description} |\n"
