@@ -69,8 +69,8 @@ class Progress:
 class Report:
     """What became of the messages: `sent`, and of them `delivered`, which the broker has confirmed.
 
-    The others `failed`, or it is unknown what became of them. `frauds` are those delivered. `error` is the first thing that went wrong. `seconds` is the time of sending, without
-    the wait for the last deliveries.
+    The others `failed`, or it is unknown what became of them; `error` is the first thing that went wrong. `frauds` are
+    those delivered. `seconds` is the time of sending, without the wait for the last deliveries.
     """
 
     sent: int
@@ -99,10 +99,10 @@ def publish(
     publisher: Publisher,
     topic: str,
     *,
-    pace: Pace = Pace(),  # noqa: B008 - frozen
+    pace: Pace = Pace(),
     seconds: float | None = None,
     stop: Callable[[], bool] = lambda: False,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
     clock: Clock = time,
 ) -> Report:
     """Sends all batches to `topic`, then waits until each message was answered.
