@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from consumer.batch import Decision, Judge, Span
 from consumer.breaker import Breaker
+from consumer.observer import Observer, Turn
 from messaging.ports import (
     Broker,
     BrokerError,
@@ -46,37 +46,9 @@ class Bounds:
     batch_max_records: int
     delivery_timeout_s: float
     stall_timeout_s: float
+    fence_wait_s: float
     dead_letter_limit: float
     dead_letter_window: int
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One committed micro-batch, as observers see it.
-
-    Attributes:
-        stored_ms: when the broker stored the records, milliseconds since 1970: first and last of each partition.
-        lag: messages not yet read, by partition; empty when not looked at this time.
-        decide_s, commit_s: how long it took, in seconds.
-    """
-
-    decision: Decision
-    stored_ms: tuple[int, ...]
-    lag: Offsets
-    decide_s: float
-    commit_s: float
-
-
-class Observer(Protocol):
-    """Whoever watches a loop: metrics, the health file, the watchdog."""
-
-    def turned(self, *, stable: bool) -> None:
-        """The loop is alive."""
-
-    def committed(self, turn: Turn) -> None: ...
-
-    def failed(self, kind: str) -> None:
-        """A commit or a client failed; the loop goes on with new ones."""
 
 
 class SlotTaken(Exception):
@@ -253,8 +225,29 @@ class Loop:
         if self._producer is not None:
             self._producer.close()
             self._producer = None
+        if isinstance(error, Fenced):
+            self._confirm_place()
         if isinstance(error, Stalled) or not self._rewound():
             self._discard_consumer()
+
+    def _confirm_place(self) -> None:
+        """After the producer was fenced: tells a commit that the broker gave up (we slept) from a rival process.
+
+        The two look alike to the producer. To the group they do not: a rival has joined it under our name, and the
+        next heartbeat says so. Taking the transactional id back unasked would let two processes fence each other for
+        ever.
+        """
+        deadline = time.monotonic() + self._bounds.fence_wait_s
+        while self._consumer is not None and not self._stop.is_set():
+            try:
+                self._poll(self._consumer)  # what it hands out is read again after the rewind
+            except BrokerError:
+                return
+            for observer in self._observers:
+                observer.turned(stable=False)
+            if time.monotonic() >= deadline:
+                return
+            self._stop.wait(RETRY_FIRST_S)
 
     def _rewound(self) -> bool:
         self._starts = {}

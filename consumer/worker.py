@@ -13,7 +13,8 @@ from pathlib import Path
 
 from consumer.batch import Judge, Publishing
 from consumer.breaker import TooManyDeadLetters
-from consumer.loop import Bounds, Loop, Observer, SlotTaken, Turn
+from consumer.loop import Bounds, Loop, SlotTaken
+from consumer.observer import Observer, Turn
 from messaging.codec import TransactionCodec
 from messaging.kafka import KafkaBroker
 from messaging.ports import Broker, BrokerError, Consumer
@@ -63,6 +64,7 @@ def loop_of(
         batch_max_records=settings.batch_max_records,
         delivery_timeout_s=settings.delivery_timeout_ms / 1000,
         stall_timeout_s=settings.stall_timeout_ms / 1000,
+        fence_wait_s=settings.session_timeout_ms / 2000,  # one heartbeat, and half of another
         dead_letter_limit=settings.dead_letter_limit,
         dead_letter_window=settings.dead_letter_window,
     )
@@ -132,7 +134,7 @@ class Meter:
             )
         )
         if turn.lag:
-            self._metrics.lag(turn.lag)
+            self._metrics.lag({(partition.topic, partition.partition): lag for partition, lag in turn.lag.items()})
 
     def failed(self, kind: str) -> None:
         self._metrics.failed(kind)

@@ -93,13 +93,14 @@ class TransactionCodec:
         kept: list[int] = []
         refused: dict[int, Refused] = {}
         decode, quotes, nulls = self._decoder.decode, self._quotes, self._nulls
-        for index, value in enumerate(values):
+        messages: Sequence[Any] = values  # None fails to decode like any other bad value
+        for index, value in enumerate(messages):
             try:
-                row = decode(value)  # type: ignore[arg-type]  # None is refused like any other bad value
+                row = decode(value)
                 # Every field once and no escapes: exactly this many quotes. A null text would hide a doubled key.
-                usual = value.count(b'"') == quotes and b"\\" not in value and len(value) <= TEXT_MAX_CHARS  # type: ignore[union-attr]
+                usual = value.count(b'"') == quotes and b"\\" not in value and len(value) <= TEXT_MAX_CHARS
                 if not usual or (nulls is not None and None in nulls(row)):
-                    self._inspect(value, row)  # type: ignore[arg-type]
+                    self._inspect(value, row)
             except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, _Unacceptable) as error:
                 refused[index] = _why(value, error)
             else:

@@ -1,0 +1,36 @@
+"""What a loop tells whoever watches it: metrics, the health file, the watchdog."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from consumer.batch import Decision
+from messaging.ports import Offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One committed micro-batch, as observers see it.
+
+    Attributes:
+        stored_ms: when the broker stored the records, milliseconds since 1970: first and last of each partition.
+        lag: messages not yet read, by partition; empty when not looked at this time.
+        decide_s, commit_s: how long it took, in seconds.
+    """
+
+    decision: Decision
+    stored_ms: tuple[int, ...]
+    lag: Offsets
+    decide_s: float
+    commit_s: float
+
+
+class Observer(Protocol):
+    """Whoever watches a loop: metrics, the health file, the watchdog."""
+
+    def turned(self, *, stable: bool) -> None:
+        """The loop is alive."""
+
+    def committed(self, turn: Turn) -> None: ...
+
+    def failed(self, kind: str) -> None:
+        """A commit or a client failed; the loop goes on with new ones."""
