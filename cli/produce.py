@@ -1,0 +1,206 @@
+"""`eddy produce`: transactions for the topic, invented or replayed from a table."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import err, fail, out
+
+if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
+    from collections.abc import Callable, Iterable, Iterator
+
+    from messaging.ports import Broker
+    from producer.messages import Outgoing
+    from producer.publish import Pace, Report
+    from producer.synthetic import SyntheticStream, Transactions
+    from settings import Settings
+
+app = typer.Typer(help="Publish transactions: invented ones, or those of a table.", no_args_is_help=True)
+
+CHUNK = 1_000  # of a live stream; small, so that encoding never holds the pace up
+CHUNK_AT_ONCE = 10_000
+
+Rate = Annotated[float | None, typer.Option(help="Transactions a second [default: as fast as possible].", min=0.001)]
+Topic = Annotated[str | None, typer.Option(help="Where to publish; EDDY_TOPIC_TRANSACTIONS otherwise.")]
+
+
+@app.command()
+def synthetic(
+    rate: Rate = None,
+    count: Annotated[int | None, typer.Option(help="How many transactions.", min=1)] = None,
+    seconds: Annotated[float | None, typer.Option(help="For how long.", min=0.001)] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same transactions.", min=0)] = 0,
+    fraud: Annotated[float, typer.Option(help="Share of frauds, on average.", min=0, max=0.5)] = 0.002,
+    cards: Annotated[int, typer.Option(help="How many cardholders; each pays about twice a day.", min=1)] = 2_000,
+    start: Annotated[datetime, typer.Option(help="When the stream's calendar begins (UTC).")] = datetime(2026, 1, 1),
+    to: Annotated[Path | None, typer.Option(help="Write a Parquet file with labels instead of publishing.")] = None,
+    topic: Topic = None,
+) -> None:
+    """Invent cardholders who pay, and thieves among them: card testing, sprees, odd hours, drained accounts.
+
+    The stream has its own calendar, from --start on: with 2,000 cards about 4,300 transactions make a day, however
+    fast they are published. Ctrl-C ends it in an orderly way.
+
+    Examples:
+
+        eddy produce synthetic --rate 500 --seconds 60
+
+        eddy produce synthetic --count 50000 --seed 7 --to transactions.parquet
+    """
+    from producer.messages import outgoing
+    from producer.publish import RATE_TOLERANCE, Pace
+    from producer.synthetic import SyntheticStream
+
+    stream = SyntheticStream(seed, cards, fraud, start.replace(tzinfo=UTC))
+    if rate is not None and seconds is not None:
+        count = min(count or round(rate * seconds), round(rate * seconds))
+        seconds *= 1 + RATE_TOLERANCE
+    if to is not None:
+        _write(to, stream, count)
+        return
+    chunks = stream.chunks(count, CHUNK_AT_ONCE if rate is None else CHUNK)
+    _end(_publish(outgoing(chunks), Pace(rate), topic, count, seconds))
+
+
+@app.command()
+def file(
+    path: Annotated[Path, typer.Argument(help="A Parquet or CSV file of transactions.")],
+    rate: Rate = None,
+    speedup: Annotated[
+        float | None, typer.Option(help="Replay in the table's own time, this many times faster.", min=1e-6)
+    ] = None,
+    schema: Annotated[Path | None, typer.Option(help="What the columns are [default: inferred].")] = None,
+    topic: Topic = None,
+) -> None:
+    """Replay a table in the order of its event times, which are sent as they are. Labels are not sent.
+
+    The key of each message is the card, which the schema names.
+
+    Examples:
+
+        eddy produce file transactions.parquet --speedup 3600
+
+        eddy produce file transactions.csv --schema schema.toml --rate 1000
+    """
+    from model.schema import TransactionSchema
+    from producer.publish import Pace
+    from producer.replay import Replay
+
+    if rate is not None and speedup is not None:
+        fail("give --rate or --speedup, not both", code=2)
+    with _mendable():
+        replay = Replay(path, None if schema is None else TransactionSchema.from_toml(_text(schema)))
+        if not replay.in_order:
+            err.print(f"{path} is not in order of time: reading and sorting all of it first", style="yellow")
+        report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
+    if replay.bad.count:
+        err.print(f"{replay.bad.count:,} rows were not sent, such as", style="yellow", highlight=False)
+        for row, reason in replay.bad.examples:
+            err.print(f"  row {row}: {reason}", style="yellow", markup=False, highlight=False)
+    _end(report)
+
+
+def connect(settings: Settings) -> Broker:
+    """The broker that is published to."""
+    from messaging.kafka import KafkaBroker
+
+    return KafkaBroker(settings)
+
+
+def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
+    from producer.tables import write_parquet
+
+    if count is None:
+        fail("a file needs an end: give --count", code=2)
+    with _mendable(), _bar(count) as advance:
+        written = write_parquet(path, _watched(stream.chunks(count), advance))
+    out.print(f"{written:,} transactions written to {path}", highlight=False)
+
+
+def _watched(chunks: Iterable[Transactions], advance: Callable[[int], None]) -> Iterator[Transactions]:
+    done = 0
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        advance(done)
+
+
+def _publish(
+    batches: Iterable[Outgoing], pace: Pace, topic: str | None, count: int | None, seconds: float | None
+) -> Report:
+    from producer.publish import publish, stop_on_signals
+    from settings import load
+
+    settings = load(topic_transactions=topic)
+    with stop_on_signals() as stop, closing(connect(settings).publisher()) as publisher, _bar(count) as advance:
+        report = publish(
+            batches,
+            publisher,
+            settings.topic_transactions,
+            pace=pace,
+            seconds=seconds,
+            stop=stop,
+            on_progress=lambda progress: advance(progress.sent),
+        )
+    out.print(_summary(report, settings.topic_transactions), highlight=False)
+    return report
+
+
+def _summary(report: Report, topic: str) -> str:
+    frauds = f", {len(report.frauds):,} of them frauds" if report.frauds else ""
+    return (
+        f"{report.delivered:,} transactions delivered to {topic}{frauds}, "
+        f"in {report.seconds:.1f} s ({report.rate:,.0f}/s)"
+    )
+
+
+def _end(report: Report) -> None:
+    """Says what was not as wanted; ends with 1 where messages were lost."""
+    if report.rate_missed is not None:
+        err.print(
+            f"the rate of {report.wanted_rate:,.0f}/s was not held: {report.rate_missed:.0%} less; "
+            "the broker or this machine is slower than that",
+            style="yellow",
+            highlight=False,
+        )
+    if report.error is not None:
+        fail(f"{report.failed:,} of {report.sent:,} transactions are not known to be stored: {report.error}")
+
+
+@contextmanager
+def _bar(count: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error; what it gives is to be called with the number done so far."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.completed:,}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("", total=count, rate="")
+
+        def advance(done: int) -> None:
+            elapsed = bar.tasks[0].elapsed or 0
+            bar.update(task, completed=done, rate=f"{done / elapsed:,.0f}/s" if elapsed else "")
+
+        yield advance
+
+
+@contextmanager
+def _mendable() -> Iterator[None]:
+    from model.schema import SchemaError
+    from producer.tables import TableError
+
+    try:
+        yield
+    except (TableError, SchemaError) as error:
+        fail(str(error))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{path} cannot be read: {error}")
