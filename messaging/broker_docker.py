@@ -148,7 +148,7 @@ class DockerBroker:
     def _run_command(self) -> list[str]:
         wanted = properties(self._ports, bind="0.0.0.0", log_dir=_DATA, extra=self._extra)
         published = [port for port in (self._ports.clients, self._ports.proxied) if port]
-        command = ["run", "--detach", "--name", self._name]
+        command = ["run", "--detach", "--name", self._name, "--env", "KAFKA_HEAP_OPTS=-Xms128m -Xmx512m"]
         for port in published:
             command += ["--publish", f"127.0.0.1:{port}:{port}"]
         for name, value in wanted.items():

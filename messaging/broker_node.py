@@ -79,16 +79,15 @@ def choose_ports(clients: int, advertised: int | None) -> Ports:
 
 def properties(ports: Ports, *, bind: str, log_dir: str, extra: Mapping[str, str]) -> dict[str, str]:
     """The node's configuration; `extra` wins."""
-    listeners = {"PLAINTEXT": ports.clients, "CONTROLLER": ports.controller}
-    advertised = {"PLAINTEXT": ports.clients}
+    listeners, advertised = {"PLAINTEXT": ports.clients}, {"PLAINTEXT": ports.clients}
     if ports.proxied and ports.advertised:
         listeners["PROXIED"], advertised["PROXIED"] = ports.proxied, ports.advertised
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
-        "listeners": _endpoints(listeners, bind),
+        "listeners": f"{_endpoints(listeners, bind)},CONTROLLER://127.0.0.1:{ports.controller}",
         "advertised.listeners": _endpoints(advertised, "127.0.0.1"),
-        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in (*listeners, "CONTROLLER")),
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": f"1@127.0.0.1:{ports.controller}",

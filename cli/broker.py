@@ -1,0 +1,73 @@
+"""`eddy broker`: a throw-away Kafka broker in the foreground."""
+
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cli.console import fail
+from messaging import broker as brokers
+from messaging.broker import BrokerStartError, EngineKind, RunningBroker
+from settings import SettingsError, load
+
+PortOption = Annotated[int, typer.Option(help="Port that clients connect to; 0 for any free one.", min=0, max=65535)]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Directory that keeps the topics; without it they are gone when the broker ends.", file_okay=False
+    ),
+]
+
+
+def broker(port: PortOption = 9092, data: DataOption = None) -> None:
+    """Run a throw-away Kafka broker until Ctrl-C.
+
+    In Docker if an engine answers, else as a local Apache Kafka, which needs Java 17 or newer (and Maven, once).
+
+    Example:
+
+        eddy broker --port 9092 --data ./kafka-data
+    """
+    # From the first moment: an end while the broker starts must be as clean as a later one.
+    for number in _ENDS:
+        signal.signal(number, _end)
+    try:
+        _run(port, data)
+    except (BrokerStartError, SettingsError) as error:
+        fail(str(error))
+    except _Ended:
+        typer.echo("Stopped.")
+
+
+class _Ended(BaseException):
+    """Somebody asked for the end."""
+
+
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    # A second Ctrl-C must not disturb the first one's work.
+    for number in _ENDS:
+        signal.signal(number, signal.SIG_IGN)
+    raise _Ended
+
+
+def _run(port: int, data: Path | None) -> None:
+    engine = brokers.choose(load(), typer.echo)
+    typer.echo(engine.why)
+    if engine.kind is EngineKind.GIVEN:
+        raise BrokerStartError("There is nothing to start; unset EDDY_KAFKA_BOOTSTRAP_SERVERS to get a broker.")
+    with brokers.start(engine, port=port, data=data, say=typer.echo) as running:
+        typer.echo(f"Ready at {running.address}; Ctrl-C stops it.")
+        _watch(running)
+
+
+def _watch(running: RunningBroker) -> None:
+    """Returns never: it ends by a signal, or because the broker died."""
+    while running.running:
+        time.sleep(1.0)
+    raise BrokerStartError(f"The broker has ended by itself; its log is {running.log}.")
