@@ -25,7 +25,7 @@ app = typer.Typer(help="Publish transactions: invented ones, or those of a table
 CHUNK = 1_000  # of a live stream; small, so that encoding never holds the pace up
 CHUNK_AT_ONCE = 10_000
 
-Rate = Annotated[float | None, typer.Option(help="Transactions a second [default: as fast as possible].", min=0.001)]
+Rate = Annotated[float | None, typer.Option(help="Transactions a second (default: as fast as possible).", min=0.001)]
 Topic = Annotated[str | None, typer.Option(help="Where to publish; EDDY_TOPIC_TRANSACTIONS otherwise.")]
 
 
@@ -74,7 +74,7 @@ def file(
     speedup: Annotated[
         float | None, typer.Option(help="Replay in the table's own time, this many times faster.", min=1e-6)
     ] = None,
-    schema: Annotated[Path | None, typer.Option(help="What the columns are [default: inferred].")] = None,
+    schema: Annotated[Path | None, typer.Option(help="What the columns are, a TOML file (default: inferred).")] = None,
     topic: Topic = None,
 ) -> None:
     """Replay a table in the order of its event times, which are sent as they are. Labels are not sent.
