@@ -1,0 +1,48 @@
+"""Learns what a score is worth, at the end of training; `model.threshold` applies it without SciPy."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.threshold import Calibration
+
+TAIL_SHARE = 0.02
+TAIL_ROWS = 50
+MOST_SHAPE = 0.5
+KNOTS = 200
+
+
+def calibrate(scores: NDArray[np.float64]) -> Calibration:
+    """Fits a calibration to scores [n] of normal rows that the network was not trained on.
+
+    The bulk is the data's own distribution, thinned out to a few knots; the largest scores (2 %, at least 50, at most
+    a tenth of all) give the tail: generalised Pareto, by maximum likelihood.
+    """
+    ordered = np.sort(np.asarray(scores, np.float64))
+    rows = len(ordered)
+    tail_rows = int(min(max(TAIL_ROWS, TAIL_SHARE * rows), max(rows // 10, 1)))
+    start = rows - tail_rows - 1
+    shape, scale = _tail(ordered[start + 1 :] - ordered[start])
+    # The r-th largest of n scores is reached by a new row with probability r / (n + 1).
+    places = _knots(start, rows)
+    knots, first = np.unique(ordered[places], return_index=True)
+    rarities = (rows - places[first]) / (rows + 1)
+    rarities[0] = 1.0
+    return Calibration(tuple(knots.tolist()), tuple(rarities.tolist()), shape, scale, rows)
+
+
+def _knots(start: int, rows: int) -> NDArray[np.intp]:
+    """Places in ascending order up to `start`, evenly spread over the logarithm of the rarity."""
+    left = np.geomspace(rows, rows - start, min(KNOTS, start + 1))
+    return np.unique(rows - np.round(left).astype(np.intp))
+
+
+def _tail(excess: NDArray[np.float64]) -> tuple[float, float]:
+    """Shape and scale. A negative shape would declare some scores impossible: then the tail is exponential."""
+    from scipy.stats import genpareto  # type: ignore[import-untyped]
+
+    mean = max(float(excess.mean()), 1e-12)
+    shape = float(genpareto.fit(excess / mean, floc=0)[0]) if float(np.ptp(excess)) > 0 else 0.0
+    if shape <= 0:
+        return 0.0, mean
+    shape = min(shape, MOST_SHAPE)
+    return shape, float(genpareto.fit(excess / mean, f0=shape, floc=0)[2]) * mean

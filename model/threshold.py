@@ -1,0 +1,88 @@
+"""Where the line is drawn: scores, what they are worth, and thresholds.
+
+A score means nothing outside its model. Its rarity does: the share of normal transactions expected to score at least
+as high. So a threshold can be given as an alert rate ("flag 1 in 1,000") and survives a change of model.
+"""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+RAREST = 1e-15
+"""No rarity is below this: what is rarer is not worth telling apart, and a rarity is never zero."""
+
+BINS_PER_DECADE = 4
+HISTOGRAM_BINS = 8 * BINS_PER_DECADE + 1
+"""Bins of a rarity histogram: quarters of a decade from 1 to 1e-8, and one for all that is rarer."""
+
+
+class ThresholdError(ValueError):
+    """A threshold or a rate that cannot be; the message says what was received and what to do."""
+
+
+class Threshold(msgspec.Struct, frozen=True):
+    """The line: a score at or above it is anomalous. `rate` is the alert rate it was made from, if it was."""
+
+    score: float
+    rate: float | None = None
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Score <-> rarity, as learned from scores of normal rows that the network was not trained on.
+
+    Up to the last of the `scores` (ascending, with their `rarities`, descending from 1) it follows the data; beyond, a
+    generalised Pareto tail with this `shape` (not negative: no score is impossible) and `scale`. `rows` is how many
+    scores it was learned from.
+    """
+
+    scores: tuple[float, ...]
+    rarities: tuple[float, ...]
+    shape: float
+    scale: float
+    rows: int
+
+    def rarity(self, score: Floats) -> Floats:
+        """For scores [n] the shares of normal rows [n] expected to score at least as high, RAREST <= share <= 1."""
+        inside = np.interp(score, self.scores, np.log(self.rarities))
+        beyond = np.maximum(score - self.scores[-1], 0.0) / self.scale
+        return np.maximum(np.exp(inside + self._log_tail(beyond)), RAREST)
+
+    def score_at(self, rate: float) -> float:
+        """The score that a share `rate` of normal rows is expected to reach; the inverse of `rarity`.
+
+        Raises:
+            ThresholdError: the rate is not a share.
+        """
+        if not RAREST <= rate <= 1.0:
+            raise ThresholdError(
+                f"an alert rate is a share between {RAREST:g} and 1, such as 0.001 for 1 in 1,000; received {rate}"
+            )
+        if rate >= self.rarities[-1]:
+            return float(np.interp(-np.log(rate), -np.log(self.rarities), self.scores))
+        decades = -np.log(rate / self.rarities[-1])
+        beyond = np.expm1(self.shape * decades) / self.shape if self.shape else decades
+        return float(self.scores[-1] + self.scale * beyond)
+
+    def threshold(self, rate: float) -> Threshold:
+        """The threshold that flags this share of normal transactions.
+
+        Raises:
+            ThresholdError: the rate is not a share.
+        """
+        return Threshold(self.score_at(rate), rate)
+
+    def _log_tail(self, beyond: Floats) -> Floats:
+        return -np.log1p(self.shape * beyond) / self.shape if self.shape else -beyond
+
+
+def rarity_histogram(rarity: Floats) -> list[int]:
+    """Counts of rarities by quarters of a decade.
+
+    >>> counts = rarity_histogram(np.array([1.0, 0.2, 1e-12]))
+    >>> counts[0], counts[2], counts[32]
+    (1, 1, 1)
+    """
+    quarters = np.minimum(-np.log10(rarity) * BINS_PER_DECADE, HISTOGRAM_BINS - 1).astype(np.intp)
+    return [int(count) for count in np.bincount(quarters, minlength=HISTOGRAM_BINS)]

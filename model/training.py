@@ -1,0 +1,160 @@
+"""From a table to an artifact, as one readable sequence."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import version as installed_version
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model import features, graph
+from model.artifact import GRAPH, NETWORK, ArtifactStore, Manifest, Probe
+from model.autoencoder import Autoencoder
+from model.calibration import calibrate
+from model.schema import Columns, TransactionSchema
+from model.scorer import Scorer
+from model.tables import TableError, anomalous, columns_of
+
+FEWEST_ROWS = 500
+PROBE_ROWS = 32
+LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share of all work that is done."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What training can be told.
+
+    Args:
+        alert_rate: the share of normal transactions that the artifact's own threshold flags.
+        seed: of everything random; the same table, settings and seed give the same scores.
+        steps, batch: how long the network learns, and from how many rows at once.
+        bottleneck: numbers that the network must make do with; by default three tenths of the features.
+        held_out: the share of rows, at most `held_out_rows`, that the network is not trained on: for calibration.
+    """
+
+    alert_rate: float = 0.001
+    seed: int = 0
+    steps: int = 2_500
+    batch: int = 512
+    bottleneck: int | None = None
+    held_out: float = 0.2
+    held_out_rows: int = 30_000
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came out: the version in the store; rows used; rows left out because a label calls them anomalies."""
+
+    version: str
+    rows: int
+    rows_left_out: int
+    loss: float
+    threshold: float
+
+
+def train(
+    table: pd.DataFrame,
+    schema: TransactionSchema,
+    store: ArtifactStore,
+    created_at: datetime,
+    config: TrainingConfig = TrainingConfig(),
+    progress: Progress = lambda *_: None,
+) -> Trained:
+    """Trains a model of normal transactions and stores it.
+
+    Raises:
+        TableError: the table cannot be learned from.
+        ThresholdError: the alert rate is not a share.
+        ArtifactError: the store cannot be written to.
+    """
+    progress("reading the columns", 0.0)
+    strange = anomalous(table, schema)
+    columns = columns_of(table[~strange], schema)
+    _check(columns, schema, int(strange.sum()))
+    learned, held_out = _split(len(columns), config)
+
+    progress("learning the encoding", 0.05)
+    encoder = features.fit(columns[learned], schema)
+    u = encoder.encode(columns).astype(np.float32)
+
+    progress("starting TensorFlow", 0.1)
+    network = Autoencoder(u.shape[1], config.bottleneck, config.seed)
+    loss = network.fit(
+        u[learned],
+        config.steps,
+        config.batch,
+        lambda done, of, loss: progress(f"training, loss {loss:.4f}", 0.3 + 0.55 * done / of),
+    )
+
+    progress("calibrating", 0.85)
+    residuals = graph.Residuals.of((u - network.reconstruct(u))[held_out].astype(np.float64))
+    scoring = graph.build(schema, encoder, network.layers(), residuals)
+    scorer = Scorer(scoring, schema.scored)
+    calibration = calibrate(scorer.score(columns[held_out]).score)
+    threshold = calibration.threshold(config.alert_rate)
+
+    progress("checking the scoring graph", 0.9)
+    probe = _probe_rows(columns[held_out])
+    probe_score = scorer.score(probe).score
+    graph.check_parity(_python_score(probe, encoder, network, residuals), probe_score)
+
+    progress("storing the model", 0.95)
+    draft = Manifest(
+        created_at=created_at,
+        fields=schema.fields,
+        threshold=threshold,
+        calibration=calibration,
+        probe=Probe.of(probe, probe_score),
+        training={**asdict(config), "rows": len(learned), "rows_held_out": len(held_out), "loss": loss},
+        libraries={name: installed_version(name) for name in LIBRARIES},
+    )
+    version = store.add(draft, {GRAPH: scoring, NETWORK: network.to_bytes()})
+    progress("done", 1.0)
+    return Trained(version, len(columns), int(strange.sum()), loss, threshold.score)
+
+
+def _check(columns: Columns, schema: TransactionSchema, left_out: int) -> None:
+    rows = len(columns)
+    if rows < FEWEST_ROWS:
+        but = f" ({left_out} more are labelled anomalous)" if left_out else ""
+        raise TableError(f"{rows} rows{but} are too few: give at least {FEWEST_ROWS} normal transactions")
+    for name, values in zip(schema.numeric, columns.numeric.T, strict=True):
+        if np.isnan(values).all():
+            raise TableError(f"column {name} has no value in any row: set it to ignored in the schema")
+    varying = any(_varies(table) for table in (columns.numeric, columns.categorical, columns.timestamp))
+    if not varying:
+        raise TableError(f"all {rows} rows are the same: there is nothing to learn; give real transactions")
+
+
+def _varies(values: NDArray[np.generic]) -> bool:
+    return any(len(pd.unique(column)) > 1 for column in values.T)
+
+
+def _split(rows: int, config: TrainingConfig) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows to learn from and rows held out, at random."""
+    order = np.random.default_rng(config.seed).permutation(rows)
+    count = min(int(config.held_out * rows), config.held_out_rows)
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+def _probe_rows(columns: Columns) -> Columns:
+    """Some rows, and some that no table has: missing values, zero, negative, extreme, a level never seen."""
+    some = columns[np.arange(PROBE_ROWS)]
+    numeric, categorical = some.numeric.copy(), some.categorical.copy()
+    for row, value in enumerate((np.nan, 0.0, -1.0, -1e15, 1e15)):
+        numeric[row] = value
+    categorical[5], categorical[6] = "\N{SNOWMAN} never seen", ""
+    return Columns(numeric, categorical, some.timestamp)
+
+
+def _python_score(
+    columns: Columns, encoder: features.Encoder, network: Autoencoder, residuals: graph.Residuals
+) -> NDArray[np.float64]:
+    u = encoder.encode(columns).astype(np.float32)
+    off = (u - network.reconstruct(u)).astype(np.float64)
+    return np.asarray(residuals.contributions(off).sum(axis=1))
