@@ -1,0 +1,80 @@
+"""gunicorn's threaded worker, hardened: slow clients are cut off, and broken HTTP is answered with a problem document.
+
+A thread that reads a request blocks while its client dawdles, and gunicorn has no limit on that. Here a request must
+have arrived within `REQUEST_S`; until then it occupies one of many threads, which sleep and cost next to nothing.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from typing import Any
+
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from api import problems
+from api.problems import Problem
+
+REQUEST_S = 10.0  # for a request to arrive, head and body
+STOPPING_S = 2.0  # the same once the worker is to stop
+WATCH_EVERY_S = 0.25
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """One worker process."""
+
+    def init_process(self) -> None:
+        self._since: dict[Any, float] = {}
+        threading.Thread(target=self._cut_off_the_slow, name="slow-clients", daemon=True).start()
+        super().init_process()
+
+    def handle(self, conn: Any) -> Any:
+        self._since[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            self._since.pop(conn, None)
+
+    def handle_error(self, _req: Any, client: socket.socket, _addr: Any, exc: BaseException) -> None:
+        """Answers what could not even be parsed. Says nothing of what was sent: it may be part of a body."""
+        problem = _problem(exc)
+        if problem.status < 500:
+            self.log.warning("refused a request that is not valid HTTP: %s", type(exc).__name__)
+        else:
+            self.log.error("a request failed", exc_info=exc)
+        with contextlib.suppress(OSError):
+            client.sendall(_answer(problem))
+
+    def _cut_off_the_slow(self) -> None:
+        while True:
+            time.sleep(WATCH_EVERY_S)
+            limit_s = REQUEST_S if self.alive else STOPPING_S
+            now = time.monotonic()
+            for conn, since in self._since.copy().items():
+                if now - since > limit_s:
+                    # First no more reading, so that an answer can still be given; then nothing at all.
+                    how = socket.SHUT_RD if now - since < 2 * limit_s else socket.SHUT_RDWR
+                    with contextlib.suppress(OSError):
+                        conn.sock.shutdown(how)
+
+
+def _problem(exc: BaseException) -> Problem:
+    if isinstance(exc, errors.LimitRequestLine):
+        return Problem(414, "address-too-long", "Address too long", "Send transactions in the body.")
+    if isinstance(exc, errors.LimitRequestHeaders):
+        return Problem(431, "header-too-large", "Request header too large", "Send fewer or shorter header fields.")
+    if isinstance(exc, errors.ExpectationFailed):
+        return Problem(417, "expectation-failed", "Expectation failed", "Only `Expect: 100-continue` is understood.")
+    if isinstance(exc, errors.ParseException) and not isinstance(exc, errors.ConfigurationProblem):
+        return problems.malformed()
+    return problems.internal()
+
+
+def _answer(problem: Problem) -> bytes:
+    body = problem.document()
+    head = (
+        f"HTTP/1.1 {problem.status} {problem.title}\r\nConnection: close\r\n"
+        f"Content-Type: {problems.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body

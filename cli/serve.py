@@ -1,0 +1,33 @@
+"""`eddy serve`: the API."""
+
+from typing import Annotated
+
+import typer
+
+import settings
+from cli.console import fail
+from monitoring import logs
+
+
+def serve(
+    workers: Annotated[int | None, typer.Option(help="Worker processes [default: EDDY_API_WORKERS].")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [default: EDDY_API_HOST].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any [default: EDDY_API_PORT].")] = None,
+) -> None:
+    """Answers checks of single transactions over HTTP, with the store's active model.
+
+    Example:
+
+        eddy serve --workers 4 --port 8080
+
+        curl -H 'Content-Type: application/json' -d @transaction.json http://127.0.0.1:8080/v1/check
+    """
+    from api import server  # here, because it costs other commands half a second
+    from model.artifact import ArtifactError
+
+    loaded = settings.load(api_workers=workers, api_host=host, api_port=port)
+    logs.configure(loaded.log_format, loaded.log_level)
+    try:
+        server.run(loaded)
+    except (ArtifactError, server.CannotListen) as error:
+        fail(str(error))
