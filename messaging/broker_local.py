@@ -20,6 +20,7 @@ from typing import Self
 from messaging import broker_cache
 from messaging.broker_cache import Java
 from messaging.broker_node import (
+    REMEDY,
     STOP_TIMEOUT_S,
     BrokerStartError,
     Guard,
@@ -219,7 +220,7 @@ def _format(jvm: list[str], data: Path, ports: Ports, extra: Mapping[str, str]) 
         tool = [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
         done = subprocess.run(tool, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
-            raise BrokerStartError(f"{logs} could not be made ready; Kafka said:\n{tail(done.stdout)}\nSee to {data}.")
+            raise BrokerStartError(f"{logs} could not be made ready; Kafka said:\n{tail(done.stdout)}\n{REMEDY}")
     return config
 
 

@@ -6,6 +6,7 @@ One node that is broker and controller at once. Its time-outs are short, so that
 import contextlib
 import os
 import random
+import re
 import socket
 import subprocess
 import time
@@ -17,6 +18,7 @@ KAFKA_VERSION = "4.3.1"
 STARTED = "Kafka Server started"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+REMEDY = "Mend what it complains of, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."
 
 Say = Callable[[str], None]
 """Is given a sentence about what takes time just now."""
@@ -121,9 +123,11 @@ _ONE_NODE = {
 }
 
 
-def tail(log: str, lines: int = 15) -> str:
-    """The last lines of a log, indented, to be quoted in an error."""
-    return "\n".join("    " + line for line in log.splitlines()[-lines:]) or "    (nothing)"
+def tail(log: str, lines: int = 12) -> str:
+    """What an error quotes of a log, indented: its first complaints, for an end in good order follows them; its end."""
+    said = log.splitlines()
+    complaints = [line for line in said[:-lines] if re.search("ERROR|FATAL|Exception", line)][:lines]
+    return "\n".join("    " + line for line in [*complaints, *said[-lines:]]) or "    (nothing)"
 
 
 def wait_started(read_log: Callable[[], str], is_running: Callable[[], bool], where: str) -> None:
@@ -137,11 +141,8 @@ def wait_started(read_log: Callable[[], str], is_running: Callable[[], bool], wh
         running = is_running()
         if not running or time.monotonic() > deadline:
             what = f"did not start in {START_TIMEOUT_S:.0f} s" if running else "ended while starting"
-            raise BrokerStartError(f"the broker {what}; the end of its log, {where}:\n{tail(read_log())}\n{_REMEDY}")
+            raise BrokerStartError(f"the broker {what}; from its log, {where}:\n{tail(read_log())}\n{REMEDY}")
         time.sleep(0.02)
-
-
-_REMEDY = "Mend what the log complains of, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."
 
 
 @dataclass(slots=True)

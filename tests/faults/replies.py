@@ -28,7 +28,7 @@ def with_error(request: Request, frame: bytes, code: int) -> bytes:
     """The broker's reply with every error code in it replaced."""
     reply = _REPLIES[Api(request.api)].decode(frame, version=request.version, header=True)
     _set_error(reply, code)
-    return bytes(reply.encode(version=request.version, header=True))
+    return bytes(reply.encode(header=True))
 
 
 def refusal(request: Request, code: int) -> bytes:
@@ -41,7 +41,7 @@ def refusal(request: Request, code: int) -> bytes:
         raise NotImplementedError(f"refusals of {Api(request.api).name}; use reply_error, which lets it take effect")
     _set_error(reply, code)
     reply.with_header(request.correlation)
-    return bytes(reply.encode(version=request.version, header=True))
+    return bytes(reply.encode(header=True))
 
 
 def _refused_produce(request: Request) -> Any:

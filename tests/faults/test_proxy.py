@@ -165,6 +165,7 @@ def test_a_request_can_be_refused_and_never_arrive(kafka: RunningBroker, proxy: 
         rule = proxy.on(Api.PRODUCE, topic=topic).refuse(NOT_ENOUGH_REPLICAS)
         producer.send(topic, b"b").get(10)
     assert rule.fired == 1
+    assert proxy.seen[Api.PRODUCE] == 3
     assert _committed(kafka, topic) == [b"a", b"b"]
 
 
