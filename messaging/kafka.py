@@ -170,6 +170,7 @@ class _TransactionalProducer:
         self._client: Any = None
 
     def start(self) -> None:
+        self.close()
         with self._translated("take over"):
             self._client = _connect(KafkaProducer, self._config())
             self._client.init_transactions()
@@ -351,16 +352,19 @@ class _Reader:
 
     def follow(self, topic: str, *, from_start: bool, idle_s: float) -> Iterator[Record | None]:
         ranges = self.offsets(topic)
-        return self._follow({p: start if from_start else end for p, (start, end) in ranges.items()}, idle_s)
+        ends = {p: end for p, (_, end) in ranges.items()}
+        return self._follow({p: start for p, (start, _) in ranges.items()} if from_start else ends, ends, idle_s)
 
-    def _follow(self, positions: Offsets, idle_s: float) -> Iterator[Record | None]:
+    def _follow(self, positions: Offsets, ends: Offsets, idle_s: float) -> Iterator[Record | None]:
+        """Is not idle while it connects: not before it is where the partitions ended when it began."""
         with self._positioned(positions) as client:
+            deadline = self._deadline()
             while True:
                 with _translated("follow"):
                     polled = client.poll(idle_s * 1000, self._settings.batch_max_records)
                 for records in polled.values():
                     yield from records
-                if not polled:
+                if not polled and (_reached(client, ends) or time.monotonic() > deadline):
                     yield None
 
     def offsets(self, topic: str) -> Mapping[Partition, tuple[int, int]]:
@@ -495,6 +499,11 @@ def _send(client: Any, message: Message) -> Any:
 def _positions(client: Any) -> Offsets:
     """From the client's memory: its public `position` may ask the broker."""
     return {p: position.offset for p, position in client._subscription.all_consumed_offsets().items()}
+
+
+def _reached(client: Any, ends: Offsets) -> bool:
+    positions = _positions(client)
+    return all(positions.get(partition, -1) >= end for partition, end in ends.items())
 
 
 def _forget_offset_fetches(client: Any) -> None:

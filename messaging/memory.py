@@ -174,7 +174,7 @@ class _TransactionalProducer:
 
     def send(self, message: Message) -> "_Delivery":
         with self._cluster.changed:
-            return _Delivery(self._cluster.store(message, self._begun()))
+            return _Delivery(self._cluster.store(message, self._begun(self._may_commit)))
 
     def flush(self, timeout_s: float) -> None:  # noqa: ARG002 - everything is stored at once
         with self._cluster.changed:
@@ -182,7 +182,7 @@ class _TransactionalProducer:
 
     def send_offsets(self, offsets: Offsets, membership: Membership) -> None:
         with self._cluster.changed:
-            commit = self._begun()
+            commit = self._begun(self._may_commit)
             self._may_commit = False
             self._cluster.raise_if(Fault.SEND_OFFSETS)
             self._check_member(membership)
@@ -198,7 +198,7 @@ class _TransactionalProducer:
 
     def commit(self) -> None:
         with self._cluster.changed:
-            commit = self._begun()
+            commit = self._begun(self._may_commit)
             self._may_commit = self._may_abort = False
             self._cluster.raise_if(Fault.COMMIT_LOST)
             if self._cluster.strikes(Fault.COMMIT_LATE):
@@ -210,7 +210,7 @@ class _TransactionalProducer:
 
     def abort(self) -> None:
         with self._cluster.changed:
-            self._check(self._may_abort)
+            self._begun(self._may_abort)
             self._may_commit = self._may_abort = False
             self._cluster.raise_if(Fault.ABORT)
             self._cluster.finish(self._id)
@@ -219,8 +219,8 @@ class _TransactionalProducer:
     def close(self) -> None:
         self._may_commit = self._may_abort = False
 
-    def _begun(self) -> Commit:
-        self._check(self._may_commit)
+    def _begun(self, allowed: bool) -> Commit:
+        self._check(allowed)
         if self._id not in self._cluster.commits:
             raise BrokerError(f"producer {self._id} has not begun; begin first")
         return self._cluster.commits[self._id]
