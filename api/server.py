@@ -44,10 +44,12 @@ def run(settings: Settings) -> None:
     """Serves the active model until told to stop by SIGTERM or SIGINT; ends the process.
 
     Raises:
-        model.artifact.ArtifactError: the model store is empty.
+        model.artifact.ArtifactError: there is no model, or it is damaged.
         CannotListen: the port is taken, or the address is not ours.
     """
-    version = ArtifactStore(settings.artifacts).active()  # one version for all workers, whenever they start
+    store = ArtifactStore(settings.artifacts)
+    version = store.active()  # one version for all workers, whenever they start
+    store.verified(version)
 
     def load(metrics: HttpMetrics) -> Flask:
         detectors = StoredDetector(settings.artifacts, version)
