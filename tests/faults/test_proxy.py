@@ -8,10 +8,12 @@ from contextlib import contextmanager
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
+from kafka.protocol.metadata import MetadataResponse
+from kafka.protocol.producer import ProduceRequest
 
 from messaging.broker import RunningBroker
 from settings import Settings
-from tests.faults.proxy import Api, FaultProxy, Slowness
+from tests.faults.proxy import Api, FaultProxy, Request, Slowness
 
 INVALID_PRODUCER_EPOCH = 47
 NOT_ENOUGH_REPLICAS = 19
@@ -118,6 +120,23 @@ def test_a_rule_may_be_for_one_topic_only(kafka: RunningBroker, proxy: FaultProx
         producer.send(made.topic_alerts, b"taken").get(10)
     assert _committed(kafka, made.topic_alerts) == [b"taken"]
     assert _committed(kafka, made.topic_ledger) == [b"fine"]
+
+
+def test_a_topic_is_known_by_its_id_too_once_the_broker_has_told_it(proxy: FaultProxy) -> None:
+    topic_id = uuid.uuid4()
+    told = MetadataResponse(
+        version=12,
+        brokers=[],
+        topics=[MetadataResponse.MetadataResponseTopic(version=12, name="alerts", topic_id=topic_id)],
+    )
+    told.with_header(1)
+    asked = ProduceRequest(version=13, topic_data=[ProduceRequest.TopicProduceData(version=13, topic_id=topic_id)])
+    asked.with_header(2)
+    request = Request.read(bytes(asked.encode(header=True)))
+    rule = proxy.on(Api.PRODUCE, topic="alerts").before(lambda _: None)
+    assert proxy.rule_for(request) is None
+    proxy.note_metadata(bytes(told.encode(header=True)))
+    assert proxy.rule_for(request) is rule
 
 
 def test_callbacks_come_before_a_request_arrives_and_after_it_took_effect(
