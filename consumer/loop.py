@@ -101,15 +101,22 @@ class Loop:
         retry_s = RETRY_FIRST_S
         try:
             while not self._stop.is_set():
-                try:
-                    self.turn()
+                if self.step():
                     retry_s = RETRY_FIRST_S
-                except BrokerError as error:
-                    self._recover(error)
+                else:
                     self._stop.wait(retry_s)
                     retry_s = min(2 * retry_s, RETRY_MOST_S)
         finally:
             self.close()
+
+    def step(self) -> bool:
+        """One turn; False if the broker failed, after which the next one starts over from what is committed."""
+        try:
+            self.turn()
+        except BrokerError as error:
+            self._recover(error)
+            return False
+        return True
 
     def turn(self) -> None:
         """One poll and, if it brought anything, one commit."""
@@ -182,19 +189,40 @@ class Loop:
             observer.committed(turn)
 
     def _clients(self) -> tuple[Consumer, TransactionalProducer]:
-        """The clients in use, or new ones; the producer first, since it aborts what a predecessor left open."""
+        """The clients in use, or new ones.
+
+        A new producer first takes over the transactional id, which ends whatever its predecessor left open, also a
+        commit that was decided but not carried out. Only then does the broker say where the group really is.
+        """
         if self._producer is None:
-            producer = self._broker.transactional_producer(self._transactional_id)
-            try:
-                producer.start()
-            except BrokerError:
-                producer.close()
-                raise
-            self._producer = producer
+            self._producer = self._new_producer()
+            self._rewind()
         if self._consumer is None:
             self._consumer = self._subscribe()
             self._generation, self._stable_at = -1, time.monotonic()
         return self._consumer, self._producer
+
+    def _new_producer(self) -> TransactionalProducer:
+        producer = self._broker.transactional_producer(self._transactional_id)
+        try:
+            producer.start()
+        except BrokerError:
+            producer.close()
+            raise
+        return producer
+
+    def _rewind(self) -> None:
+        """Goes back to what is committed; with a new consumer if need be, as that starts from there anyway."""
+        self._starts = {}
+        if self._consumer is None:
+            return
+        try:
+            self._consumer.rewind()
+        except Fenced as error:
+            raise self._slot_taken() from error
+        except BrokerError as error:
+            log.warning("cannot go back with this consumer, taking a new one", reason=str(error))
+            self._discard_consumer()
 
     def _spans(self, consumer: Consumer, records: Records, membership: Membership) -> dict[Partition, Span]:
         """The offsets that this poll moved over, per partition.
@@ -217,7 +245,7 @@ class Loop:
         return spans
 
     def _recover(self, error: BrokerError) -> None:
-        """After a failure: throw the producer away and go back to what is committed."""
+        """Throws the producer away after a failure; the next turn takes a new one and goes back to what is committed."""
         log.warning("starting over from what is committed", slot=self._transactional_id, reason=str(error))
         for observer in self._observers:
             observer.turned(stable=False)
@@ -227,7 +255,7 @@ class Loop:
             self._producer = None
         if isinstance(error, Fenced):
             self._confirm_place()
-        if isinstance(error, Stalled) or not self._rewound():
+        if isinstance(error, Stalled):
             self._discard_consumer()
 
     def _confirm_place(self) -> None:
@@ -248,18 +276,6 @@ class Loop:
             if time.monotonic() >= deadline:
                 return
             self._stop.wait(RETRY_FIRST_S)
-
-    def _rewound(self) -> bool:
-        self._starts = {}
-        try:
-            if self._consumer is not None:
-                self._consumer.rewind()
-        except Fenced as error:
-            raise self._slot_taken() from error
-        except BrokerError as error:
-            log.warning("cannot go back with this consumer, taking a new one", reason=str(error))
-            return False
-        return True
 
     def _discard_consumer(self) -> None:
         if self._consumer is not None:
