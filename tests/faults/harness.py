@@ -1,0 +1,279 @@
+"""What a test of faults is written with: messages whose outcome is known, workers to ill-treat, and the account.
+
+with Rig(topics(**SHORT), kafka.address, tmp_path) as rig:
+    rig.publish(5_000)
+    worker = rig.start(0, Trap(Place.FLUSH))
+    assert worker.wait() == -signal.SIGKILL
+    rig.start(0)
+    rig.account()
+"""
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaProducer
+
+from settings import Settings
+from tests.faults import oracle
+from tests.faults.child import OPEN, Board, Place, Plan, Trap
+from tests.faults.watch import Sampler, Watcher
+from tests.plugins.rule import STRANGE_FROM, transaction
+
+__all__ = ["SHORT", "Place", "Rig", "Trap", "Worker"]
+
+ROOT = Path(__file__).parents[2]
+STOP_WITHIN_S = 20.0
+SHORT: dict[str, Any] = {
+    "request_timeout_ms": 1_500,
+    "delivery_timeout_ms": 3_000,
+    "transaction_timeout_ms": 4_000,
+    "session_timeout_ms": 4_000,
+    "max_poll_interval_ms": 10_000,
+    "stall_timeout_ms": 8_000,
+    "watchdog_timeout_ms": 30_000,
+    "batch_max_records": 500,
+    "metrics_port": 0,
+    "log_format": "json",
+}
+"""Settings under which a fault takes seconds; also for `topics(...)` of other tests of faults."""
+_NEVER_LOGGED = ("Traceback (most recent call last)", "Uncaught error in kafka producer I/O thread")
+
+
+class Worker:
+    """A worker process, or a supervisor with its workers."""
+
+    def __init__(self, plan: Plan, directory: Path, name: str) -> None:
+        path = directory / f"{name}.json"
+        plan.write(path)
+        self.slot = plan.slot
+        self.trap = plan.trap
+        self.log = directory / f"{name}.log"
+        self._boards = plan.board
+        self.board = self.board_of(plan.slot)
+        self.started_at = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.child", str(path)], cwd=ROOT, stdout=log, stderr=log
+            )
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def kill(self) -> Place:
+        """kill -9. Returns where in a commit that struck."""
+        self.freeze()
+        place = self.board.place
+        self.process.kill()
+        self.process.wait()
+        return place
+
+    def kill_inside(self, within_s: float = 20.0) -> Place:
+        """kill -9 while a commit is open, at no particular place in it."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if self.board.place in OPEN:
+                self.freeze()
+                if self.board.place in OPEN:
+                    return self.kill()
+                self.thaw()
+            time.sleep(0.0005)
+        raise AssertionError(f"slot {self.slot} opened no commit in {within_s} s; its log:\n{self.tail()}")
+
+    def freeze(self) -> None:
+        """Returns when the process stands still."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def board_of(self, slot: int) -> Board:
+        """The board of a supervisor's worker."""
+        return Board(self._boards, slot)
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, within_s: float = 30.0) -> int:
+        """The exit code; minus the signal's number if one ended it."""
+        try:
+            return self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"slot {self.slot} still runs after {within_s} s; log:\n{self.tail()}") from None
+
+    def wait_trapped(self, within_s: float = 30.0) -> None:
+        """Returns when the trap was reached: a fault that never fired is a failure."""
+        wait_until(lambda: self.board.trapped, within_s, f"{self.trap}; log:\n{self.tail()}")
+
+    def wait_commits(self, count: int = 1, within_s: float = 30.0) -> None:
+        """Returns when it has committed that often since it started."""
+        wait_until(
+            lambda: self.board.commits >= count or not self.running, within_s, f"{count} commits of slot {self.slot}"
+        )
+        assert self.board.commits >= count, f"slot {self.slot} ended; log:\n{self.tail()}"
+
+    def tail(self) -> str:
+        return self.log.read_text()[-3_000:]
+
+    def end(self) -> None:
+        """No process is left behind, whatever state it is in."""
+        if self.running:
+            self.process.kill()
+            self.process.wait()
+
+
+class Rig:
+    """One run: topics, the messages put in, the workers, and who looks on.
+
+    Args:
+        settings: of the workers; they may point at a proxy.
+        address: of the broker itself, for everybody else.
+        directory: for logs and boards.
+        seed: printed, so that a run can be had again.
+    """
+
+    def __init__(self, settings: Settings, address: str, directory: Path, seed: int | None = None) -> None:
+        self.settings, self.address = settings, address
+        self.directory = directory
+        self.seed = secrets.randbits(32) if seed is None else seed
+        print(f"seed {self.seed}")  # noqa: T201
+        self.random = random.Random(self.seed)
+        self.workers: list[Worker] = []
+        self.published = 0
+        self.sampler = Sampler(address, settings)
+        self.watcher = Watcher(address, settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        for worker in self.workers:
+            worker.end()
+        self.sampler.stop()
+        self.watcher.stop()
+        if kind is not None:
+            for worker in self.workers[-3:]:
+                print(f"--- {worker.log.name}, slot {worker.slot}\n{worker.tail()}")  # noqa: T201
+
+    def publish(self, count: int, alerts: float = 0.02, dead: float = 0.01) -> None:
+        """Puts messages in, of which that share is to be alerted and refused; returns when all are stored."""
+        producer = KafkaProducer(
+            bootstrap_servers=self.address,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=5,
+            reconnect_backoff_max_ms=500,
+        )
+        sent = []
+        for number in range(self.published, self.published + count):
+            luck = self.random.random()
+            kind = "alert" if luck < alerts else "dead" if luck < alerts + dead else "pass"
+            headers = [("expected", kind.encode()), ("number", str(number).encode())]
+            key = f"c-{number % 97}".encode()
+            sent.append(producer.send(self.settings.topic_transactions, _body(number, kind), key, headers))
+        producer.flush(120)
+        for future in sent:
+            future.get(1)
+        producer.close()
+        self.published += count
+
+    def start(self, slot: int, trap: Trap | None = None, **changes: Any) -> Worker:
+        """Starts the worker of a slot; `changes` are settings of this one alone."""
+        return self._start(Plan(self._settings(changes), slot, self._board(), trap))
+
+    def supervise(self, workers: int) -> Worker:
+        """Starts the real supervisor with that many workers."""
+        return self._start(Plan(self._settings({"workers": workers}), 0, self._board(), None, supervised=True))
+
+    def settle(self, within_s: float = 60.0) -> None:
+        """Returns when nothing is left to be read: the group is at the end of every partition."""
+        ends = {p: end for p, end in oracle.ends(self.address, self.settings.topic_transactions).items() if end}
+
+        def done() -> bool:
+            return all(self.sampler.last.get(partition) == end for partition, end in ends.items())
+
+        try:
+            wait_until(done, within_s, "the group to come to the end")
+        except AssertionError as error:
+            tails = "\n".join(worker.tail() for worker in self.workers if worker.running)
+            raise AssertionError(f"{error}: {self.sampler.last} of {ends}; logs of who runs:\n{tails}") from None
+
+    def wait_progress(self, within_s: float, partitions: int = 1) -> float:
+        """Returns how long it took until that many partitions had moved on."""
+        before, since = dict(self.sampler.last), time.monotonic()
+
+        def moved() -> bool:
+            return sum(place > before.get(p, 0) for p, place in self.sampler.last.items()) >= partitions
+
+        wait_until(moved, within_s, f"{partitions} partitions to move on from {before}")
+        return time.monotonic() - since
+
+    def stop_workers(self) -> None:
+        """All that still run end on SIGTERM, in time and with exit code 0."""
+        running = [worker for worker in self.workers if worker.running]
+        for worker in running:
+            worker.terminate()
+        codes = {worker.slot: worker.wait(STOP_WITHIN_S) for worker in running}
+        assert set(codes.values()) <= {0}, f"exit codes by slot: {codes}"
+
+    def account(self, settle_s: float = 60.0, visible_s: float | None = None) -> None:
+        """Everything was read, came out exactly once, and whoever looked on saw the same.
+
+        Args:
+            settle_s: How long the group may take to come to the end.
+            visible_s: How long an alert may take to be visible; the transaction time-out and 15 s if not given.
+        """
+        self.settle(settle_s)
+        self.stop_workers()
+        self.sampler.stop()
+        topics = oracle.read(self.address, self.settings)
+        assert len(topics.inputs) == self.published
+        found = oracle.problems(topics, self.settings) + oracle.audit_problems(self.address, topics, self.settings)
+        found += self.sampler.problems() + self.watcher.problems() + self.log_problems()
+        most_s = self.settings.transaction_timeout_ms / 1000 + 15 if visible_s is None else visible_s
+        found += self.watcher.late(topics, most_s)
+        assert not found, f"seed {self.seed}: " + "\n".join(found)
+
+    def log_problems(self) -> list[str]:
+        """Lines that no log may hold."""
+        number = oracle.CARD_NUMBER.decode()
+        return [
+            f"{log.name}: {line[:2_000]}"
+            for log in sorted({worker.log for worker in self.workers})
+            for line in log.read_text().splitlines()
+            if number in line or any(words in line for words in _NEVER_LOGGED)
+        ]
+
+    def _settings(self, changes: dict[str, Any]) -> dict[str, Any]:
+        return self.settings.model_copy(update=changes).model_dump(mode="json", exclude_none=True)
+
+    def _board(self) -> str:
+        return str(self.directory / f"board-{len(self.workers)}")
+
+    def _start(self, plan: Plan) -> Worker:
+        worker = Worker(plan, self.directory, f"worker-{len(self.workers)}")
+        self.workers.append(worker)
+        return worker
+
+
+def wait_until(done: Callable[[], bool], within_s: float, what: str, every_s: float = 0.02) -> None:
+    """Looks again and again, and fails when it takes too long."""
+    deadline = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < deadline, f"waited {within_s} s in vain for {what}"
+        time.sleep(every_s)
+
+
+def _body(number: int, kind: str) -> bytes:
+    body = transaction(number, 5 * STRANGE_FROM if kind == "alert" else 10.0, card_id=oracle.CARD_NUMBER.decode())
+    return body[:-1] if kind == "dead" else body
