@@ -174,7 +174,7 @@ class Loop:
         dead = sum(decision.dead.values())
         self._breaker.check(decision.total, dead)
         decided = time.perf_counter()
-        publish(producer, decision, membership, self._bounds.delivery_timeout_s)
+        self._publish(producer, decision, membership)
         committed = time.perf_counter()
         self._starts.update(decision.offsets)
         self._breaker.add(decision.total, dead)
@@ -187,6 +187,23 @@ class Loop:
         )
         for observer in self._observers:
             observer.committed(turn)
+
+    def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
+        """Makes a decision's messages and offsets visible, together or not at all.
+
+        Raises:
+            BrokerError: the outcome is unknown. Only what is committed on the broker tells.
+        """
+        if membership.generation < 0:
+            raise BrokerError("the worker left its group before the commit")
+        timeout_s = self._bounds.delivery_timeout_s
+        producer.begin()
+        deliveries = [producer.send(message) for message in decision.messages]
+        producer.flush(timeout_s)
+        for delivery in deliveries:  # a flushed message may still have failed, and the commit would not say so
+            delivery.wait(timeout_s)
+        producer.send_offsets(decision.offsets, membership)
+        producer.commit()
 
     def _clients(self) -> tuple[Consumer, TransactionalProducer]:
         """The clients in use, or new ones.
@@ -245,7 +262,7 @@ class Loop:
         return spans
 
     def _recover(self, error: BrokerError) -> None:
-        """Throws the producer away after a failure; the next turn takes a new one and goes back to what is committed."""
+        """Throws the producer away; the next turn takes a new one and goes back to what is committed."""
         log.warning("starting over from what is committed", slot=self._transactional_id, reason=str(error))
         for observer in self._observers:
             observer.turned(stable=False)
@@ -293,25 +310,6 @@ class Loop:
 
 class Stalled(BrokerError):
     """The group never became stable; a new consumer helps."""
-
-
-def publish(
-    producer: TransactionalProducer, decision: Decision, membership: Membership, delivery_timeout_s: float
-) -> None:
-    """Makes a decision's messages and offsets visible, together or not at all.
-
-    Raises:
-        BrokerError: the outcome is unknown. Only what is committed on the broker tells.
-    """
-    if membership.generation < 0:
-        raise BrokerError("the worker left its group before the commit")
-    producer.begin()
-    deliveries = [producer.send(message) for message in decision.messages]
-    producer.flush(delivery_timeout_s)
-    for delivery in deliveries:  # a flushed message may still have failed, and the commit would not say so
-        delivery.wait(delivery_timeout_s)
-    producer.send_offsets(decision.offsets, membership)
-    producer.commit()
 
 
 def _covers(span: Span, records: Sequence[Record]) -> bool:
