@@ -45,15 +45,19 @@ class World:
     _open: list[Any] = field(default_factory=list)
 
     def consumer(self, instance: str | None = None) -> Consumer:
-        return self._opened(self.broker.consumer(group=self.group, topic=self.source, instance=instance))
+        made: Consumer = self._opened(self.broker.consumer(group=self.group, topic=self.source, instance=instance))
+        return made
 
     def producer(self, transactional_id: str | None = None) -> TransactionalProducer:
-        made = self._opened(self.broker.transactional_producer(transactional_id or f"{self.group}-0"))
+        made: TransactionalProducer = self._opened(
+            self.broker.transactional_producer(transactional_id or f"{self.group}-0")
+        )
         made.start()
         return made
 
     def reader(self) -> Reader:
-        return self._opened(self.broker.reader())
+        made: Reader = self._opened(self.broker.reader())
+        return made
 
     def publish(self, *values: str, partition: int | None = 0, topic: str | None = None) -> list[int]:
         publisher = self.broker.publisher()
@@ -500,7 +504,7 @@ def test_committed_offsets_of_a_group_leave_out_what_was_never_committed(world: 
     producer.begin()
     producer.send_offsets({Partition(world.source, 2): 1}, consumer.membership())
     producer.commit()
-    eventually(lambda: world.committed(), {2: 1})
+    eventually(world.committed, {2: 1})
     assert world.reader().committed("another-" + world.group, world.source) == {}
 
 
