@@ -1,4 +1,4 @@
-"""What Eddy asks of a broker, and nothing more: two implementations, `kafka` and `memory`, judged by one contract suite.
+"""What Eddy asks of a broker, and nothing more: two implementations, `kafka` and `memory`, judged by one suite.
 
 The steps of a commit are separate calls on purpose: the order in which the consumer takes them *is* the delivery
 promise, so it is written where it can be read (`consumer/loop.py`), not hidden behind one `publish`.
