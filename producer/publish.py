@@ -18,7 +18,7 @@ RATE_TOLERANCE = 0.02
 SETTLE_TIMEOUT_S = 30.0
 _SLICE = 500  # messages between two looks at the clock
 _IN_FLIGHT = 20_000  # messages whose delivery has not been checked yet
-_NAP_S = 0.1
+_SHORTEST_NAP_S, _LONGEST_NAP_S = 0.0005, 0.1
 
 
 class Clock(Protocol):
@@ -171,7 +171,7 @@ def _due(
                 yield batch, at, ready, started
                 at = ready
             else:
-                clock.sleep(min(float(due[at]) - elapsed, _NAP_S))
+                clock.sleep(min(max(float(due[at]) - elapsed, _SHORTEST_NAP_S), _LONGEST_NAP_S))
         already += len(batch)
 
 
