@@ -7,7 +7,8 @@ from model.threshold import Calibration
 
 TAIL_SHARE = 0.02
 TAIL_ROWS = 50
-MOST_SHAPE = 0.5
+PRIOR_SHAPE_SD = 0.2
+LEAST_SHAPE, MOST_SHAPE = -0.3, 0.5
 KNOTS = 200
 
 
@@ -37,12 +38,17 @@ def _knots(start: int, rows: int) -> NDArray[np.intp]:
 
 
 def _tail(excess: NDArray[np.float64]) -> tuple[float, float]:
-    """Shape and scale. A negative shape would declare some scores impossible: then the tail is exponential."""
+    """Shape and scale. The shape is drawn towards 0 (exponential) by a normal prior, the more the fewer rows tell it.
+
+    A few dozen exceedances say little about the shape (the estimate's variance is near (1 + shape)^2 / n), and all of
+    the extrapolation hangs on it; the idea is that of Martins and Stedinger (2000).
+    """
     from scipy.stats import genpareto  # type: ignore[import-untyped]
 
     mean = max(float(excess.mean()), 1e-12)
-    shape = float(genpareto.fit(excess / mean, floc=0)[0]) if float(np.ptp(excess)) > 0 else 0.0
-    if shape <= 0:
+    if float(np.ptp(excess)) == 0:
         return 0.0, mean
-    shape = min(shape, MOST_SHAPE)
+    estimate = float(genpareto.fit(excess / mean, floc=0)[0])
+    noise = (1 + max(estimate, -0.5)) ** 2 / len(excess)
+    shape = float(np.clip(estimate * PRIOR_SHAPE_SD**2 / (PRIOR_SHAPE_SD**2 + noise), LEAST_SHAPE, MOST_SHAPE))
     return shape, float(genpareto.fit(excess / mean, f0=shape, floc=0)[2]) * mean

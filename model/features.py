@@ -3,7 +3,6 @@
     numbers      missing -> median; symmetric log where heavy-tailed; robust scaling
     categories   surprisal -log p(level), so a rare level is far from usual ones; standardised
     times        sine and cosine of the hour of day (UTC)
-    all          u = sign(z) log(1 + |z|): far-out values stay far out, but never explode
 
 `model.graph` builds the same from the numbers learned here, and checks at every export that it gives the same.
 """
@@ -106,21 +105,19 @@ class Encoder:
         return np.concatenate([np.arange(plain), times, times])
 
     def encode(self, columns: Columns) -> Floats:
-        """Features u [n, d] of n transactions."""
-        z = np.hstack(
+        """Features z [n, d] of n transactions."""
+        return np.hstack(
             [
                 self.numbers.encode(columns.numeric),
                 self.categories.encode(columns.categorical),
                 self.times.encode(columns.timestamp),
             ]
         )
-        return np.sign(z) * np.log1p(np.abs(z))
 
-    def decode(self, u: Floats) -> Floats:
-        """What features u [n, d] mean, per field [n, f]: numbers in original units, hours of day, NaN for levels."""
-        z = np.sign(u) * np.expm1(np.abs(u))
+    def decode(self, z: Floats) -> Floats:
+        """What features z [n, d] mean, per field [n, f]: numbers in original units, hours of day, NaN for levels."""
         numbers, categories = len(self.numbers.fill), len(self.categories.unseen)
-        levels = np.full((len(u), categories), np.nan)
+        levels = np.full((len(z), categories), np.nan)
         return np.hstack([self.numbers.decode(z[:, :numbers]), levels, self.times.hours(z[:, numbers + categories :])])
 
 

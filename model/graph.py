@@ -2,18 +2,11 @@
 
 The graph is put together by hand from the numbers that were learned, operator by operator: it is small, every
 operator is one of standard ONNX, and nothing has to be converted (`docs/decisions/0001-one-scoring-graph.md`).
-`check_parity` holds it against the Python pipeline at every export.
-
-    numeric float64 [n, k], categorical string [n, c], timestamp float64 [n, t]        inputs; those that exist
-      -> features z -> u = sign(z) log(1 + |z|)                                        in float64
-      -> network -> residual r = u - reconstruction                                    in float32
-      -> contribution = Huber(|r - centre| / scale), summed per field                  in float32
-      -> score = sum of the contributions                                              in float64
+`check_parity` holds it against `ScoreModel`, the same in Python, at every export.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,34 +17,14 @@ from onnx import TensorProto, helper, numpy_helper
 from model.autoencoder import Layer
 from model.features import DAY_S, Categories, Encoder, Numbers, Times
 from model.schema import TransactionSchema
+from model.score import ScoreModel
 from model.scorer import OUTPUTS, USUAL_LEVELS
+from model.whitening import Whitening
 
 PARITY = 1e-4
 """How far a score of the graph may be from the Python pipeline's, relative."""
 
-LEAST_SCALE = 0.1
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
-
-
-@dataclass(frozen=True, eq=False)
-class Residuals:
-    """What residuals [d] of normal rows look like: `center` and `scale` of each feature."""
-
-    center: NDArray[np.float64]
-    scale: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, residuals: NDArray[np.float64]) -> "Residuals":
-        """Median and median deviation of residuals [n, d], the latter not below what noise could make it."""
-        center = np.median(residuals, axis=0)
-        deviation = np.median(np.abs(residuals - center), axis=0) / 0.6745
-        return cls(center, np.maximum(deviation, np.maximum(0.05 * residuals.std(axis=0), LEAST_SCALE)))
-
-    def contributions(self, residuals: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Huber's loss of each residual [n, d] in units of its scale: square near the centre, linear far out."""
-        size = np.abs(residuals - self.center) / self.scale
-        inner = np.minimum(size, 1.0)
-        return inner * (size - inner / 2)
 
 
 class _Graph:
@@ -97,15 +70,33 @@ def check_parity(score: NDArray[np.float64], graph_score: NDArray[np.float64]) -
         raise ParityError(f"the exported graph's scores are off by {worst:.2g}; at most {PARITY:g} is allowed")
 
 
-def build(schema: TransactionSchema, encoder: Encoder, layers: Sequence[Layer], residuals: Residuals) -> bytes:
-    """The scoring graph of a trained model, serialised."""
+def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
+    """The scoring graph of a trained model, serialised.
+
+    Up to what the network sees, and the score's sum, it is in float64; network and contributions are in float32.
+    """
     graph = _Graph()
-    u = graph.cast(_encode(graph, encoder), TensorProto.FLOAT)
-    reconstruction = _network(graph, u, layers)
-    _score(graph, graph.op("Sub", u, reconstruction), residuals, encoder.field_of_feature)
-    _expected(graph, reconstruction, encoder)
-    usual = dict(zip(schema.categorical, encoder.categories.usual, strict=True))
+    white = _whitened(graph, _encode(graph, model.encoder), model.inputs)
+    size = graph.op("Abs", white)
+    u = graph.cast(graph.signed(white, _log1p(graph, size)), TensorProto.FLOAT)
+    reconstruction = _network(graph, u, model.layers)
+    missed = _whitened(graph, graph.op("Sub", u, reconstruction), model.residuals, np.float32)
+    _score(graph, graph.cast(size, TensorProto.FLOAT), graph.op("Abs", missed), model.encoder.field_of_feature)
+    _expected(graph, reconstruction, model)
+    usual = dict(zip(schema.categorical, model.encoder.categories.usual, strict=True))
     return _serialise(graph, schema, {USUAL_LEVELS: json.dumps(usual)})
+
+
+def _whitened(g: _Graph, values: str, whitening: Whitening, kind: type = np.float64) -> str:
+    return g.op("MatMul", g.op("Sub", values, g.constant(whitening.center, kind)), g.constant(whitening.matrix, kind))
+
+
+def _log1p(g: _Graph, size: str) -> str:
+    return g.op("Log", g.op("Add", size, g.constant(1.0)))
+
+
+def _expm1(g: _Graph, size: str) -> str:
+    return g.op("Sub", g.op("Exp", size), g.constant(1.0))
 
 
 def _encode(g: _Graph, encoder: Encoder) -> str:
@@ -116,8 +107,7 @@ def _encode(g: _Graph, encoder: Encoder) -> str:
         parts.append(_scaled(g, _surprisals(g, encoder.categories), encoder.categories))
     if len(encoder.times.center):
         parts.append(_scaled(g, _circle(g), encoder.times))
-    z = g.op("Concat", *parts, axis=1)
-    return g.signed(z, g.op("Log", g.op("Add", g.op("Abs", z), g.constant(1.0))))
+    return g.op("Concat", *parts, axis=1)
 
 
 def _scaled(g: _Graph, values: str, part: Numbers | Categories | Times) -> str:
@@ -128,8 +118,7 @@ def _numbers(g: _Graph, numbers: Numbers) -> str:
     filled = g.op("Where", g.op("IsNaN", "numeric"), g.constant(numbers.fill), "numeric")
     if not numbers.heavy.any():
         return filled
-    relative = g.op("Add", g.op("Div", g.op("Abs", filled), g.constant(numbers.unit)), g.constant(1.0))
-    logs = g.signed(filled, g.op("Log", relative))
+    logs = g.signed(filled, _log1p(g, g.op("Div", g.op("Abs", filled), g.constant(numbers.unit))))
     return g.op("Where", g.constant(numbers.heavy, np.bool_), logs, filled)
 
 
@@ -164,24 +153,23 @@ def _network(g: _Graph, value: str, layers: Sequence[Layer]) -> str:
     return value
 
 
-def _score(g: _Graph, residual: str, residuals: Residuals, field_of_feature: NDArray[np.intp]) -> None:
-    centered = g.op("Sub", residual, g.constant(residuals.center, np.float32))
-    size = g.op("Abs", g.op("Div", centered, g.constant(residuals.scale, np.float32)))
-    inner = g.op("Min", size, g.constant(1.0, np.float32))
-    # Huber without a branch: m (s - m / 2) with m = min(s, 1) is s^2 / 2 up to 1 and s - 1/2 beyond.
-    half = g.op("Mul", inner, g.constant(0.5, np.float32))
-    huber = g.op("Mul", inner, g.op("Sub", size, half))
+def _score(g: _Graph, unusual: str, missed: str, field_of_feature: NDArray[np.intp]) -> None:
     belongs = field_of_feature[:, None] == np.arange(field_of_feature.max() + 1)
-    contributions = g.op("MatMul", huber, g.constant(belongs, np.float32), output="contributions")
-    exact = g.cast(contributions, TensorProto.DOUBLE)
-    g.op("ReduceSum", exact, g.constant([1], np.int64), keepdims=0, output="score")
+    parts = g.op("Add", unusual, missed)
+    contributions = g.op("MatMul", parts, g.constant(belongs, np.float32), output="contributions")
+    g.op("ReduceSum", g.cast(contributions, TensorProto.DOUBLE), g.constant([1], np.int64), keepdims=0, output="score")
 
 
-def _expected(g: _Graph, reconstruction: str, encoder: Encoder) -> None:
+def _expected(g: _Graph, reconstruction: str, model: ScoreModel) -> None:
+    """The reconstruction, kept within what the network was taught, on the way back to original units."""
+    encoder = model.encoder
     numbers, categories = len(encoder.numbers.fill), len(encoder.categories.unseen)
     times = len(encoder.times.center) // 2
-    u = g.cast(reconstruction, TensorProto.DOUBLE)
-    z = g.signed(u, g.op("Sub", g.op("Exp", g.op("Abs", u)), g.constant(1.0)))
+    u = g.op("Max", g.cast(reconstruction, TensorProto.DOUBLE), g.constant(model.lowest))
+    u = g.op("Min", u, g.constant(model.highest))
+    white = g.signed(u, _expm1(g, g.op("Abs", u)))
+    z = g.op("MatMul", white, g.constant(model.inputs.inverse))
+    z = g.op("Add", z, g.constant(model.inputs.center))
     parts = []
     if numbers:
         parts.append(_original_units(g, g.columns(z, range(numbers)), encoder.numbers))
@@ -202,8 +190,8 @@ def _original_units(g: _Graph, z: str, numbers: Numbers) -> str:
     values = _unscaled(g, z, numbers)
     if not numbers.heavy.any():
         return values
-    grown = g.op("Sub", g.op("Exp", g.op("Abs", values)), g.constant(1.0))
-    original = g.op("Mul", g.signed(values, grown), g.constant(numbers.unit))
+    grown = g.signed(values, _expm1(g, g.op("Abs", values)))
+    original = g.op("Mul", grown, g.constant(numbers.unit))
     return g.op("Where", g.constant(numbers.heavy, np.bool_), original, values)
 
 

@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 RAREST = 1e-15
 """No rarity is below this: what is rarer is not worth telling apart, and a rarity is never zero."""
 
+TAIL_END = 1e-4
+
 BINS_PER_DECADE = 4
 HISTOGRAM_BINS = 8 * BINS_PER_DECADE + 1
 """Bins of a rarity histogram: quarters of a decade from 1 to 1e-8, and one for all that is rarer."""
@@ -33,8 +35,9 @@ class Calibration(msgspec.Struct, frozen=True):
     """Score <-> rarity, as learned from scores of normal rows that the network was not trained on.
 
     Up to the last of the `scores` (ascending, with their `rarities`, descending from 1) it follows the data; beyond, a
-    generalised Pareto tail with this `shape` (not negative: no score is impossible) and `scale`. `rows` is how many
-    scores it was learned from.
+    generalised Pareto tail with this `shape` and `scale`. A tail with negative shape has an end, but no score is
+    impossible: where only TAIL_END of the tail is left it goes on exponentially. `rows` is how many scores it was
+    learned from.
     """
 
     scores: tuple[float, ...]
@@ -61,9 +64,7 @@ class Calibration(msgspec.Struct, frozen=True):
             )
         if rate >= self.rarities[-1]:
             return float(np.interp(-np.log(rate), -np.log(self.rarities), self.scores))
-        decades = -np.log(rate / self.rarities[-1])
-        beyond = np.expm1(self.shape * decades) / self.shape if self.shape else decades
-        return float(self.scores[-1] + self.scale * beyond)
+        return float(self.scores[-1] + self.scale * self._beyond(-np.log(rate / self.rarities[-1])))
 
     def threshold(self, rate: float) -> Threshold:
         """The threshold that flags this share of normal transactions.
@@ -74,7 +75,26 @@ class Calibration(msgspec.Struct, frozen=True):
         return Threshold(self.score_at(rate), rate)
 
     def _log_tail(self, beyond: Floats) -> Floats:
-        return -np.log1p(self.shape * beyond) / self.shape if self.shape else -beyond
+        """Logarithm of the share of the tail that reaches this far [n], in units of the scale."""
+        if not self.shape:
+            return -beyond
+        bend = self._bend
+        inside = np.minimum(beyond, bend)
+        return -np.log1p(self.shape * inside) / self.shape - (beyond - inside) / (1.0 + self.shape * min(bend, 1e300))
+
+    def _beyond(self, depth: float) -> float:
+        """Where the logarithm of the tail is -depth: the inverse of `_log_tail`."""
+        if not self.shape:
+            return depth
+        if self.shape > 0 or depth <= -np.log(TAIL_END):
+            return float(np.expm1(self.shape * depth) / self.shape)
+        bend = self._bend
+        return float(bend + (depth + np.log(TAIL_END)) * (1.0 + self.shape * bend))
+
+    @property
+    def _bend(self) -> float:
+        """Where a tail with an end becomes exponential; the rate of its decay does not jump there."""
+        return float((TAIL_END**-self.shape - 1.0) / self.shape) if self.shape < 0 else np.inf
 
 
 def rarity_histogram(rarity: Floats) -> list[int]:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model import features, graph
+from model import features, graph, whitening
 from model.artifact import GRAPH, NETWORK, ArtifactStore, Manifest, Probe
 from model.autoencoder import Autoencoder
 from model.calibration import calibrate
 from model.schema import Columns, TransactionSchema
+from model.score import ScoreModel, compress
 from model.scorer import Scorer
 from model.tables import TableError, anomalous, columns_of
 
@@ -80,7 +81,9 @@ def train(
 
     progress("learning the encoding", 0.05)
     encoder = features.fit(columns[learned], schema)
-    u = encoder.encode(columns).astype(np.float32)
+    z = encoder.encode(columns)
+    inputs = whitening.fit(z[learned], _spread(z[learned]))
+    u = compress(inputs.apply(z)).astype(np.float32)
 
     progress("starting TensorFlow", 0.1)
     network = Autoencoder(u.shape[1], config.bottleneck, config.seed)
@@ -92,8 +95,11 @@ def train(
     )
 
     progress("calibrating", 0.85)
-    residuals = graph.Residuals.of((u - network.reconstruct(u))[held_out].astype(np.float64))
-    scoring = graph.build(schema, encoder, network.layers(), residuals)
+    missed = (u[held_out] - network.reconstruct(u[held_out])).astype(np.float64)
+    residuals = whitening.fit(missed, _spread(u[learned].astype(np.float64)))
+    lowest, highest = u[learned].min(axis=0), u[learned].max(axis=0)
+    model = ScoreModel(encoder, inputs, network.layers(), residuals, lowest, highest)
+    scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
     calibration = calibrate(scorer.score(columns[held_out]).score)
     threshold = calibration.threshold(config.alert_rate)
@@ -101,7 +107,7 @@ def train(
     progress("checking the scoring graph", 0.9)
     probe = _probe_rows(columns[held_out])
     probe_score = scorer.score(probe).score
-    graph.check_parity(_python_score(probe, encoder, network, residuals), probe_score)
+    graph.check_parity(model.score(probe, network.reconstruct), probe_score)
 
     progress("storing the model", 0.95)
     draft = Manifest(
@@ -152,9 +158,6 @@ def _probe_rows(columns: Columns) -> Columns:
     return Columns(numeric, categorical, some.timestamp)
 
 
-def _python_score(
-    columns: Columns, encoder: features.Encoder, network: Autoencoder, residuals: graph.Residuals
-) -> NDArray[np.float64]:
-    u = encoder.encode(columns).astype(np.float32)
-    off = (u - network.reconstruct(u)).astype(np.float64)
-    return np.asarray(residuals.contributions(off).sum(axis=1))
+def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    deviation = values.std(axis=0)
+    return np.where(deviation > 1e-9, deviation, 1.0)

@@ -1,0 +1,63 @@
+"""How unusual numbers are together: robust whitening, which the score is the length of.
+
+Squared errors of raw columns let the noisiest and the most copied ones decide. Whitening gives each direction the same
+say; the fit leaves out the strangest rows, so that a few frauds among them do not make fraud look normal. It is
+symmetric (as close to the identity as can be), so a whitened column still belongs to the feature that it came from.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+STRANGEST = 0.02
+ROUNDS = 3
+FIT_LIMIT = 20.0
+SHRINKAGE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """white = (values - center) matrix, for values [n, d]."""
+
+    center: Floats
+    matrix: Floats
+
+    def apply(self, values: Floats) -> Floats:
+        return (values - self.center) @ self.matrix
+
+    @property
+    def inverse(self) -> Floats:
+        return np.asarray(np.linalg.inv(self.matrix))
+
+
+def fit(values: Floats, unit: Floats) -> Whitening:
+    """Learns the whitening of values [n, d] from all rows but the strangest.
+
+    Args:
+        unit: what counts as one, per column [d]: the standard deviation of the network's input there.
+    """
+    relative = values / unit
+    center = np.median(relative, axis=0)
+    deviation = np.median(np.abs(relative - center), axis=0) / 0.6745
+    scale = np.maximum(deviation, np.maximum(0.05 * relative.std(axis=0), 0.1))
+    z = np.clip((relative - center) / scale, -FIT_LIMIT, FIT_LIMIT)
+    kept = np.ones(len(z), np.bool_)
+    for _ in range(ROUNDS):
+        size = ((z @ _rotation(z, kept)) ** 2).sum(axis=1)
+        kept = size <= np.quantile(size, 1 - STRANGEST)
+    return Whitening(center * unit, _rotation(z, kept) / (unit * scale)[:, None])
+
+
+def _rotation(z: Floats, kept: NDArray[np.bool_]) -> Floats:
+    """The matrix [d, d] after which the kept rows have spread one and no correlation."""
+    spread = np.maximum(z[kept].std(axis=0), 0.5 * z.std(axis=0))
+    spread[spread < 1e-9] = 1.0
+    standard = (z[kept] - z[kept].mean(axis=0)) / spread
+    own = standard.std(axis=0)
+    correlation = (standard.T @ standard) / len(standard) / np.outer(own, own).clip(1e-9)
+    np.fill_diagonal(correlation, 1.0)
+    values, vectors = np.linalg.eigh((1 - SHRINKAGE) * correlation + SHRINKAGE * np.eye(len(own)))
+    return np.asarray((vectors / np.sqrt(values)) @ vectors.T / spread[:, None])
