@@ -4,6 +4,7 @@ Details say what was wrong and what to do, and never quote what was sent: that m
 client sends makes a 5xx; a 500 is a mistake of ours, and is logged.
 """
 
+import traceback
 from dataclasses import dataclass, field
 
 import msgspec
@@ -59,6 +60,11 @@ def internal() -> Problem:
     return Problem(500, "internal", "Internal error", "This is a mistake in Eddy; its log says more.")
 
 
+def log_mistake(error: BaseException) -> None:
+    """Logs what went wrong and where, but not the error's message: it may quote what was sent."""
+    log.error("a request failed", error=type(error).__name__, at="".join(traceback.format_tb(error.__traceback__)))
+
+
 def register(app: Flask) -> None:
     """Turns everything that may be raised while a request is answered into a problem."""
 
@@ -72,7 +78,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _(error: Exception) -> Response:
-        log.error("a request failed", exc_info=error)
+        log_mistake(error)
         return internal().response()
 
 

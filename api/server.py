@@ -5,6 +5,7 @@ Each worker loads the model after it was forked: ONNX Runtime's threads do not s
 
 import contextlib
 import gc
+import logging
 import os
 import resource
 import shutil
@@ -91,6 +92,8 @@ class _Logger(Logger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        # Never DEBUG, where gunicorn quotes requests; the root's level does not apply to what is handed on to it.
+        self.error_log.setLevel(max(logging.INFO, logging.getLogger().level))
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True

@@ -40,9 +40,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Answers what could not even be parsed. Says nothing of what was sent: it may be part of a body."""
         problem = _problem(exc)
         if problem.status < 500:
-            self.log.warning("refused a request that is not valid HTTP: %s", type(exc).__name__)
+            self.log.info("refused a request that is not valid HTTP: %s", type(exc).__name__)
         else:
-            self.log.error("a request failed", exc_info=exc)
+            problems.log_mistake(exc)
         with contextlib.suppress(OSError):
             client.sendall(_answer(problem))
 

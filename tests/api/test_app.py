@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 from flask.testing import FlaskClient
 
 from api.app import create_app
@@ -16,7 +17,7 @@ from monitoring.http_metrics import HttpMetrics
 from settings import Settings
 
 CARD = "4111111111111111"
-MAX_BODY = 5_000
+MAX_BODY = 6_000
 
 
 @pytest.fixture
@@ -133,8 +134,8 @@ def test_json_that_is_no_transaction_is_unprocessable(client, transaction, chang
 
 
 def test_integers_of_thousands_of_digits_are_an_answer_like_any_other(client, transaction):
-    assert check(client, transaction().replace(b"31.5", b"9" * 4_500)).status_code in (400, 422)
-    unknown = transaction()[:-1] + b', "x": ' + b"9" * 4_500 + b"}"
+    assert check(client, transaction().replace(b"31.5", b"9" * 5_000)).status_code in (400, 422)
+    unknown = transaction()[:-1] + b', "x": ' + b"9" * 5_000 + b"}"
     assert check(client, unknown).status_code in (200, 422)
 
 
@@ -154,6 +155,14 @@ def test_no_problem_shows_a_value_of_the_transaction(client, transaction):
         answer = check(client, body)
         assert 400 <= answer.status_code < 500, body
         assert CARD not in answer.text
+
+
+def test_nesting_that_would_exhaust_the_stack_is_an_answer_like_any_other(fake, transaction):
+    client = create_app(lambda: fake.DETECTOR, Settings(api_max_body_bytes=1_000_000)).test_client()
+    for deep in (b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000):
+        assert_problem(check(client, deep), 422, "refused")
+        problem = assert_problem(check(client, transaction()[:-1] + b', "x": ' + deep + b"}"), 400, "not-json")
+        assert problem["category"] == "too-deep"
 
 
 def test_unknown_fields_are_refused_where_the_stream_refuses_them(fake, transaction):
@@ -198,7 +207,7 @@ def test_a_wrong_method_is_told_the_right_ones(client):
     assert "POST" in answer.headers["Allow"]
 
 
-def test_a_mistake_of_ours_is_a_500_that_tells_nothing(fake, transaction, metrics):
+def test_a_mistake_of_ours_is_a_500_that_tells_nothing_and_logs_where(fake, transaction, metrics):
     class Broken:
         fields = fake.DETECTOR.scorer.fields
 
@@ -207,7 +216,12 @@ def test_a_mistake_of_ours_is_a_500_that_tells_nothing(fake, transaction, metric
 
     broken = replace(fake.DETECTOR, scorer=Broken())
     app = create_app(lambda: broken, Settings(), metrics)
-    answer = check(app.test_client(), transaction())
+    with structlog.testing.capture_logs() as lines:
+        answer = check(app.test_client(), transaction())
+    (line,) = lines
+    assert line["error"] == "ZeroDivisionError"
+    assert "in score" in line["at"]
+    assert CARD not in str(line)
     problem = assert_problem(answer, 500, "internal")
     assert CARD not in json.dumps(problem)
     assert 'status="500"' in metrics.exposition().decode()

@@ -1,9 +1,12 @@
 """Hostile and unlucky clients against a real gunicorn: no 5xx for anything they send, and nobody else suffers."""
 
 import json
+import os
 import re
+import signal
 import socket
 import statistics
+import subprocess
 import threading
 import time
 from http.client import HTTPConnection
@@ -74,6 +77,21 @@ def test_bodies_beyond_the_limit_are_refused(server, transaction, size):
     body = transaction() + b" " * (size - len(transaction()))
     assert_refused(server.raw(post(body)), 413)
     assert_refused(server.raw(chunked(*(body[i : i + 2_000] for i in range(0, len(body), 2_000)))), 413)
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(server, transaction):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        head, body = post(transaction(), b"Expect: 100-continue", b"Content-Length: %d" % len(transaction())).split(
+            b"\r\n\r\n"
+        )
+        connection.sendall(head + b"\r\n\r\n")
+        assert statuses(connection.recv(65_536)) == [100]
+        connection.sendall(body)
+        assert statuses(connection.recv(65_536)) == [200]
+
+
+def test_a_hundred_thousand_brackets_are_too_much(server):
+    assert_refused(server.raw(post(b"[" * 100_000)), 413)
 
 
 def test_a_body_that_is_only_announced_as_too_large_is_refused_at_once(server):
@@ -235,6 +253,14 @@ def test_metrics_are_of_all_workers(own_server, transaction):
     assert 'eddy_http_requests_total{method="POST",route="/v1/check",status="200"} 60.0' in text
     assert 'eddy_verdicts_total{verdict="normal"} 60.0' in text
     assert "pid=" not in text
+
+
+def test_a_worker_that_was_killed_is_replaced(own_server, transaction):
+    workers = subprocess.run(["pgrep", "-P", str(own_server.process.pid)], capture_output=True, text=True, check=True)
+    for pid in workers.stdout.split():
+        os.kill(int(pid), signal.SIGKILL)
+    assert statuses(own_server.raw(post(transaction()))) == [200]
+    assert "eddy_http_requests_in_flight 1.0" in own_server.get("/metrics")
 
 
 def test_sigterm_answers_what_was_asked_and_ends_well(own_server, transaction):

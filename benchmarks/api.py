@@ -1,0 +1,191 @@
+"""What a check over HTTP costs beside a request that does nothing: POST /v1/check / POST /empty, requests per second.
+
+Both routes are of one application under one gunicorn, asked by one client in turns; medians over the rounds. The empty
+route takes the same body and runs through the same counting of requests. Without `--artifacts` the demo's model judges
+the demo's transactions; it is trained on first use.
+
+    python -m benchmarks.api [--rounds 9] [--seconds 2] [--clients 4] [--workers 2] [--artifacts DIR]
+"""
+
+import argparse
+import contextlib
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flask import Flask, request
+
+import settings
+from api import server
+from api.app import create_app
+from api.detectors import StoredDetector
+from cli import demo_model
+from model.artifact import ArtifactStore
+from monitoring import logs
+from monitoring.http_metrics import HttpMetrics
+from producer.messages import outgoing
+from producer.synthetic import SyntheticStream
+
+ROUTES = ("/empty", "/v1/check")
+BODIES = 1_000
+
+
+@dataclass
+class Asked:
+    """What was measured of one route: requests per second of each round, and every latency in milliseconds."""
+
+    rates: list[float] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates)
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.latencies_ms)[int(share * (len(self.latencies_ms) - 1))]
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.serve is not None:
+        _serve(arguments.artifacts, arguments.serve, arguments.workers)
+    store = arguments.artifacts or _demo_store()
+    requests = {route: _requests(route) for route in ROUTES}
+    with _serving(store, arguments.workers) as port:
+        for clients in sorted({1, arguments.clients}):
+            asked = {route: Asked() for route in ROUTES}
+            for number in range(-1, arguments.rounds):  # the first one warms up
+                for route in ROUTES:
+                    rate, latencies = _ask(port, requests[route], clients, arguments.seconds)
+                    if number >= 0:
+                        asked[route].rates.append(rate)
+                        asked[route].latencies_ms += latencies
+            _print(asked, clients)
+    print(f"{arguments.workers} server processes and 1 client process share {os.cpu_count()} cores")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each route, in each round")
+    parser.add_argument("--clients", type=int, default=4, help="connections that are busy at the same time")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--artifacts", type=Path, help="model store")
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _demo_store() -> Path:
+    store = demo_model.store_path()
+    if demo_model.kept(store) is None:
+        print("training the demo's model")
+        subprocess.run([sys.executable, "-m", "cli.demo_model", store], check=True, stdout=subprocess.DEVNULL)
+    return store
+
+
+def _requests(route: str) -> list[bytes]:
+    """Whole HTTP requests, one per transaction."""
+    bodies = next(outgoing(SyntheticStream(seed=7).chunks(BODIES))).values
+    head = f"POST {route} HTTP/1.1\r\nHost: eddy\r\nContent-Type: application/json\r\nContent-Length: "
+    return [head.encode() + b"%d\r\n\r\n" % len(body) + body for body in bodies]
+
+
+def _serve(store: Path, port: int, workers: int) -> None:
+    """The server process."""
+    logs.configure("json", "WARNING")
+    version = ArtifactStore(store).active()
+
+    def load(metrics: HttpMetrics) -> Flask:
+        app = create_app(StoredDetector(store, version), settings.load(), metrics)
+
+        @app.post("/empty")
+        def empty() -> str:
+            request.environ["wsgi.input"].read(request.content_length)
+            return "{}"
+
+        return app
+
+    server.serve(load, "127.0.0.1", port, workers)
+
+
+@contextlib.contextmanager
+def _serving(store: Path, workers: int) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.api",
+        "--serve",
+        str(port),
+        "--artifacts",
+        str(store),
+        "--workers",
+        str(workers),
+    ]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            _until_it_answers(port)
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _until_it_answers(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _ask(port: int, requests: list[bytes], clients: int, seconds: float) -> tuple[float, list[float]]:
+    """Requests per second over all clients, each on a connection of its own, and the latencies in milliseconds."""
+    latencies: list[float] = []
+    stop_at = time.perf_counter() + seconds
+    threads = [threading.Thread(target=_client, args=(port, requests[i:], stop_at, latencies)) for i in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(latencies) / seconds, latencies
+
+
+def _client(port: int, requests: list[bytes], stop_at: float, latencies: list[float]) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        number = 0
+        while (started := time.perf_counter()) < stop_at:
+            connection.sendall(requests[number % len(requests)])
+            answer = connection.recv(65_536)
+            while not answer.endswith(b"}"):  # head and body may come apart
+                answer += connection.recv(65_536)
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(f"expected 200, received {answer!r}")
+            latencies.append((time.perf_counter() - started) * 1_000)
+            number += 1
+
+
+def _print(asked: dict[str, Asked], clients: int) -> None:
+    print(f"{clients} busy connection{'s'[: clients > 1]}")
+    for route, measured in asked.items():
+        p50, p99 = measured.percentile(0.5), measured.percentile(0.99)
+        print(f"  POST {route:10} {measured.rate:7,.0f}/s   p50 {p50:5.2f} ms   p99 {p99:5.2f} ms")
+    print(f"  check / empty  {asked['/v1/check'].rate / asked['/empty'].rate:.2f}")
+
+
+if __name__ == "__main__":
+    main()
