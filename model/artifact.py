@@ -165,6 +165,8 @@ class ArtifactStore:
                 _write(aside / name, data)
             aside.chmod(0o755)
             _sync_directory(aside)
+            if (self.path / version).exists():
+                raise ArtifactError(f"{version} is in {self.path} already: the same model, made this very second")
             aside.rename(self.path / version)
             _sync_directory(self.path)
         except BaseException:

@@ -32,6 +32,8 @@ def read_table(path: Path) -> pd.DataFrame:
         raise TableError(f"there is no file {path}: give a CSV or Parquet file of transactions")
     try:
         table = _read(path)
+    except TableError:
+        raise
     except (ValueError, OSError, UnicodeError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise TableError(f"{path} cannot be read as {path.suffix.lstrip('.')}: {first_line}") from None

@@ -1,0 +1,182 @@
+"""`eddy models`: what is in the model store, and which of it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import fail, out
+
+if TYPE_CHECKING:
+    from model.artifact import ArtifactStore, Manifest
+
+app = typer.Typer(help="List, show, choose and verify trained models.", no_args_is_help=True)
+
+Artifacts = Annotated[
+    Path | None, typer.Option("--artifacts", help="Model store; EDDY_ARTIFACTS otherwise.", file_okay=False)
+]
+Version = Annotated[str | None, typer.Argument(help="The version; otherwise the active one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+
+
+@app.command("list")
+def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
+    """List the models, newest first; the active one is marked.
+
+    Example:
+
+        eddy models list
+    """
+    from rich.table import Table
+
+    store = _store(artifacts)
+    rows = [_row(store, version) for version in store.versions()]
+    if as_json:
+        _print_json(rows)
+        return
+    if not rows:
+        fail(f"there is no model in {store.path}: make one with `eddy train FILE`")
+    table = Table("", "version", "trained on", "flags 1 in", "score from", box=None)
+    for row in rows:
+        mark = "[green]active[/green]" if row["active"] else ""
+        if "problem" in row:
+            table.add_row(mark, row["version"], f"[red]{row['problem']}[/red]")
+        else:
+            rate = f"{1 / row['rate']:,.0f}" if row["rate"] else "-"
+            table.add_row(mark, row["version"], f"{row['rows']:,} rows", rate, f"{row['threshold']:.4g}")
+    out.print(table)
+
+
+@app.command()
+def show(
+    version: Version = None,
+    artifacts: Artifacts = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Only the schema, as a file to edit.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a model was made of, and what it expects.
+
+    Examples:
+
+        eddy models show
+
+        eddy models show 20260301T101500Z-3f2a9c --schema > schema.toml
+    """
+    manifest = _manifest(_store(artifacts), version)
+    if schema:
+        typer.echo(manifest.schema.to_toml(), nl=False)
+    elif as_json:
+        import msgspec
+
+        _print_json(msgspec.to_builtins(manifest))
+    else:
+        _describe(manifest)
+
+
+@app.command()
+def use(
+    version: Annotated[str, typer.Argument(help="The version that is to run.")], artifacts: Artifacts = None
+) -> None:
+    """Choose the model that consumer and API run from their next start on, instead of the newest.
+
+    Example:
+
+        eddy models use 20260301T101500Z-3f2a9c
+    """
+    from model.artifact import ArtifactError
+
+    store = _store(artifacts)
+    try:
+        store.choose(version)
+    except ArtifactError as error:
+        fail(str(error))
+    out.print(f"{version} is the active model of {store.path}.", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(version: Version = None, artifacts: Artifacts = None) -> None:
+    """Recompute every hash of a model and score its probe rows again; ends with 1 if anything differs.
+
+    Example:
+
+        eddy models verify
+    """
+    from model.artifact import ArtifactError
+
+    store = _store(artifacts)
+    try:
+        chosen = version or store.active()
+        manifest, _ = store.verified(chosen)
+        store.detector(chosen)
+    except ArtifactError as error:
+        fail(str(error))
+    out.print(
+        f"{chosen} is sound: {len(manifest.files) + 1} files are as stored, "
+        f"{len(manifest.probe.score)} probe rows score as they did.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _store(artifacts: Path | None) -> ArtifactStore:
+    from model.artifact import ArtifactStore
+    from settings import load
+
+    return ArtifactStore(load(artifacts=artifacts).artifacts)
+
+
+def _manifest(store: ArtifactStore, version: str | None) -> Manifest:
+    from model.artifact import ArtifactError
+
+    try:
+        return store.manifest(version or store.active())
+    except ArtifactError as error:
+        fail(str(error))
+
+
+def _row(store: ArtifactStore, version: str) -> dict[str, Any]:
+    """A line of the list; a damaged model has a problem instead of figures."""
+    from model.artifact import ArtifactError
+
+    try:
+        manifest = store.manifest(version)
+        active = store.active() == version
+    except ArtifactError as error:
+        return {"version": version, "active": False, "problem": str(error)}
+    return {
+        "version": version,
+        "active": active,
+        "rows": manifest.training["rows"] + manifest.training["rows_held_out"],
+        "rate": manifest.threshold.rate,
+        "threshold": manifest.threshold.score,
+    }
+
+
+def _describe(manifest: Manifest) -> None:
+    from rich.table import Table
+
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("version", manifest.version)
+    facts.add_row("made", f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC")
+    facts.add_row("threshold", f"{manifest.threshold.score:.6g}")
+    if manifest.threshold.rate:
+        facts.add_row("flags", f"1 normal transaction in {1 / manifest.threshold.rate:,.0f}")
+    for name, value in manifest.training.items():
+        figure = "-" if value is None else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+        facts.add_row(name.replace("_", " "), figure)
+    facts.add_row("libraries", ", ".join(f"{name} {number}" for name, number in manifest.libraries.items()))
+    out.print(facts, highlight=False)
+    fields = Table("field", "kind", "role", "unit", "null", box=None, title_justify="left")
+    for field in manifest.fields:
+        fields.add_row(
+            field.name, field.kind.value, field.role or "", field.unit or "", "yes" if field.nullable else ""
+        )
+    out.print(fields, highlight=False)
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    out.print_json(json.dumps(value))
