@@ -6,6 +6,7 @@ itself. It may run while the stream runs: what the ledger said before the other 
 what is in them must be in the ledger as it is afterwards.
 """
 
+import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ from messaging.ports import Offsets, Reader
 from settings import Settings
 
 PROBLEMS_MOST = 20
+SETTLING_S, PAUSE_S = 2.0, 0.3
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -57,12 +59,22 @@ class Outcomes:
         return sum(first <= offset <= last for offset in found)
 
 
-def audit(reader: Reader, settings: Settings) -> Audit:
+def audit(reader: Reader, settings: Settings, patience_s: float = SETTLING_S) -> Audit:
     """Reads ledger, alerts and dead letters to their ends and holds them against each other.
+
+    A commit becomes visible in one partition some milliseconds before the other: what looks wrong is looked at again,
+    for up to `patience_s` seconds.
 
     Raises:
         BrokerError: a topic cannot be read.
     """
+    deadline = time.monotonic() + patience_s
+    while not (found := _audit(reader, settings)).balanced and time.monotonic() < deadline:
+        time.sleep(PAUSE_S)
+    return found
+
+
+def _audit(reader: Reader, settings: Settings) -> Audit:
     source = settings.topic_transactions
     before = _read_ledger(reader, settings)
     outcomes = [_read_outcomes(reader, topic, source) for topic in (settings.topic_alerts, settings.topic_dead_letters)]

@@ -42,7 +42,7 @@ class Stream:
         loop.close()
 
     def audit(self) -> Audit:
-        return audit(self.broker.reader(), SETTINGS)
+        return audit(self.broker.reader(), SETTINGS, patience_s=0)
 
     def copy(self, topic: str, keep: Any) -> "Stream":
         """The same stream with other records in one of its topics."""

@@ -203,7 +203,7 @@ class Stream(RuleBasedStateMachine):
             found = self.found(topic)
             assert set(found) == expected
             assert set(found.values()) <= {1}
-        account = audit(self.broker.reader(), self.settings)
+        account = audit(self.broker.reader(), self.settings, patience_s=0)
         assert account.problems == ()
         assert (account.messages, account.waiting) == (len(self.expected), 0)
 
