@@ -1,8 +1,8 @@
 """How commands speak: results to standard output, everything else to standard error."""
 
+import sys
 from typing import NoReturn
 
-import typer
 from rich.console import Console
 
 out = Console()
@@ -12,4 +12,4 @@ err = Console(stderr=True)
 def fail(message: str, code: int = 1) -> NoReturn:
     """Ends the command with an error that says what was received and what to do."""
     err.print("error:", message, style="red", markup=False, highlight=False)
-    raise typer.Exit(code)
+    sys.exit(code)

@@ -1,16 +1,38 @@
 """`eddy`: one command line for everything. Each command lives in a module of its own and imports what it needs late."""
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from cli import broker, consume, demo, models, produce, readers, serve, show_settings, topics, train
 from cli.console import fail
+from messaging.broker_node import BrokerStartError
+from messaging.messages import UnreadableMessage
 from messaging.ports import BrokerError
+from model.artifact import ArtifactError
 from settings import SettingsError
+
+MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, UnreadableMessage)
+
+# As one would use them.
+ORDER = (
+    *("demo", "broker", "topics", "produce", "train", "models"),
+    *("consume", "serve", "alerts", "dead-letters", "ledger", "settings"),
+)
+
+
+class Contents(TyperGroup):
+    """Lists commands as a table of contents would, not groups after single commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return sorted(self.commands, key=ORDER.index)
+
 
 app = typer.Typer(
     name="eddy",
+    cls=Contents,
     help="Finds the transactions that run against the current: from a Kafka topic to explained alerts, exactly once.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -38,7 +60,7 @@ def run() -> None:
     """The console script: errors that a user can mend end in one line, without a traceback."""
     try:
         app()
-    except (BrokerError, SettingsError) as error:
+    except MENDABLE as error:
         fail(str(error))
     except BrokenPipeError:
         sys.exit(1)

@@ -97,6 +97,7 @@ class Supervisor:
 
 def consume(settings: Settings) -> int:
     """Runs `settings.workers` workers until SIGTERM or SIGINT. Returns the exit code for the process."""
+    logs.configure(settings.log_format, settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
