@@ -1,7 +1,7 @@
 """How fast synthetic transactions are made, and made into messages: `python -m benchmarks.synthetic`.
 
-The limit is 200,000 generated transactions a second on one core; ends with 1 below it. Medians of several runs, in processor time:
-all of it runs in one thread, and what else the machine does is none of its business.
+The limit is 200,000 generated transactions a second on one core; ends with 1 below it. Medians of several runs, in
+processor time: all of it runs in one thread, and what else the machine does is none of its business.
 """
 
 import sys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -14,7 +14,8 @@ from cli.console import err, fail, out
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
     from collections.abc import Callable, Iterable, Iterator
 
-    from messaging.ports import Broker
+    from messaging.ports import Publisher
+    from messaging.topics import TopicAdmin
     from producer.messages import Outgoing
     from producer.publish import Pace, Report
     from producer.synthetic import SyntheticStream, Transactions
@@ -105,7 +106,15 @@ def file(
     _end(report)
 
 
-def connect(settings: Settings) -> Broker:
+class Destination(Protocol):
+    """What producing asks of a broker."""
+
+    def publisher(self) -> Publisher: ...
+
+    def topic_admin(self) -> TopicAdmin: ...
+
+
+def connect(settings: Settings) -> Destination:
     """The broker that is published to."""
     from messaging.kafka import KafkaBroker
 
@@ -137,7 +146,9 @@ def _publish(
     from settings import load
 
     settings = load(topic_transactions=topic)
-    with stop_on_signals() as stop, closing(connect(settings).publisher()) as publisher, _bar(count) as advance:
+    broker = connect(settings)
+    _check_topic(broker, settings)
+    with stop_on_signals() as stop, closing(broker.publisher()) as publisher, _bar(count) as advance:
         report = publish(
             batches,
             publisher,
@@ -146,9 +157,18 @@ def _publish(
             seconds=seconds,
             stop=stop,
             on_progress=lambda progress: advance(progress.sent),
+            settle_s=settings.delivery_timeout_ms / 1000 + 5,
         )
-    out.print(_summary(report, settings.topic_transactions), highlight=False)
+    out.print(_summary(report, settings.topic_transactions), highlight=False, soft_wrap=True)
     return report
+
+
+def _check_topic(broker: Destination, settings: Settings) -> None:
+    """A missing topic would only be noticed after a time-out that names nothing."""
+    topic = settings.topic_transactions
+    with closing(broker.topic_admin()) as admin:
+        if topic not in admin.describe([topic]):
+            fail(f"there is no topic {topic} at {settings.kafka_bootstrap_servers}: make it with `eddy topics create`")
 
 
 def _summary(report: Report, topic: str) -> str:
@@ -161,7 +181,7 @@ def _summary(report: Report, topic: str) -> str:
 
 def _end(report: Report) -> None:
     """Says what was not as wanted; ends with 1 where messages were lost."""
-    if report.rate_missed is not None:
+    if report.rate_missed is not None and report.error is None:
         err.print(
             f"the rate of {report.wanted_rate:,.0f}/s was not held: {report.rate_missed:.0%} less; "
             "the broker or this machine is slower than that",
@@ -169,7 +189,10 @@ def _end(report: Report) -> None:
             highlight=False,
         )
     if report.error is not None:
-        fail(f"{report.failed:,} of {report.sent:,} transactions are not known to be stored: {report.error}")
+        lost = (
+            f"{report.failed:,} of {report.sent:,} transactions are not known to be stored: " if report.failed else ""
+        )
+        fail(lost + report.error)
 
 
 @contextmanager

@@ -15,9 +15,8 @@ from messaging.ports import BrokerError, Delivery, Message, Publisher
 from producer.messages import Fraud, Outgoing
 
 RATE_TOLERANCE = 0.02
-SETTLE_TIMEOUT_S = 30.0
 _SLICE = 500  # messages between two looks at the clock
-_IN_FLIGHT = 20_000  # messages whose delivery has not been checked yet
+_IN_FLIGHT, _IN_FLIGHT_S = 20_000, 2.0  # messages not known to be stored: most, and for how long
 _SHORTEST_NAP_S, _LONGEST_NAP_S = 0.0005, 0.1
 
 
@@ -104,14 +103,16 @@ def publish(
     stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[Progress], None] = lambda _: None,
     clock: Clock = time,
+    settle_s: float = 30.0,
 ) -> Report:
     """Sends all batches to `topic`, then waits until each message was answered.
 
     Ends early when `stop` says so, when `seconds` have passed, or at the first message that was not stored: what comes
     after a hole in the stream would only make it harder to repair. Nothing is raised for the broker's failures; the
-    report tells them. The publisher is not closed.
+    report tells them. A message counts as not stored when that is not known after `settle_s` seconds, which must be
+    longer than the broker's client goes on trying. The publisher is not closed.
     """
-    sending = _Sending(publisher, topic, clock)
+    sending = _Sending(publisher, topic, clock, settle_s)
     started: float | None = None
     try:
         for batch, begin, end, started in _due(batches, pace, seconds, stop, clock):
@@ -178,18 +179,19 @@ def _due(
 class _Sending:
     """Messages on their way, and the account of those that arrived."""
 
-    def __init__(self, publisher: Publisher, topic: str, clock: Clock) -> None:
+    def __init__(self, publisher: Publisher, topic: str, clock: Clock, settle_s: float) -> None:
         self._publisher = publisher
         self._topic = topic
         self._clock = clock
-        self._in_flight: deque[tuple[Delivery, Fraud | None]] = deque()
+        self._settle_s = settle_s
+        self._in_flight: deque[tuple[float, Delivery, Fraud | None]] = deque()
         self._sent = self._delivered = 0
         self._frauds: list[Fraud] = []  # delivered
         self.error: str | None = None
 
     def send(self, batch: Outgoing, begin: int, end: int) -> tuple[Fraud, ...]:
-        """Sends a slice, and checks the oldest deliveries once too many are open. Returns the frauds sent."""
-        frauds = []
+        """Sends a slice, and checks deliveries that have been open for long. Returns the frauds sent."""
+        frauds, now = [], self._clock.monotonic()
         for index in range(begin, end):
             fraud = batch.frauds.get(index)
             try:
@@ -198,18 +200,21 @@ class _Sending:
                 self._failed(error)
                 break
             self._sent += 1
-            self._in_flight.append((delivery, fraud))
+            self._in_flight.append((now, delivery, fraud))
             if fraud is not None:
                 frauds.append(fraud)
-        while len(self._in_flight) > _IN_FLIGHT:
-            self._check_oldest(SETTLE_TIMEOUT_S)
+        while self.error is None and self._in_flight:
+            if len(self._in_flight) <= _IN_FLIGHT and self._in_flight[0][0] >= now - _IN_FLIGHT_S:
+                break
+            self._check_oldest(self._settle_s)
         return tuple(frauds)
 
     def settle(self) -> None:
-        """Returns when every message was answered, or when that took too long."""
-        until = self._clock.monotonic() + SETTLE_TIMEOUT_S
+        """Returns when every message was answered, or when that took too long; after a failure, soon."""
+        patience_s = self._settle_s if self.error is None else min(_IN_FLIGHT_S, self._settle_s)
+        until = self._clock.monotonic() + patience_s
         try:
-            self._publisher.flush(SETTLE_TIMEOUT_S)
+            self._publisher.flush(patience_s)
         except BrokerError as error:
             self._failed(error)
         while self._in_flight:
@@ -223,7 +228,7 @@ class _Sending:
         return Report(self._sent, self._delivered, failed, seconds, tuple(self._frauds), wanted_rate, self.error)
 
     def _check_oldest(self, timeout_s: float) -> None:
-        delivery, fraud = self._in_flight.popleft()
+        _, delivery, fraud = self._in_flight.popleft()
         try:
             delivery.wait(timeout_s)
         except BrokerError as error:

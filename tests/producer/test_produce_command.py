@@ -10,7 +10,6 @@ from typer.testing import CliRunner, Result
 from cli import produce
 from messaging.memory import MemoryBroker
 from messaging.memory_cluster import Fault
-from messaging.ports import Broker
 from settings import Settings
 
 
@@ -18,7 +17,7 @@ from settings import Settings
 def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
     memory = MemoryBroker({"transactions": 4, "elsewhere": 1})
 
-    def connect(_: Settings) -> Broker:
+    def connect(_: Settings) -> MemoryBroker:
         return memory
 
     monkeypatch.setattr(produce, "connect", connect)
@@ -103,6 +102,14 @@ def test_messages_that_were_not_stored_end_it_with_an_error(broker: MemoryBroker
     assert result.exit_code == 1
     assert "97 transactions delivered" in result.stdout
     assert "3 of 100 transactions are not known to be stored" in result.stderr
+
+
+def test_a_missing_topic_is_named_before_anything_is_sent(broker: MemoryBroker) -> None:
+    result = run("synthetic", "--count", 10, "--topic", "payments")
+    assert result.exit_code == 1
+    assert "there is no topic payments" in result.stderr
+    assert "eddy topics create" in result.stderr
+    assert stored(broker) == []
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,14 @@ def test_a_lost_message_ends_a_long_stream_before_its_end() -> None:
     assert report.delivered == report.sent - 1
 
 
+def test_a_lost_message_ends_a_slow_stream_within_seconds() -> None:
+    clock = FakeClock()
+    lossy = Lossy(clock, loses=lambda number: number == 5)
+    report, _ = published(clock, numbered(10_000), publisher=lossy, pace=Pace(10))
+    assert clock.now < 1_000 + 5
+    assert report.error is not None
+
+
 def test_a_flush_that_fails_is_told_and_deliveries_are_asked_all_the_same() -> None:
     clock = FakeClock()
     report, _ = published(clock, numbered(50), publisher=Lossy(clock, deaf=True))
