@@ -232,12 +232,17 @@ _TOML_HEADER = """\
 
 
 def _toml_key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """As JSON quotes it, which TOML reads too but for one control character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _toml_value(field: Field) -> str:
     parts = [f'kind = "{field.kind.value}"']
-    parts += [f"{key} = {json.dumps(text)}" for key, text in (("role", field.role), ("unit", field.unit)) if text]
+    parts += [f"{key} = {_quoted(text)}" for key, text in (("role", field.role), ("unit", field.unit)) if text]
     parts += ["nullable = true"] if field.nullable else []
     return "{" + ", ".join(parts) + "}"
 
@@ -264,6 +269,6 @@ def _field_from_toml(name: str, value: object, text: str) -> Field:
 
 def _line_of(name: str, text: str) -> int | str:
     """Where the text speaks of a field: `name = `, quoted or not, or `[fields.name]`."""
-    plain, quoted = re.escape(name), re.escape(json.dumps(name))
+    plain, quoted = re.escape(name), re.escape(_quoted(name))
     line = re.compile(rf"\s*(?:{quoted}|'{plain}'|{plain}|\[fields\.{plain}\])\s*(?:=|$|\.)")
     return next((number for number, content in enumerate(text.splitlines(), 1) if line.match(content)), "?")

@@ -24,6 +24,14 @@ class ThresholdError(ValueError):
     """A threshold or a rate that cannot be; the message says what was received and what to do."""
 
 
+def check_rate(rate: float) -> None:
+    """Raises ThresholdError unless the rate is a share that a rarity can be."""
+    if not RAREST <= rate <= 1.0:
+        raise ThresholdError(
+            f"an alert rate is a share between {RAREST:g} and 1, such as 0.001 for 1 in 1,000; received {rate}"
+        )
+
+
 class Threshold(msgspec.Struct, frozen=True):
     """The line: a score at or above it is anomalous. `rate` is the alert rate it was made from, if it was."""
 
@@ -58,10 +66,7 @@ class Calibration(msgspec.Struct, frozen=True):
         Raises:
             ThresholdError: the rate is not a share.
         """
-        if not RAREST <= rate <= 1.0:
-            raise ThresholdError(
-                f"an alert rate is a share between {RAREST:g} and 1, such as 0.001 for 1 in 1,000; received {rate}"
-            )
+        check_rate(rate)
         if rate >= self.rarities[-1]:
             return float(np.interp(-np.log(rate), -np.log(self.rarities), self.scores))
         return float(self.scores[-1] + self.scale * self._beyond(-np.log(rate / self.rarities[-1])))

@@ -17,6 +17,7 @@ from model.schema import Columns, TransactionSchema
 from model.score import ScoreModel, compress
 from model.scorer import Scorer
 from model.tables import TableError, anomalous, columns_of
+from model.threshold import check_rate
 
 FEWEST_ROWS = 500
 PROBE_ROWS = 32
@@ -73,6 +74,7 @@ def train(
         ThresholdError: the alert rate is not a share.
         ArtifactError: the store cannot be written to.
     """
+    check_rate(config.alert_rate)
     progress("reading the columns", 0.0)
     strange = anomalous(table, schema)
     columns = columns_of(table[~strange], schema)
@@ -91,7 +93,7 @@ def train(
         u[learned],
         config.steps,
         config.batch,
-        lambda done, of, loss: progress(f"training, loss {loss:.4f}", 0.3 + 0.55 * done / of),
+        lambda done, of, loss: progress(f"training, loss {loss:.4f}", 0.3 + 0.54 * done / of),
     )
 
     progress("calibrating", 0.85)

@@ -1,0 +1,155 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.inference import infer
+from model.schema import Field, Kind, TransactionSchema
+from model.tables import TableError, anomalous, columns_of, read_table
+
+MakeTable = Callable[..., pd.DataFrame]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet"])
+def test_csv_and_parquet_give_the_columns_of_the_table(
+    tmp_path: Path, make_table: MakeTable, schema: TransactionSchema, name: str
+) -> None:
+    table = make_table(200)
+    write = table.to_parquet if name.endswith("parquet") else table.to_csv
+    write(tmp_path / name, index=False)
+    expected, read = columns_of(table, schema), columns_of(read_table(tmp_path / name), schema)
+    np.testing.assert_allclose(read.numeric, expected.numeric, rtol=1e-12)
+    assert read.categorical.tolist() == expected.categorical.tolist()
+    assert read.timestamp.tolist() == expected.timestamp.tolist()
+
+
+def test_a_table_is_read_as_the_stream_would_be(schema: TransactionSchema) -> None:
+    table = pd.DataFrame(
+        {
+            "event_time": ["2026-03-01T12:00:00", "2026-03-01 13:00:00.5+01:00"],
+            "amount": ["12.5", 3],
+            "distance_km": [None, 1.0],
+            "temperature": [1, 2],
+            "shop": ["fuel", "fuel"],
+            "country": [None, "DE"],
+        }
+    )
+    columns = columns_of(table, schema)
+    np.testing.assert_array_equal(columns.numeric, [[12.5, np.nan, 1.0], [3.0, 1.0, 2.0]])
+    assert columns.categorical.tolist() == [["fuel", ""], ["fuel", "DE"]]
+    assert columns.timestamp.tolist() == [[1772366400.0], [1772366400.5]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("none.csv", None, ["no file", "none.csv"]),
+        ("t.xlsx", b"x", ["t.xlsx", ".csv", ".parquet"]),
+        ("t.parquet", b"not parquet", ["t.parquet", "cannot be read"]),
+        ("t.csv", b"", ["t.csv", "cannot be read"]),
+        ("t.csv", b"a,b\n", ["t.csv", "no rows"]),
+        ("t.csv", b"a,b\n1,\xff\xfe\n", ["t.csv", "cannot be read"]),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes | None, said: list[str]) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError) as raised:
+        read_table(tmp_path / name)
+    for words in said:
+        assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("amount", "12 EUR", ["amount", "row 3", "'12 EUR'", "not a number"]),
+        ("amount", np.inf, ["amount", "row 3", "not finite"]),
+        ("event_time", "yesterday", ["event_time", "row 3", "'yesterday'", "iso8601"]),
+        ("event_time", None, ["event_time", "row 3"]),
+        ("event_time", "1969-12-31T00:00:00", ["event_time", "row 3", "1970"]),
+        ("event_time", "2200-01-01T00:00:00", ["event_time", "row 3", "2199"]),
+    ],
+)
+def test_a_wrong_value_is_told_with_column_row_and_remedy(
+    make_table: MakeTable, schema: TransactionSchema, column: str, value: object, said: list[str]
+) -> None:
+    table = make_table(10).astype({column: object})
+    table.loc[2, column] = value
+    with pytest.raises(TableError) as raised:
+        columns_of(table, schema)
+    for words in said:
+        assert words in str(raised.value)
+
+
+def test_a_column_that_is_not_there_is_told(make_table: MakeTable, schema: TransactionSchema) -> None:
+    with pytest.raises(TableError, match="shop, country"):
+        columns_of(make_table(10).drop(columns=["shop", "country"]), schema)
+
+
+@pytest.mark.parametrize(
+    ("values", "strange"),
+    [
+        ([0, 1, 0], [1]),
+        ([False, True, False], [1]),
+        (["", "spree", None], [1]),
+        (["legit", "FRAUD", "Normal"], [1]),
+        ([0.0, 1.0, np.nan], [1]),
+    ],
+)
+def test_rows_that_a_label_calls_anomalous_are_found(values: list[object], strange: list[int]) -> None:
+    schema = TransactionSchema((Field("amount", Kind.NUMERIC), Field("label", Kind.LABEL)))
+    table = pd.DataFrame({"amount": [1.0, 2.0, 3.0], "label": values})
+    assert np.flatnonzero(anomalous(table, schema)).tolist() == strange
+
+
+def test_the_schema_of_a_payment_table_is_inferred(make_table: MakeTable, schema: TransactionSchema) -> None:
+    table = make_table()
+    table["is_fraud"], table["fraud_kind"] = 0, ""
+    table["note"] = [f"free text {n}" for n in range(len(table))]
+    table["empty"] = None
+    inferred = infer(table)
+    kinds = {field.name: field.kind for field in inferred.fields}
+    assert {name: kind for name, kind in kinds.items() if kind in (Kind.LABEL, Kind.IGNORED)} == {
+        "is_fraud": Kind.LABEL,
+        "fraud_kind": Kind.LABEL,
+        "note": Kind.IGNORED,
+        "empty": Kind.IGNORED,
+    }
+    assert inferred.scored == schema.scored
+    assert {field.name: field.role for field in inferred.fields if field.role} == {
+        "transaction_id": "transaction",
+        "card_id": "card",
+        "event_time": "time",
+        "amount": "amount",
+    }
+    assert {field.name for field in inferred.fields if field.nullable} == {"distance_km", "country"}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind", "unit"),
+    [
+        ("unix_time", [1772366400, 1772366500], Kind.TIMESTAMP, "s"),
+        ("timestamp", [1772366400000, 1772366500000], Kind.TIMESTAMP, "ms"),
+        ("time", [0, 1], Kind.NUMERIC, None),
+        ("made", ["2026-03-01T10:00:00Z", "2026-03-01 11:00:00"], Kind.TIMESTAMP, "iso8601"),
+        ("dob", ["1970-03-01", "1980-01-01"], Kind.CATEGORICAL, None),
+        ("cc_num", [4000000000000001, 4000000000000002], Kind.IDENTIFIER, "integer"),
+        ("CUSTOMER_ID", [1, 2], Kind.IDENTIFIER, "integer"),
+        ("merchantId", ["a", "b"], Kind.IDENTIFIER, None),
+        ("contactless", [True, False], Kind.NUMERIC, "boolean"),
+        ("fraud_score", [0.25, 0.5], Kind.NUMERIC, None),
+        ("TX_FRAUD", [0, 1], Kind.LABEL, None),
+        ("TX_FRAUD_SCENARIO", [0, 3], Kind.LABEL, None),
+        ("Class", [0, 1], Kind.LABEL, None),
+        ("paid", ["no", "yes"], Kind.CATEGORICAL, None),
+        ("V1", [0.5, -0.25], Kind.NUMERIC, None),
+    ],
+)
+def test_a_column_is_known_by_its_name_and_values(
+    name: str, values: list[object], kind: Kind, unit: str | None
+) -> None:
+    inferred = infer(pd.DataFrame({"amount": [1.0, 2.0], name: values}))
+    assert (inferred.fields[1].kind, inferred.fields[1].unit) == (kind, unit)
