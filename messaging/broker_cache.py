@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import settings
+from messaging import broker_process
 from messaging.broker_node import KAFKA_VERSION, BrokerStartError, Say, tail
 
 OLDEST_JAVA = 17
@@ -86,14 +87,8 @@ def _fetch(directory: Path) -> None:
     # A copy of the pom: Maven wants to be able to write beside it, and the package may be installed read-only.
     pom = shutil.copy(_POM, directory.with_suffix(".pom.xml"))
     try:
-        done = subprocess.run(
-            [shutil.which("mvn") or "mvn", "-B", "-q", "-f", str(pom), *goals],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_DOWNLOAD_TIMEOUT_S,
-        )
+        command = [shutil.which("mvn") or "mvn", "-B", "-q", "-f", str(pom), *goals]
+        done = broker_process.run(command, _DOWNLOAD_TIMEOUT_S)
     except (OSError, subprocess.SubprocessError) as error:
         raise BrokerStartError(f"Maven did not fetch Apache Kafka: {error}. {_MAVEN_REMEDY}") from error
     finally:

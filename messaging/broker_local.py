@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from messaging import broker_cache
+from messaging import broker_cache, broker_process
 from messaging.broker_cache import Java
 from messaging.broker_node import (
     REMEDY,
@@ -153,14 +153,14 @@ class LocalBroker:
         return [*jvm, "kafka.Kafka", str(_format(jvm, self.data, self._ports, self._extra))]
 
     def _launch(self, command: list[str]) -> None:
-        with self._log.appending() as log:
+        with broker_process.undisturbed(), self._log.appending() as log:
             # A session of its own: Ctrl-C goes to us, who then stop it in good order.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        clear = "kill -9 $1; " + ('sleep 0.2; rm -rf "$2"' if self._own else "")
-        self._guard = Guard(clear, (str(self._process.pid), str(self.data)))
-        self._guard.start()
+            clear = "kill -9 $1; " + ('sleep 0.2; rm -rf "$2"' if self._own else "")
+            self._guard = Guard(clear, (str(self._process.pid), str(self.data)))
+            self._guard.start()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None or not self.running:
@@ -218,7 +218,7 @@ def _format(jvm: list[str], data: Path, ports: Ports, extra: Mapping[str, str]) 
         # Sixteen bytes in base64; the tool would take one that happens to start with a dash for an option.
         cluster = "eddy" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[4:22]
         tool = [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
-        done = subprocess.run(tool, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = broker_process.run(tool)
         if done.returncode:
             raise BrokerStartError(f"{logs} could not be made ready; Kafka said:\n{tail(done.stdout)}\n{REMEDY}")
     return config
@@ -230,13 +230,13 @@ def _make_archive(java: Java, classpath: str, archive: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="eddy-broker-") as directory, contextlib.ExitStack() as cleanup:
         config = _format(_jvm(java, classpath, None), Path(directory), choose_ports(0, None), {})
         log = LogFile(Path(directory) / "broker.log")
-        with log.appending() as output:
+        with broker_process.undisturbed(), log.appending() as output:
             process = subprocess.Popen(
                 [*jvm, "kafka.Kafka", str(config)], stdout=output, stderr=output, start_new_session=True
             )
-        guard = Guard("kill -9 $1", (str(process.pid),))
-        guard.start()
-        cleanup.callback(guard.dismiss)
-        cleanup.callback(process.wait)
-        cleanup.callback(process.terminate)
+            guard = Guard("kill -9 $1", (str(process.pid),))
+            guard.start()
+            cleanup.callback(guard.dismiss)
+            cleanup.callback(process.wait)
+            cleanup.callback(process.terminate)
         wait_started(log.read, lambda: process.poll() is None, str(log.path))
