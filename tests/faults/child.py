@@ -124,6 +124,7 @@ class Board:
 
     @property
     def pid(self) -> int:
+        """Whose board it is; 0 before the worker has started."""
         return int(self._get(5))
 
     def started(self) -> None:

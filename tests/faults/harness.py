@@ -28,10 +28,11 @@ from tests.faults.child import OPEN, Board, Place, Plan, Trap
 from tests.faults.watch import Sampler, Watcher
 from tests.plugins.rule import STRANGE_FROM, transaction
 
-__all__ = ["SHORT", "Place", "Rig", "Trap", "Worker"]
+__all__ = ["KILLED", "OPEN", "SHORT", "STOP_WITHIN_S", "Place", "Rig", "Trap", "Worker", "wait_until"]
 
 ROOT = Path(__file__).parents[2]
 STOP_WITHIN_S = 20.0
+KILLED = -signal.SIGKILL
 SHORT: dict[str, Any] = {
     "request_timeout_ms": 1_500,
     "delivery_timeout_ms": 3_000,
@@ -79,15 +80,17 @@ class Worker:
 
     def kill_inside(self, within_s: float = 20.0) -> Place:
         """kill -9 while a commit is open, at no particular place in it."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
+        while True:
+            self.wait_inside(within_s)
+            self.freeze()
             if self.board.place in OPEN:
-                self.freeze()
-                if self.board.place in OPEN:
-                    return self.kill()
-                self.thaw()
-            time.sleep(0.0005)
-        raise AssertionError(f"slot {self.slot} opened no commit in {within_s} s; its log:\n{self.tail()}")
+                return self.kill()
+            self.thaw()
+
+    def wait_inside(self, within_s: float = 20.0) -> None:
+        """Returns when a commit is open."""
+        what = f"slot {self.slot} to open a commit; log:\n{self.tail()}"
+        wait_until(lambda: self.board.place in OPEN, within_s, what, every_s=0.0005)
 
     def freeze(self) -> None:
         """Returns when the process stands still."""
@@ -110,6 +113,10 @@ class Worker:
             return self.process.wait(within_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"slot {self.slot} still runs after {within_s} s; log:\n{self.tail()}") from None
+
+    def wait_started(self, within_s: float = 30.0) -> None:
+        """Returns when the process has come as far as its loop."""
+        wait_until(lambda: self.board.pid == self.process.pid, within_s, f"slot {self.slot} to start")
 
     def wait_trapped(self, within_s: float = 30.0) -> None:
         """Returns when the trap was reached: a fault that never fired is a failure."""
@@ -205,8 +212,12 @@ class Rig:
         try:
             wait_until(done, within_s, "the group to come to the end")
         except AssertionError as error:
-            tails = "\n".join(worker.tail() for worker in self.workers if worker.running)
-            raise AssertionError(f"{error}: {self.sampler.last} of {ends}; logs of who runs:\n{tails}") from None
+            raise AssertionError(f"{error}: {self.sampler.last} of {ends}") from None
+
+    def wait_nothing_open(self) -> None:
+        """Returns when no commit is open: the broker ends those of workers that are gone, in time."""
+        within_s = self.settings.transaction_timeout_ms / 1000 + 15
+        wait_until(lambda: not oracle.hanging(self.address, self.settings), within_s, "open commits to end", 0.5)
 
     def wait_progress(self, within_s: float, partitions: int = 1) -> float:
         """Returns how long it took until that many partitions had moved on."""
@@ -235,6 +246,7 @@ class Rig:
         """
         self.settle(settle_s)
         self.stop_workers()
+        self.wait_nothing_open()
         self.sampler.stop()
         topics = oracle.read(self.address, self.settings)
         assert len(topics.inputs) == self.published

@@ -6,10 +6,10 @@ become is written in a header of the message itself (`expected`), by the test th
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
@@ -25,11 +25,20 @@ Place = tuple[int, int]
 """Partition and offset of an input message."""
 
 
+class Input(NamedTuple):
+    """One message that was put in; `kind` is what must become of it: `pass`, `alert` or `dead`."""
+
+    kind: str
+    number: str
+    key: bytes
+    stored_s: float
+
+
 @dataclass(frozen=True)
 class Topics:
     """What was found in the four topics, by a reader of committed records."""
 
-    inputs: list[Any]
+    inputs: dict[Place, Input]
     alerts: list[Any]
     dead_letters: list[Any]
     ledger: list[dict[str, Any]]
@@ -39,12 +48,9 @@ class Topics:
 
 def read(address: str, settings: Settings) -> Topics:
     """Everything up to the last commit, by clients of its own at `address`."""
-    found = read_topics(
-        address,
-        [settings.topic_transactions, settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger],
-    )
+    found = read_topics(address, [settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger])
     return Topics(
-        inputs=found[settings.topic_transactions],
+        inputs={(r.partition, r.offset): _input(r) for r in stream(address, [settings.topic_transactions])},
         alerts=found[settings.topic_alerts],
         dead_letters=found[settings.topic_dead_letters],
         ledger=[json.loads(record.value) for record in found[settings.topic_ledger]],
@@ -73,16 +79,16 @@ def audit_problems(address: str, topics: Topics, settings: Settings) -> list[str
         account = audit(reader, settings)
     finally:
         reader.close()
-    known = Counter(expected(record) for record in topics.inputs)
+    known = Counter(one.kind for one in topics.inputs.values())
     said = {"pass": account.passed, "alert": account.alerted, "dead": account.dead}
     wrong = [f"the audit says {said[kind]} {kind}, it is {known[kind]}" for kind in said if said[kind] != known[kind]]
     waiting = [f"the audit says that {account.waiting} are waiting"] if account.waiting else []
     return [*account.problems, *wrong, *waiting]
 
 
-def expected(record: Any) -> str:
-    """`pass`, `alert` or `dead`: what the publishing test wrote on the message."""
-    return dict(record.headers)["expected"].decode()
+def _input(record: Any) -> Input:
+    said = dict(record.headers)
+    return Input(said["expected"].decode(), said["number"].decode(), record.key, record.timestamp / 1000)
 
 
 def source(record: Any) -> tuple[str, int, int]:
@@ -91,29 +97,28 @@ def source(record: Any) -> tuple[str, int, int]:
     return topic, int(partition), int(offset)
 
 
-def _outcomes(kind: str, inputs: list[Any], outcomes: list[Any], settings: Settings) -> Iterable[str]:
-    wanted = {(r.partition, r.offset): r for r in inputs if expected(r) == kind}
+def _outcomes(kind: str, inputs: dict[Place, Input], outcomes: list[Any], settings: Settings) -> Iterable[str]:
     times: Counter[Place] = Counter()
     for record in outcomes:
-        topic, *place = source(record)
-        times[place[0], place[1]] += 1
-        input_record = wanted.get((place[0], place[1]))
-        if topic != settings.topic_transactions or input_record is None:
-            yield f"extra: {kind} {topic}:{place} was not to be"
-        elif record.key != input_record.key:
-            yield f"{kind} of {place} has key {record.key}, its input {input_record.key}"
-    yield from (f"lost: {kind} of {place}" for place in wanted if not times[place])
+        topic, partition, offset = source(record)
+        times[partition, offset] += 1
+        one = inputs.get((partition, offset))
+        if topic != settings.topic_transactions or one is None or one.kind != kind:
+            yield f"extra: {kind} of {topic}:{partition}:{offset} was not to be"
+        elif record.key != one.key:
+            yield f"{kind} of {partition}:{offset} has key {record.key!r}, its input {one.key!r}"
+    yield from (f"lost: {kind} of {place}" for place, one in inputs.items() if one.kind == kind and not times[place])
     yield from (f"doubled: {kind} of {place} is there {n} times" for place, n in times.items() if n > 1)
 
 
 def _alert_bodies(topics: Topics) -> Iterable[str]:
-    names = {(r.partition, r.offset): dict(r.headers)["number"].decode() for r in topics.inputs}
     for record in topics.alerts:
         body, (topic, partition, offset) = json.loads(record.value), source(record)
+        one = topics.inputs.get((partition, offset))
         if body["input"] != {"topic": topic, "partition": partition, "offset": offset}:
             yield f"alert {topic}:{partition}:{offset} says in its body that it is about {body['input']}"
-        if body["transaction_id"] != f"t-{names.get((partition, offset))}":
-            yield f"alert of {partition}:{offset} names transaction {body['transaction_id']}"
+        if one is not None and body["transaction_id"] != f"t-{one.number}":
+            yield f"alert of {partition}:{offset} names transaction {body['transaction_id']}, not t-{one.number}"
 
 
 def _ledger(topics: Topics) -> Iterable[str]:
@@ -137,9 +142,9 @@ def _ledger(topics: Topics) -> Iterable[str]:
 
 def _sums(topics: Topics, partition: int, end: int) -> dict[str, list[int]]:
     """For each kind, how many of it lie below an offset."""
-    kinds = {r.offset: expected(r) for r in topics.inputs if r.partition == partition}
+    found = [topics.inputs.get((partition, offset)) for offset in range(end)]
     return {
-        kind: list(accumulate((kinds.get(offset) == kind for offset in range(end)), initial=0))
+        kind: list(accumulate((one is not None and one.kind == kind for one in found), initial=0))
         for kind in ("pass", "alert", "dead")
     }
 
@@ -160,29 +165,36 @@ def _lag(topics: Topics) -> Iterable[str]:
 
 def read_topics(address: str, topics: list[str]) -> dict[str, list[Any]]:
     """The committed records of whole topics, in order within a partition."""
-    consumer = reading(address, topics)
-    left = {p: end for p, end in consumer.end_offsets(sorted(consumer.assignment())).items() if end}
     found: dict[str, list[Any]] = {topic: [] for topic in topics}
-    while left:
-        for partition, records in consumer.poll(500, 10_000).items():
-            found[partition.topic] += [record for record in records if record.offset < left.get(partition, 0)]
-        left = {p: end for p, end in left.items() if consumer.position(p) < end}
-    consumer.close()
+    for record in stream(address, topics):
+        found[record.topic].append(record)
     return found
 
 
-def reading(address: str, topics: list[str]) -> KafkaConsumer:
+def stream(address: str, topics: list[str]) -> Iterator[Any]:
+    """Every committed record from the start to where the last commit was when this was called."""
+    consumer = reading(address, topics)
+    ends = consumer.end_offsets(sorted(consumer.assignment()))
+    left = {p: end for p, end in ends.items() if end}
+    while left:
+        for partition, records in consumer.poll(500, 10_000).items():
+            yield from (record for record in records if record.offset < ends[partition])
+        left = {p: end for p, end in left.items() if consumer.position(p) < end}
+    consumer.close()
+
+
+def reading(address: str, topics: list[str], isolation: str = "read_committed") -> KafkaConsumer:
     """A reader of committed records, at the start of every partition."""
     consumer = KafkaConsumer(
         bootstrap_servers=address,
-        isolation_level="read_committed",
+        isolation_level=isolation,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=5_000,
         reconnect_backoff_max_ms=500,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     )
-    partitions = [TopicPartition(topic, n) for topic in topics for n in consumer.partitions_for_topic(topic)]
+    partitions = [TopicPartition(topic, n) for topic in topics for n in sorted(consumer.partitions_for_topic(topic))]
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
     return consumer
@@ -190,10 +202,21 @@ def reading(address: str, topics: list[str]) -> KafkaConsumer:
 
 def ends(address: str, topic: str) -> dict[int, int]:
     """One past the last committed record of each partition."""
-    consumer = reading(address, [topic])
+    return {partition.partition: end for partition, end in _ends(address, [topic], "read_committed").items()}
+
+
+def hanging(address: str, settings: Settings) -> list[str]:
+    """Partitions in which a commit is still open, so that what lies behind it cannot be seen."""
+    topics = [settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger]
+    visible, stored = (_ends(address, topics, level) for level in ("read_committed", "read_uncommitted"))
+    return [f"{p.topic}:{p.partition}" for p, end in stored.items() if visible[p] < end]
+
+
+def _ends(address: str, topics: list[str], isolation: str) -> dict[TopicPartition, int]:
+    consumer = reading(address, topics, isolation)
     found = consumer.end_offsets(sorted(consumer.assignment()))
     consumer.close()
-    return {partition.partition: end for partition, end in found.items()}
+    return dict(found)
 
 
 def committed(address: str, group: str, topic: str) -> dict[int, int]:

@@ -90,8 +90,8 @@ class Watcher:
 
     def late(self, topics: oracle.Topics, most_s: float) -> list[str]:
         """Which alerts were seen too long after their input was published."""
-        published = {(record.partition, record.offset): record.timestamp / 1000 for record in topics.inputs}
-        ages = {place: at - published[place] for place, at in self._alerts_at.items() if place in published}
+        inputs = topics.inputs
+        ages = {place: at - inputs[place].stored_s for place, at in self._alerts_at.items() if place in inputs}
         return [
             f"the alert of {place} took {age:.1f} s, more than {most_s}" for place, age in ages.items() if age > most_s
         ]
