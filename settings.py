@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     api_workers: Positive = Field(2, description="gunicorn worker processes of `eddy serve`.")
     api_max_body_bytes: Positive = Field(65_536, description="Largest request body, in bytes.")
 
+    # Demo
+    demo_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        60, description="How long `eddy demo` sends transactions, in seconds."
+    )
+
     # Logs
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level logged.")
@@ -149,6 +154,18 @@ def _complaint(name: int | str, message: str, received: object) -> str:
 
 
 _SECRETS = {"kafka_password"}
+
+
+def environment_for(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment for a child process that is to find the same settings; `more` are variables as they are."""
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("EDDY_")}
+    given = {name: getattr(settings, name) for name in sorted(settings.model_fields_set)}
+    own = {f"EDDY_{name.upper()}": _plain(value) for name, value in given.items() if value is not None}
+    return {**inherited, **own, **more}
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def environment(name: str) -> str | None:
