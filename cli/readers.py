@@ -77,12 +77,12 @@ def rarity_text(rarity: float) -> str:
 def contributions_text(alert: Alert, most: int) -> str:
     """The largest contributions of an alert, as observed against expected."""
     return ", ".join(
-        f"{part.field} {_value(part.observed)} (expected {_value(part.expected)})"
+        f"{part.field} {value_text(part.observed)} (expected {value_text(part.expected)})"
         for part in alert.contributions[:most]
     )
 
 
-def _value(value: float | str | None) -> str:
+def value_text(value: float | str | None) -> str:
     if value is None:
         return "-"
     return value if isinstance(value, str) else f"{value:,.4g}"
