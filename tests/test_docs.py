@@ -1,0 +1,131 @@
+"""What the documents say works as they say it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cli.show_settings import page
+from messaging.broker import RunningBroker
+from messaging.broker_node import free_port
+from messaging.codec import Category
+from settings import Settings
+
+ROOT = Path(__file__).parent.parent
+EDDY = Path(sys.executable).parent / "eddy"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+
+
+def test_the_page_of_settings_is_what_settings_py_says() -> None:
+    assert (ROOT / "docs/settings.md").read_text() == page(), "run: make docs"
+
+
+def test_every_category_of_dead_letters_is_described() -> None:
+    text = (ROOT / "docs/messages.md").read_text()
+    assert [category for category in Category if f"`{category.value}`" not in text] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_settings_and_commands_that_are_named_exist(path: Path) -> None:
+    text = path.read_text()
+    variables = {f"EDDY_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"EDDY_[A-Z_]*[A-Z]", text)) - variables - {"EDDY_"} == set()
+    known = set(re.findall(r"^│ ([a-z-]+) ", eddy("--help", env=dict(os.environ)), re.M))
+    assert set(re.findall(r"(?:`|    )eddy ([a-z-]+)", text)) - known == set()
+
+
+@pytest.fixture(scope="module")
+def readme() -> str:
+    return (ROOT / "README.md").read_text()
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
+def eddy(*arguments: str, env: dict[str, str], cwd: Path = ROOT) -> str:
+    done = subprocess.run([EDDY, *arguments], env=env, cwd=cwd, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def running(*arguments: str, env: dict[str, str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([EDDY, *arguments], env=env, cwd=cwd)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_the_readme_leads_a_newcomer_to_an_alert_of_their_own(
+    readme: str, kafka: RunningBroker, tmp_path: Path
+) -> None:
+    """The commands and programs of the README, in its order, on a broker and topics of the test's own."""
+    mark, port = f"-{os.getpid()}-{time.time_ns()}", free_port()
+    env = dict(os.environ) | {
+        "EDDY_KAFKA_BOOTSTRAP_SERVERS": kafka.address,
+        "EDDY_GROUP": f"newcomer{mark}",
+        "EDDY_METRICS_PORT": "0",
+        "EDDY_API_PORT": str(port),
+        **{f"EDDY_TOPIC_{name}": name.lower().replace("_", "-") + mark for name in TOPICS},
+    }
+
+    def program(text: str) -> str:
+        """A program of the README, with the address and the topics of this test."""
+        for name in ("transactions", "alerts"):
+            text = text.replace(f'"{name}"', f'"{name}{mark}"')
+        done = subprocess.run(
+            [sys.executable, "-c", text.replace("127.0.0.1:9092", kafka.address)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout
+
+    publish, subscribe = blocks(readme)
+    eddy("topics", "create", env=env)
+    eddy("produce", "synthetic", "--count", "6000", "--to", "normal.parquet", env=env, cwd=tmp_path)
+    eddy("train", "normal.parquet", env=env, cwd=tmp_path)
+    with running("consume", "--workers", "2", env=env, cwd=tmp_path), running("serve", env=env, cwd=tmp_path):
+        program(publish)
+        seen = program(subscribe)
+        assert "t-1: 1 in " in seen
+        assert "(expected " in seen
+        assert checked(port, publish)["anomalous"] is True
+        assert "1 in = 0 passed + 1 alerted + 0 dead; nothing lost, nothing doubled" in eddy("ledger", "check", env=env)
+        assert json.loads(eddy("alerts", "--json", env=env))["transaction_id"] == "t-1"
+
+
+TOPICS = ("TRANSACTIONS", "ALERTS", "DEAD_LETTERS", "LEDGER")
+
+
+def checked(port: int, publish: str) -> dict[str, object]:
+    """The API's answer about the transaction that the README publishes."""
+    names: dict[str, object] = {}
+    exec(publish[publish.index("transaction = ") : publish.index("producer.send")], names)
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/check",
+        json.dumps(names["transaction"]).encode(),
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: dict[str, object] = json.load(answer)
+    return found

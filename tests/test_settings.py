@@ -1,0 +1,63 @@
+"""Settings say where they come from, report every mistake at once, and keep secrets."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from settings import Settings, SettingsError, environment_for, load
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_all_mistakes_are_reported_at_once_with_what_was_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDY_WORKERS", "none")
+    monkeypatch.setenv("EDDY_API_PORT", "70000")
+    with pytest.raises(SettingsError) as raised:
+        load()
+    assert "EDDY_WORKERS" in str(raised.value)
+    assert "received 'none'" in str(raised.value)
+    assert "EDDY_API_PORT" in str(raised.value)
+
+
+def test_a_wrong_secret_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(kafka_password=["hunter2"])
+    assert "hunter2" not in str(raised.value)
+
+
+def test_each_setting_knows_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("EDDY_GROUP=from-file\nEDDY_API_PORT=1\n")
+    monkeypatch.setenv("EDDY_API_PORT", "2")
+    found = load(workers=3)
+    assert [found.group, found.api_port, found.workers] == ["from-file", 2, 3]
+    assert [found.source(name) for name in ("group", "api_port", "workers", "api_host")] == [
+        ".env file",
+        "environment",
+        "command line",
+        "default",
+    ]
+
+
+def test_the_command_shows_settings_and_hides_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDY_KAFKA_PASSWORD", "hunter2")
+    shown = CliRunner().invoke(app, ["settings"], terminal_width=200)
+    assert shown.exit_code == 0
+    assert "EDDY_KAFKA_PASSWORD" in shown.output
+    assert "hunter2" not in shown.output
+
+
+def test_a_child_process_finds_the_same_settings() -> None:
+    given = load(workers=3, kafka_password="hunter2", artifacts=Path("/models"))
+    variables = environment_for(given)
+    assert variables["EDDY_WORKERS"] == "3"
+    assert variables["EDDY_KAFKA_PASSWORD"] == "hunter2"
+    assert variables["EDDY_ARTIFACTS"] == "/models"
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
