@@ -86,7 +86,7 @@ def cardholders(seed: int, count: int) -> Cardholders:
         hours_late=np.where(night_workers, rng.normal(7, 1.5, count), rng.normal(0, 0.8, count)),
         radius=rng.lognormal(0.0, 0.5, count),
         pays_by_phone=rng.random(count) < 0.45,
-        journeys=np.clip(rng.gamma(1.0, 0.006, count), 0, 0.1),
+        journeys=np.clip(rng.gamma(1.0, 0.003, count), 0, 0.1),
         categories=np.cumsum(tastes / tastes.sum(axis=1, keepdims=True), axis=1),
     )
 

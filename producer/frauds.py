@@ -116,7 +116,7 @@ class _Recipe(NamedTuple):
 
 
 _RECIPES = (
-    _Recipe("card_testing", 0.35, (5, 12), _card_testing),
+    _Recipe("card_testing", 0.35, (8, 20), _card_testing),
     _Recipe("spree", 0.30, (4, 9), _spree),
     _Recipe("odd_hour", 0.15, (1, 2), _odd_hour),
     _Recipe("drained", 0.20, (1, 1), _drained),
