@@ -84,9 +84,8 @@ class Server:
 @contextlib.contextmanager
 def serving(log: Path) -> Iterator[Server]:
     with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, SERVER, "0", "2", str(MAX_BODY), str(REQUEST_S)], stderr=out, text=True
-        )
+        command = [sys.executable, SERVER, "0", "2", str(MAX_BODY), str(REQUEST_S)]
+        process = subprocess.Popen(command, stderr=out, text=True, start_new_session=True)
     try:
         server = Server(process, _port(process, log), log)
         _until_ready(server)

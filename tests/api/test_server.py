@@ -279,6 +279,16 @@ def test_sigterm_answers_what_was_asked_and_ends_well(own_server, transaction):
         socket.create_connection(("127.0.0.1", own_server.port))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_signals_to_all_processes_at_once_end_them_without_a_word_of_complaint(own_server, number):
+    """As a terminal sends them."""
+    os.killpg(own_server.process.pid, number)
+    assert own_server.process.wait(20) == 0
+    log = own_server.log.read_text()
+    assert "Shutting down" in log
+    assert not re.search(r"terminate called|SIG(ABRT|KILL)|Traceback", log)
+
+
 def test_sigterm_does_not_wait_for_slow_clients(own_server, transaction):
     with socket.create_connection(("127.0.0.1", own_server.port)) as connection:
         connection.sendall(post(transaction())[:-5])
