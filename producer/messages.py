@@ -40,7 +40,7 @@ def outgoing(chunks: Iterable[Transactions]) -> Iterator[Outgoing]:
 
     >>> from producer.synthetic import SyntheticStream
     >>> next(outgoing(SyntheticStream(seed=7).chunks(count=1))).values[0][:38]
-    b'{"transaction_id":"t-83a2cf1fb2bc9ba6"'
+    b'{"transaction_id":"t-66bf54182c025497"'
     """
     for chunk in chunks:
         identifiers = chunk.columns["transaction_id"]
