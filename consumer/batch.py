@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
 
 from messaging import messages
-from messaging.codec import Decoded, Refused, TransactionCodec, refused_envelope
+from messaging.codec import KEY_MAX_BYTES, Decoded, Refused, TransactionCodec, refused_envelope
 from messaging.ports import Message, Offsets, Partition, Record, Records
 from model.detector import Detector, Verdicts
 from model.schema import Role, TransactionSchema
@@ -146,9 +147,9 @@ class Judge:
 
 def read(codec: TransactionCodec, records: Sequence[Record]) -> Decoded:
     """Decodes the records whose envelope (key, headers) is sound; the others join the refused."""
-    bad = {i: refused for i, record in enumerate(records) if (refused := _envelope(record))}
-    if not bad:
+    if _plain_envelopes(records):
         return codec.decode([record.value for record in records])
+    bad = {i: refused for i, record in enumerate(records) if (refused := _envelope(record))}
     sound = [i for i in range(len(records)) if i not in bad]
     decoded = codec.decode([records[i].value for i in sound])
     return Decoded(
@@ -157,6 +158,13 @@ def read(codec: TransactionCodec, records: Sequence[Record]) -> Decoded:
         kept=[sound[k] for k in decoded.kept],
         refused=bad | {sound[k]: refused for k, refused in decoded.refused.items()},
     )
+
+
+def _plain_envelopes(records: Sequence[Record]) -> bool:
+    """The usual case, told for all records at once: no headers, and short keys of ASCII, in which nothing is wrong."""
+    keys = [record.key or b"" for record in records]
+    short = max(map(len, keys), default=0) <= KEY_MAX_BYTES
+    return short and b"".join(keys).isascii() and not any(map(attrgetter("headers"), records))
 
 
 def _envelope(record: Record) -> Refused | None:
