@@ -98,6 +98,14 @@ class Encoder:
     times: Times
 
     @property
+    def center(self) -> Floats:
+        return np.concatenate([self.numbers.center, self.categories.center, self.times.center])
+
+    @property
+    def scale(self) -> Floats:
+        return np.concatenate([self.numbers.scale, self.categories.scale, self.times.scale])
+
+    @property
     def field_of_feature(self) -> NDArray[np.intp]:
         """For each feature the index of its field in `TransactionSchema.scored`."""
         plain = len(self.numbers.fill) + len(self.categories.unseen)

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from model.autoencoder import Layer
-from model.features import DAY_S, Categories, Encoder, Numbers, Times
+from model.features import DAY_S, Categories, Encoder, Numbers
 from model.schema import TransactionSchema
 from model.score import ScoreModel
 from model.scorer import OUTPUTS, USUAL_LEVELS
-from model.whitening import Whitening
 
 PARITY = 1e-4
 """How far a score of the graph may be from the Python pipeline's, relative."""
@@ -28,27 +27,42 @@ OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
 
 
 class _Graph:
-    """Nodes and constants as they are written down; every method gives the name of what it made."""
+    """Nodes and constants as they are written down; every method gives the name of what it made.
+
+    `precision` is that of the constants that are still to come.
+    """
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.precision: type = np.float64
 
     def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         name = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def constant(self, values: Any, kind: type = np.float64) -> str:
+    def constant(self, values: Any, kind: type | None = None) -> str:
         name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(values, kind or self.precision), name))
         return name
 
     def cast(self, value: str, kind: int) -> str:
         return self.op("Cast", value, to=kind)
 
-    def columns(self, value: str, places: Sequence[int]) -> str:
-        return self.op("Gather", value, self.constant(places, np.int64), axis=1)
+    def affine(self, value: str, matrix: NDArray[Any], bias: NDArray[Any]) -> str:
+        return self.op("Add", self.op("MatMul", value, self.constant(matrix)), self.constant(bias))
+
+    def columns(self, value: str, first: int, last: int) -> str:
+        """The columns from `first` to before `last`."""
+        bounds = (self.constant([bound], np.int64) for bound in (first, last, 1))
+        return self.op("Slice", value, *bounds)
+
+    def where(self, chosen: NDArray[np.bool_], value: str, otherwise: str) -> str:
+        """By column, known now: `value` or `otherwise`."""
+        if chosen.all() or not chosen.any():
+            return value if chosen.all() else otherwise
+        return self.op("Where", self.constant(chosen, np.bool_), value, otherwise)
 
     def signed(self, value: str, size: str) -> str:
         """`size` with the sign of `value`."""
@@ -73,22 +87,26 @@ def check_parity(score: NDArray[np.float64], graph_score: NDArray[np.float64]) -
 def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     """The scoring graph of a trained model, serialised.
 
-    Up to what the network sees, and the score's sum, it is in float64; network and contributions are in float32.
+    Raw columns and their whitening are in float64, because times and amounts need it; what follows is in float32.
     """
     graph = _Graph()
-    white = _whitened(graph, _encode(graph, model.encoder), model.inputs)
+    encoder, inputs, residuals = model.encoder, model.inputs, model.residuals
+    center, scale = encoder.center, encoder.scale
+    # Scaling and whitening are one affine map.
+    matrix = inputs.matrix / scale[:, None]
+    white = graph.affine(_encode(graph, encoder), matrix, -(center / scale + inputs.center) @ inputs.matrix)
+    white = graph.cast(white, TensorProto.FLOAT)
+
+    graph.precision = np.float32
     size = graph.op("Abs", white)
-    u = graph.cast(graph.signed(white, _log1p(graph, size)), TensorProto.FLOAT)
+    u = graph.signed(white, _log1p(graph, size))
     reconstruction = _network(graph, u, model.layers)
-    missed = _whitened(graph, graph.op("Sub", u, reconstruction), model.residuals, np.float32)
-    _score(graph, graph.cast(size, TensorProto.FLOAT), graph.op("Abs", missed), model.encoder.field_of_feature)
+    missed = graph.op("Sub", graph.op("Sub", u, reconstruction), graph.constant(residuals.center))
+    missed = graph.op("MatMul", missed, graph.constant(residuals.matrix))
+    _score(graph, size, graph.op("Abs", missed), encoder.field_of_feature)
     _expected(graph, reconstruction, model)
-    usual = dict(zip(schema.categorical, model.encoder.categories.usual, strict=True))
+    usual = dict(zip(schema.categorical, encoder.categories.usual, strict=True))
     return _serialise(graph, schema, {USUAL_LEVELS: json.dumps(usual)})
-
-
-def _whitened(g: _Graph, values: str, whitening: Whitening, kind: type = np.float64) -> str:
-    return g.op("MatMul", g.op("Sub", values, g.constant(whitening.center, kind)), g.constant(whitening.matrix, kind))
 
 
 def _log1p(g: _Graph, size: str) -> str:
@@ -100,32 +118,27 @@ def _expm1(g: _Graph, size: str) -> str:
 
 
 def _encode(g: _Graph, encoder: Encoder) -> str:
+    """The features before centre and scale are taken off."""
     parts = []
     if len(encoder.numbers.fill):
-        parts.append(_scaled(g, _numbers(g, encoder.numbers), encoder.numbers))
+        parts.append(_numbers(g, encoder.numbers))
     if encoder.categories.surprisals:
-        parts.append(_scaled(g, _surprisals(g, encoder.categories), encoder.categories))
+        parts.append(_surprisals(g, encoder.categories))
     if len(encoder.times.center):
-        parts.append(_scaled(g, _circle(g), encoder.times))
+        parts.append(_circle(g))
     return g.op("Concat", *parts, axis=1)
-
-
-def _scaled(g: _Graph, values: str, part: Numbers | Categories | Times) -> str:
-    return g.op("Div", g.op("Sub", values, g.constant(part.center)), g.constant(part.scale))
 
 
 def _numbers(g: _Graph, numbers: Numbers) -> str:
     filled = g.op("Where", g.op("IsNaN", "numeric"), g.constant(numbers.fill), "numeric")
-    if not numbers.heavy.any():
-        return filled
     logs = g.signed(filled, _log1p(g, g.op("Div", g.op("Abs", filled), g.constant(numbers.unit))))
-    return g.op("Where", g.constant(numbers.heavy, np.bool_), logs, filled)
+    return g.where(numbers.heavy, logs, filled)
 
 
 def _surprisals(g: _Graph, categories: Categories) -> str:
     columns = []
     for place, (known, unseen) in enumerate(zip(categories.surprisals, categories.unseen, strict=True)):
-        level = g.columns("categorical", [place])
+        level = g.columns("categorical", place, place + 1)
         nats = [float(value) for value in known.values()]
         table: dict[str, Any] = {
             "domain": "ai.onnx.ml",
@@ -146,8 +159,7 @@ def _circle(g: _Graph) -> str:
 
 def _network(g: _Graph, value: str, layers: Sequence[Layer]) -> str:
     for layer in layers:
-        product = g.op("MatMul", value, g.constant(layer.weights, np.float32))
-        value = g.op("Add", product, g.constant(layer.bias, np.float32))
+        value = g.affine(value, layer.weights, layer.bias)
         if layer.activation == "elu":
             value = g.op("Elu", value)
     return value
@@ -156,7 +168,7 @@ def _network(g: _Graph, value: str, layers: Sequence[Layer]) -> str:
 def _score(g: _Graph, unusual: str, missed: str, field_of_feature: NDArray[np.intp]) -> None:
     belongs = field_of_feature[:, None] == np.arange(field_of_feature.max() + 1)
     parts = g.op("Add", unusual, missed)
-    contributions = g.op("MatMul", parts, g.constant(belongs, np.float32), output="contributions")
+    contributions = g.op("MatMul", parts, g.constant(belongs), output="contributions")
     g.op("ReduceSum", g.cast(contributions, TensorProto.DOUBLE), g.constant([1], np.int64), keepdims=0, output="score")
 
 
@@ -165,45 +177,34 @@ def _expected(g: _Graph, reconstruction: str, model: ScoreModel) -> None:
     encoder = model.encoder
     numbers, categories = len(encoder.numbers.fill), len(encoder.categories.unseen)
     times = len(encoder.times.center) // 2
-    u = g.op("Max", g.cast(reconstruction, TensorProto.DOUBLE), g.constant(model.lowest))
-    u = g.op("Min", u, g.constant(model.highest))
+    u = g.op("Min", g.op("Max", reconstruction, g.constant(model.lowest)), g.constant(model.highest))
     white = g.signed(u, _expm1(g, g.op("Abs", u)))
-    z = g.op("MatMul", white, g.constant(model.inputs.inverse))
-    z = g.op("Add", z, g.constant(model.inputs.center))
+    center, scale = encoder.center, encoder.scale
+    values = g.affine(white, model.inputs.inverse * scale, model.inputs.center * scale + center)
     parts = []
     if numbers:
-        parts.append(_original_units(g, g.columns(z, range(numbers)), encoder.numbers))
+        parts.append(_original_units(g, g.columns(values, 0, numbers), encoder.numbers))
     if categories:
-        column = g.columns(z, range(numbers, numbers + categories))
+        column = g.columns(values, numbers, numbers + categories)
         parts.append(g.op("Mul", column, g.constant(np.nan)))
     if times:
         first = numbers + categories
-        parts.append(_hours(g, g.columns(z, range(first, first + 2 * times)), encoder.times))
-    g.op("Concat", *parts, axis=1, output="expected")
+        parts.append(_hours(g, g.columns(values, first, first + 2 * times), times))
+    g.op("Cast", g.op("Concat", *parts, axis=1), to=TensorProto.DOUBLE, output="expected")
 
 
-def _unscaled(g: _Graph, z: str, part: Numbers | Times) -> str:
-    return g.op("Add", g.op("Mul", z, g.constant(part.scale)), g.constant(part.center))
-
-
-def _original_units(g: _Graph, z: str, numbers: Numbers) -> str:
-    values = _unscaled(g, z, numbers)
-    if not numbers.heavy.any():
-        return values
+def _original_units(g: _Graph, values: str, numbers: Numbers) -> str:
     grown = g.signed(values, _expm1(g, g.op("Abs", values)))
     original = g.op("Mul", grown, g.constant(numbers.unit))
-    return g.op("Where", g.constant(numbers.heavy, np.bool_), original, values)
+    return g.where(numbers.heavy, original, values)
 
 
-def _hours(g: _Graph, z: str, times: Times) -> str:
+def _hours(g: _Graph, circle: str, count: int) -> str:
     """atan2(sine, cosine) = 2 atan(sine / (length + cosine)), as hours."""
-    circle, count = _unscaled(g, z, times), len(times.center) // 2
-    sine, cosine = g.columns(circle, range(count)), g.columns(circle, range(count, 2 * count))
+    sine, cosine = g.columns(circle, 0, count), g.columns(circle, count, 2 * count)
     length = g.op("Sqrt", g.op("Add", g.op("Mul", sine, sine), g.op("Mul", cosine, cosine)))
     positive = g.op("Max", g.op("Add", length, cosine), g.constant(1e-12))
-    ratio = g.cast(g.op("Div", sine, positive), TensorProto.FLOAT)  # ONNX Runtime's Atan knows float32 only
-    angle = g.cast(g.op("Atan", ratio), TensorProto.DOUBLE)
-    hours = g.op("Mul", angle, g.constant(24 / np.pi))
+    hours = g.op("Mul", g.op("Atan", g.op("Div", sine, positive)), g.constant(24 / np.pi))
     return g.op("Where", g.op("Less", hours, g.constant(0.0)), g.op("Add", hours, g.constant(24.0)), hours)
 
 
