@@ -32,10 +32,10 @@ faults: setup  ## The nightly doses of faults, up to 45 minutes
 	$(BIN)/pytest -m nightly --timeout 3000
 
 bench: setup  ## Every benchmark, one after the other
-	$(BIN)/python benchmarks/synthetic.py
-	$(BIN)/python benchmarks/stream.py
-	$(BIN)/python benchmarks/latency.py
-	$(BIN)/python benchmarks/api.py
+	$(BIN)/python -m benchmarks.synthetic
+	$(BIN)/python -m benchmarks.stream
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.api
 
 docs: setup  ## The generated pages
 	$(BIN)/eddy settings --markdown > docs/settings.md

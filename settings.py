@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     health_dir: Path | None = Field(
         None, description="Directory in which each worker keeps its health file `worker-<slot>.json`."
     )
+    metrics_host: str = Field("127.0.0.1", description="Address that workers serve their metrics on.")
     metrics_port: Port = Field(
         9400, description="Port of the first worker's Prometheus metrics; the others follow (0: no metrics)."
     )

@@ -103,7 +103,7 @@ def _prepare(settings: Settings, slot: int, pulse: "Pulse", stop: threading.Even
     judge = judge_of(settings)
     metrics, threshold = ConsumerMetrics(), judge.detector.threshold
     metrics.model(judge.detector.version, threshold.score, threshold.rate)
-    serve(metrics.registry, settings.metrics_port, slot - settings.first_slot)
+    serve(metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
     loop = loop_of(KafkaBroker(settings), settings, slot, judge, [pulse, Meter(metrics)], stop)
     gc.collect()
     gc.freeze()  # what lives from here to the end need not be looked at in every collection
