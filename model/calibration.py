@@ -43,7 +43,7 @@ def _tail(excess: NDArray[np.float64]) -> tuple[float, float]:
     A few dozen exceedances say little about the shape (the estimate's variance is near (1 + shape)^2 / n), and all of
     the extrapolation hangs on it; the idea is that of Martins and Stedinger (2000).
     """
-    from scipy.stats import genpareto  # type: ignore[import-untyped]
+    from scipy.stats import genpareto
 
     mean = max(float(excess.mean()), 1e-12)
     if float(np.ptp(excess)) == 0:

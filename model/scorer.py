@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from model.columns import Columns
@@ -48,6 +47,8 @@ class Scorer:
     """
 
     def __init__(self, graph: Path | str | bytes, fields: Sequence[str]) -> None:
+        import onnxruntime  # starts threads of its own, which no process that forks later may have
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
