@@ -23,7 +23,8 @@ from settings import Settings, environment_for
 
 STOP_WITHIN_S = 20.0
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_GUARD = 'kill -TERM "-$1"; sleep 2; kill -KILL "-$1"; rm -rf "$2"'
+_GUARD = 'kill -TERM "-$1"; sleep 2; kill -KILL "-$1"'
+_CLEARER = 'sleep 3; rm -rf "$1"'
 
 
 class Interrupted(BaseException):
@@ -91,12 +92,15 @@ class Children:
 
     def __init__(self) -> None:
         self._children: list[Child] = []
-        self.directory = Path(tempfile.mkdtemp(prefix="eddy-demo-"))
+        with undisturbed():
+            self.directory = Path(tempfile.mkdtemp(prefix="eddy-demo-"))
+            self._clearer = Guard(_CLEARER, (str(self.directory),))
+            self._clearer.start()
 
     def start(self, name: str, module: str, *arguments: str, settings: Settings, read: bool = False) -> Child:
         """Starts `python -m module arguments` with these settings; `read` to have what it prints."""
         environment = environment_for(settings, TMPDIR=str(self.directory))
-        log = self.directory / f"{len(self._children)}.log"
+        log = self.directory / f"{name.replace(' ', '-')}.log"
         with undisturbed(), log.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module, *arguments],  # -P: not what happens to lie in this directory
@@ -106,7 +110,7 @@ class Children:
                 stderr=file,
                 start_new_session=True,
             )
-            guard = Guard(_GUARD, (str(process.pid), str(self.directory)))
+            guard = Guard(_GUARD, (str(process.pid),))
             guard.start()
             child = Child(name, process, log, guard)
             self._children.append(child)
@@ -137,6 +141,7 @@ class Children:
                 child.process.wait(max(0.0, deadline - time.monotonic()))
             self._forget(child)
         shutil.rmtree(self.directory, ignore_errors=True)
+        self._clearer.dismiss()
 
     def _forget(self, child: Child) -> None:
         with contextlib.suppress(ProcessLookupError):

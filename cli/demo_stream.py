@@ -89,14 +89,14 @@ class Sending:
 
     @property
     def elapsed_s(self) -> float:
-        return time.monotonic() - self._started
+        """Since the first message."""
+        return time.monotonic() - self._started if self._started else 0.0
 
     @property
     def ended(self) -> bool:
         return self._thread is not None and not self._thread.is_alive()
 
     def start(self) -> None:
-        self._started = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self._thread.start()
 
@@ -108,10 +108,14 @@ class Sending:
 
     def _run(self) -> None:
         try:
-            with closing(Watched(self.broker.publisher(), self.on_send)) as publisher:
+            with closing(Watched(self.broker.publisher(), self._sends)) as publisher:
                 self.report = self._publish(publisher)
         except BrokerError as error:
             self.failure = error
+
+    def _sends(self, value: bytes) -> None:
+        self._started = self._started or time.monotonic()
+        self.on_send(value)
 
     def _publish(self, publisher: Publisher) -> Report:
         return publish(

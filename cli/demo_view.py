@@ -95,7 +95,7 @@ class Lines:
         for shown in reversed([shown for shown in snapshot.shown if shown.number > self._alerts]):
             self._alerts = shown.number
             why = contributions_text(shown.alert, CONTRIBUTIONS)
-            self._teller.say(f"alert {shown.number:3}  {_rarity(shown):14}  {truth(shown):12}  {why}")
+            self._teller.say(f"alert {shown.number:3}  {_rarity(shown):{_RARITY}}  {truth(shown):12}  {why}")
         if elapsed_s >= self._counters_at:
             self._counters_at = elapsed_s + PLAIN_EVERY_S
             counters = ", ".join(f"{name} {value}" for name, value in numbers(snapshot))
@@ -147,6 +147,11 @@ def _why(shown: Shown) -> list[str]:
 
 
 def _rarity(shown: Shown) -> str:
+    """As everywhere, but never longer than its column."""
+    one_in = 1 / shown.alert.rarity
+    for least, size, name in _LARGE:
+        if one_in >= least:
+            return f"1 in {float(f'{one_in / size:.2g}'):,.0f} {name}"
     return rarity_text(shown.alert.rarity)
 
 
@@ -192,6 +197,7 @@ def _alerts(snapshot: Snapshot, width: int, height: int) -> RenderableType:
     return table
 
 
+_LARGE = ((1e13, 1e12, "tn"), (1e10, 1e9, "bn"), (1e7, 1e6, "mn"))  # from, size, name
 _RARITY = 14
 _TRUTH = 12
 _STYLES = {"frauds caught": "bold red", "dead letters": "bold", "missed": "bold yellow"}
