@@ -8,6 +8,7 @@ from typing import Any
 from kafka.errors import FencedInstanceIdError, KafkaError
 from kafka.net.compat import KafkaNetClient
 
+from messaging import kafka_records
 from messaging.ports import BrokerError, Fenced, Offsets
 from settings import Settings
 
@@ -93,6 +94,7 @@ def _security(settings: Settings) -> dict[str, Any]:
 
 def reading(settings: Settings) -> dict[str, Any]:
     """No deserializers: where one raises, the client stops at the third poll and never returns."""
+    kafka_records.install()
     return {
         **common(settings),
         "isolation_level": "read_committed",
