@@ -67,9 +67,8 @@ class KafkaGroupConsumer:
             metadata = client.group_metadata()
             identity = (metadata.generation_id, metadata.member_id)
             if identity != self._identity:
-                records = self._joined(identity)
-            elif not records:
-                self._check_heartbeat()
+                return self._joined(identity)
+            self._check_heartbeat()
         return records
 
     def _joined(self, identity: tuple[int, str]) -> Records:
