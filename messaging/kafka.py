@@ -26,6 +26,8 @@ from messaging.kafka_reader import KafkaReader, KafkaTopicAdmin
 from messaging.ports import Fenced, Membership, Offsets, Records
 from settings import Settings
 
+HEARTBEAT_MOST_MS = 2_000
+
 
 class KafkaBroker:
     """A Kafka cluster, as the settings name it. Holds no connection: clients make theirs when they are first used."""
@@ -126,6 +128,9 @@ class KafkaGroupConsumer:
     def close(self) -> None:
         client, self._client, self._identity = self._client, None, (-1, "")
         if client is not None:
+            # Left to itself the client has a static member fall silent, and its partitions wait for the session to
+            # expire. Whoever closes will not be back at once; whoever is killed, and will be, never comes here.
+            client._coordinator.is_dynamic_member = lambda: True
             with contextlib.suppress(*ERRORS):
                 client.close(autocommit=False, timeout_ms=self._settings.request_timeout_ms)
 
@@ -143,7 +148,8 @@ class KafkaGroupConsumer:
             # A stable name: after kill -9 the successor has the partitions at once, not when the session expires.
             "group_instance_id": self._instance,
             "session_timeout_ms": settings.session_timeout_ms,
-            "heartbeat_interval_ms": max(settings.session_timeout_ms // 3, 1),
+            # Also how soon members learn that another one joins, so never as long as a long session would have it.
+            "heartbeat_interval_ms": min(max(settings.session_timeout_ms // 3, 1), HEARTBEAT_MOST_MS),
             "max_poll_interval_ms": settings.max_poll_interval_ms,
             "max_poll_records": settings.batch_max_records,
             # Eager on purpose: with every batch committed before the next poll, a rebalance has nothing to save, and

@@ -144,7 +144,7 @@ class _Consumer:
 
     def close(self) -> None:
         with self._cluster.changed:
-            if self._instance is None and self._group in self._cluster.groups:
+            if self._group in self._cluster.groups:
                 self._cluster.groups[self._group].leave(self._member)
             self._generation, self._assigned, self._positions = -1, [], {}
 

@@ -114,7 +114,10 @@ class Consumer(Protocol):
         ...
 
     def close(self) -> None:
-        """Leaves; a static member keeps its place until the session times out. Never raises."""
+        """Leaves; its partitions go to the others at once. Never raises.
+
+        A static member that dies without it keeps its place until the session times out, for its successor.
+        """
         ...
 
 

@@ -458,10 +458,28 @@ def test_a_static_member_that_comes_back_has_its_partitions_at_once(world: World
     first = world.consumer("slot-0")
     take(first, 1)
     generation = first.membership().generation
-    first.close()
-    again = world.consumer("slot-0")
+    again = world.consumer("slot-0")  # `first` is never closed: its process was killed
     assert values(take(again, 1)) == ["a"]
     assert again.membership().generation == generation
+
+
+def test_a_static_member_that_is_closed_leaves_its_partitions_to_the_others_at_once(world: World) -> None:
+    world.publish("a")
+    first, second = world.consumer("slot-0"), world.consumer("slot-1")
+    eventually(lambda: (len(settled(first)), len(settled(second))), (PARTITIONS // 2, PARTITIONS // 2))
+    first.close()
+    eventually(lambda: len(settled(second)), PARTITIONS)
+
+
+def test_a_static_member_whose_name_was_taken_does_not_throw_the_other_out_by_closing(world: World) -> None:
+    world.publish("a")
+    first, second = world.consumer("slot-0"), world.consumer("slot-0")
+    take(first, 1)
+    take(second, 1)
+    generation = second.membership().generation
+    first.close()
+    poll_for(second, 1.5)  # a heartbeat would have told
+    assert second.membership().generation == generation
 
 
 def test_a_reader_ends_though_the_last_offsets_hold_no_message(world: World) -> None:
