@@ -39,6 +39,9 @@ class KafkaTransactionalProducer:
         self.close()
         with self._translated("take over"):
             self._client = connect(KafkaProducer, self._config())
+            # Called when a message expires that had been sent before. For a transactional producer the client's own
+            # does nothing but raise, in a thread of its own, where that becomes a traceback in the log.
+            self._client._transaction_manager.reset_producer_id = lambda: None
             self._client.init_transactions()
 
     def begin(self) -> None:
