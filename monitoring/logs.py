@@ -20,6 +20,8 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 # Told at INFO what only matters when hunting a bug in them.
 _TALKATIVE = ("kafka", "urllib3", "asyncio")
+# At DEBUG these print every byte that they send or receive: transactions, and passwords.
+_NEVER_DEBUGGED = ("kafka.net", "kafka.protocol", "kafka.sasl")
 
 
 def configure(
@@ -44,9 +46,12 @@ def configure(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    handler.addFilter(_brief)
     root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else max(logging.WARNING, root.level))
+    for name in _NEVER_DEBUGGED:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -61,6 +66,15 @@ def configure(
 def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module: `log = logs.get(__name__)`, then `log.info("what happened", number=3)`."""
     return structlog.stdlib.get_logger(name)
+
+
+def _brief(record: logging.LogRecord) -> bool:
+    """A network that fails is no bug: the Kafka client's tracebacks of it become their last line."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name.startswith("kafka.") and isinstance(error, OSError):
+        record.msg, record.args = f"{record.getMessage()}: {error!r}", ()
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def _shared(fields: dict[str, Any]) -> list[Processor]:

@@ -56,6 +56,29 @@ def test_the_kafka_client_speaks_up_only_when_something_is_wrong():
     assert [line["event"] for line in lines(stream)] == ["Heartbeat failed"]
 
 
+def test_the_kafka_client_never_prints_what_it_sends_or_receives():
+    stream = io.StringIO()
+    logs.configure("json", "DEBUG", stream=stream)
+    for name in ("kafka.net.connection", "kafka.protocol.parser", "kafka.sasl.plain"):
+        logging.getLogger(name).debug("Recv: %r", b"a card number, or a password")
+    logging.getLogger("kafka.coordinator").debug("Heartbeat success")
+    assert [line["event"] for line in lines(stream)] == ["Heartbeat success"]
+
+
+def test_a_connection_that_the_kafka_client_lost_is_a_line_not_a_traceback():
+    stream = io.StringIO()
+    logs.configure("json", "INFO", stream=stream)
+    for error in (ConnectionResetError(104, "Connection reset by peer"), ValueError("a bug")):
+        try:
+            raise error
+        except Exception:
+            logging.getLogger("kafka.net.transport").exception("closing %s", "socket")
+    lost, bug = lines(stream)
+    assert lost["event"] == "closing socket: ConnectionResetError(104, 'Connection reset by peer')"
+    assert "exception" not in lost
+    assert "Traceback" in bug["exception"]
+
+
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_a_traceback_shows_no_local_variables(log_format):
     stream = io.StringIO()
