@@ -47,11 +47,12 @@ OPEN = frozenset(Place) - {Place.IDLE}
 class Trap:
     """A signal that the worker sends itself when it comes to `place` for the `nth` time.
 
-    A little later with `delay_s`, which is how to die inside the call that commits.
+    Without `nth` it waits for `Board.arm`. With `delay_s` the signal comes a little later, which is how to die inside
+    the call that commits.
     """
 
     place: Place
-    nth: int = 3
+    nth: int | None = 3
     signal: int = signal.SIGKILL
     delay_s: float = 0.0
 
@@ -79,7 +80,7 @@ class Plan:
 class Board:
     """A few bytes in a file that worker and test both see, whatever becomes of the worker."""
 
-    _LAYOUT = struct.Struct("<qqqddq")
+    _LAYOUT = struct.Struct("<qqqddqq")
 
     def __init__(self, prefix: str, slot: int) -> None:
         path = Path(f"{prefix}-{slot}")
@@ -127,9 +128,17 @@ class Board:
         """Whose board it is; 0 before the worker has started."""
         return int(self._get(5))
 
+    @property
+    def armed(self) -> bool:
+        return bool(self._get(6))
+
+    def arm(self) -> None:
+        """From now on a trap without a number may go off."""
+        self._set(6, 1)
+
     def started(self) -> None:
         """A new process begins with an empty board, as the one before it may have died anywhere."""
-        self._LAYOUT.pack_into(self._memory, 0, Place.IDLE, 0, 0, 0.0, 0.0, os.getpid())
+        self._LAYOUT.pack_into(self._memory, 0, Place.IDLE, 0, 0, 0.0, 0.0, os.getpid(), 0)
 
     def spring(self) -> None:
         self._set(1, 1)
@@ -159,7 +168,9 @@ class MarkedBroker:
         self._board.place = place
         self._times[place] += 1
         trap = self._trap
-        if trap is None or trap.place != place or trap.nth != self._times[place]:
+        if trap is None or trap.place != place or self._board.trapped:
+            return
+        if trap.nth != self._times[place] and not (trap.nth is None and self._board.armed):
             return
         self._board.spring()
         if trap.delay_s:

@@ -116,7 +116,7 @@ class Worker:
 
     def wait_started(self, within_s: float = 30.0) -> None:
         """Returns when the process has come as far as its loop."""
-        wait_until(lambda: self.board.pid == self.process.pid, within_s, f"slot {self.slot} to start")
+        wait_until(lambda: "worker started" in self.log.read_text(), within_s, f"slot {self.slot} to start")
 
     def wait_trapped(self, within_s: float = 30.0) -> None:
         """Returns when the trap was reached: a fault that never fired is a failure."""
@@ -233,6 +233,7 @@ class Rig:
         """All that still run end on SIGTERM, in time and with exit code 0."""
         running = [worker for worker in self.workers if worker.running]
         for worker in running:
+            worker.wait_started()
             worker.terminate()
         codes = {worker.slot: worker.wait(STOP_WITHIN_S) for worker in running}
         assert set(codes.values()) <= {0}, f"exit codes by slot: {codes}"

@@ -40,13 +40,11 @@ def lose_one(rig: Rig, workers: int) -> None:
     rig.settle(max(timeouts_ms) / 1000 + TAKEN_OVER_WITHIN_S)
 
 
-def get_going(rig: Rig, workers: int) -> list[Worker]:
-    """Workers that have all committed, and have plenty before them."""
-    running = [rig.start(slot) for slot in range(workers)]
-    for worker in running:
-        worker.wait_started()
+def get_going(rig: Rig, workers: int, trap: Trap | None = None) -> list[Worker]:
+    """Workers that have all committed, the first of them with a trap, and have plenty before them."""
+    running = [rig.start(slot, None if slot else trap) for slot in range(workers)]
     while not all(worker.board.commits for worker in running):
-        rig.publish(1_000)
+        rig.publish(500)
         assert all(worker.running for worker in running), [worker.tail() for worker in running]
     rig.publish(12_000)
     return running
@@ -54,8 +52,8 @@ def get_going(rig: Rig, workers: int) -> list[Worker]:
 
 def wake_a_zombie(rig: Rig, place: Place, sleep_s: float) -> None:
     """A worker stands still in an open commit until others have done its work, then goes on where it was."""
-    rig.publish(6_000)
-    zombie, other = rig.start(0, Trap(place, signal=signal.SIGSTOP)), rig.start(1)
+    zombie, other = get_going(rig, 2, Trap(place, nth=None, signal=signal.SIGSTOP))
+    zombie.board.arm()
     zombie.wait_trapped()
     slept_at, done = time.monotonic(), zombie.board.commits
     rig.settle(sleep_s + TAKEN_OVER_WITHIN_S)
@@ -101,10 +99,10 @@ def come_and_go(rig: Rig, changes: int, most: int, pause_s: tuple[float, float])
         slot = rig.random.randrange(most)
         if slot in running and len(running) > 1:
             leaving = running.pop(slot)
+            leaving.wait_started()
             leaving.terminate()
             assert leaving.wait(STOP_WITHIN_S) == STOPPED
         elif slot not in running:
             running[slot] = rig.start(slot)
         else:
-            slot = (slot + 1) % most
-            running[slot] = rig.start(slot)
+            running[(slot + 1) % most] = rig.start((slot + 1) % most)

@@ -1,0 +1,36 @@
+"""A worker that is told to stop does so in good order: in time, with exit code 0, and its place is free at once."""
+
+import signal
+from pathlib import Path
+
+from consumer.worker import STOPPED
+from messaging.broker import RunningBroker
+from tests.conftest import TopicsFactory
+from tests.faults import scenarios
+from tests.faults.harness import SHORT, STOP_WITHIN_S, Place, Rig, Trap
+
+PATIENT = {**SHORT, "session_timeout_ms": 30_000}
+"""Nobody is thrown out in these tests: who gives up partitions has left."""
+TAKEN_OVER_WITHIN_S = 8.0
+
+
+def test_a_worker_told_to_stop_in_mid_batch_ends_well_and_leaves_its_partitions_to_the_others_at_once(
+    kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path
+) -> None:
+    with Rig(topics(**PATIENT), kafka.address, tmp_path) as rig:
+        leaving, _ = scenarios.get_going(rig, 2, Trap(Place.FLUSH, nth=None, signal=signal.SIGTERM))
+        leaving.board.arm()
+        leaving.wait_trapped()
+        assert leaving.wait(STOP_WITHIN_S) == STOPPED
+        rig.settle(TAKEN_OVER_WITHIN_S)
+        rig.publish(2_000)
+        rig.settle(TAKEN_OVER_WITHIN_S)
+        rig.account()
+
+
+def test_a_rolling_restart_and_workers_that_come_and_go_lose_and_double_nothing(
+    kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path
+) -> None:
+    with Rig(topics(**PATIENT), kafka.address, tmp_path) as rig:
+        scenarios.come_and_go(rig, changes=5, most=3, pause_s=(0, 1))
+        rig.account()
