@@ -22,6 +22,7 @@ from messaging.broker_process import undisturbed
 from settings import Settings, environment_for
 
 STOP_WITHIN_S = 20.0
+_AGAIN_S = 10.0
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GUARD = 'kill -TERM "-$1"; sleep 2; kill -KILL "-$1"'
 _CLEARER = 'sleep 3; rm -rf "$1"'
@@ -42,26 +43,36 @@ class Interruptions:
     """
 
     def __init__(self) -> None:
-        self._ending = self._held = False
+        self._received: int | None = None
+        self._held = False
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._receive) for number in _ENDS}
+        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._remind)
         return self
 
     def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def hold(self) -> None:
         """From now on a first signal changes nothing: the end has begun anyway."""
         self._held = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
-        if self._ending:
+        if self._received is not None:
             os._exit(128 + number)
-        self._ending = True
+        self._received = number
         if not self._held:
+            # Python drops what is raised where nobody can catch it, as in a finalizer. Then it is raised again.
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
             raise Interrupted(number)
+
+    def _remind(self, _: int, __: FrameType | None) -> None:
+        if self._received is not None and not self._held:
+            raise Interrupted(self._received)
 
 
 class ChildEnded(Exception):

@@ -1,12 +1,15 @@
 """The demo's stream is what it says, its account is true, and its view fits the terminal."""
 
+import signal
+import time
 from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
-from cli import demo_ending
+from cli import demo_children, demo_ending
+from cli.demo_children import Interrupted, Interruptions
 from cli.demo_model import Step, steps
 from cli.demo_stream import BROKEN, history, messages
 from cli.demo_tracker import Shown, Snapshot, Tracker
@@ -194,3 +197,25 @@ def test_in_a_file_there_are_plain_lines_one_for_each_alert_once() -> None:
 def test_what_the_training_prints_is_read_and_anything_else_is_not_taken_for_it() -> None:
     printed = iter([b"0.500 training, loss 0.1\n", b"some library: hello\n", b"1.000 done\n"])
     assert list(steps(printed)) == [Step(0.5, "training, loss 0.1"), Step(1.0, "done")]
+
+
+# Interruptions
+
+
+def test_a_signal_that_python_dropped_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_children, "_AGAIN_S", 0.05)
+
+    def interrupted_twice() -> None:
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+        time.sleep(10)
+
+    with Interruptions(), pytest.raises(Interrupted) as found:
+        interrupted_twice()
+    assert found.value.exit_code == 143
+
+
+def test_once_the_end_has_begun_a_first_signal_does_not_disturb_it() -> None:
+    with Interruptions() as interruptions:
+        interruptions.hold()
+        signal.raise_signal(signal.SIGINT)
