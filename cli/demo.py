@@ -15,9 +15,10 @@ Keep = Annotated[bool, typer.Option("--keep", help="Leave everything running aft
 def demo(seconds: Seconds = None, keep: Keep = False) -> None:
     """See it work: a broker, a small model, workers, the API, and a minute of cardholders with thieves among them.
 
-    Needs nothing but this installation: a real Kafka is found or fetched (Docker, or Java with Maven), else one in
-    memory stands in. Ctrl-C ends it at any moment and leaves nothing behind. Ends with 1 when the ledger does not
-    balance or no alert came.
+    Needs nothing but this installation: a real Kafka is found or fetched (by
+    Docker, or Java with Maven), else one in memory stands in. Ctrl-C ends it
+    at any moment and leaves nothing behind. Ends with 1 when the ledger does
+    not balance or no alert came.
 
     Examples:
 

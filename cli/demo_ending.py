@@ -107,9 +107,11 @@ def tell_running(stage: Stage, example: Example | None, teller: Teller) -> None:
         teller.say(line, whole=True)
 
 
-def tell_by_oneself(store: Path, example: Example | None, teller: Teller) -> None:
+def tell_by_oneself(stage: Stage, example: Example | None, teller: Teller) -> None:
     """How to start everything again; every command works as it is."""
-    for line in _by_oneself(store, example):
+    if stage.topics_remain:
+        teller.say(f"These topics remain on your broker: {', '.join(stage.topics)}.")
+    for line in _by_oneself(stage.settings.artifacts, example):
         teller.say(line, whole=True)
 
 

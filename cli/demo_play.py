@@ -52,7 +52,7 @@ def _play(settings: Settings, teller: Teller, keep: bool) -> int:
         finally:
             interruptions.hold()
     if not keep:
-        demo_ending.tell_by_oneself(stage.settings.artifacts, outcome.example, teller)
+        demo_ending.tell_by_oneself(stage, outcome.example, teller)
     return 1 if outcome.problems else 0
 
 
@@ -107,14 +107,13 @@ def _sentence(engine: Engine) -> str:
 
 def _finish_training(training: Child | None, store: Path, teller: Teller, children: Children) -> None:
     if training is not None:
-        started = time.monotonic()
         teller.training(demo_model.steps(training.output))
         code = children.dismiss(training)
         if code:
             raise TrainingFailed(
                 f"the training ended with exit code {code}; the end of what it wrote:\n{training.tail()}"
             )
-        how = f"an autoencoder, trained in {time.monotonic() - started:.0f} s and kept for the next time"
+        how = "an autoencoder, trained just now, and kept for the next time"
     else:
         how = "an autoencoder, kept from an earlier run"
     teller.done(f"Model {demo_model.kept(store)}: {how}")

@@ -34,6 +34,7 @@ from settings import Settings, load
 
 WORKERS = 2
 READY_WITHIN_S = 60.0
+_MARK = "eddy-demo-"
 NOT_SHOWN = (
     "Eddy's own broker in memory stands in. It shows the verdicts and the account of them, not that they survive a "
     "crash: it lives in this process, and nothing else can connect to it."
@@ -62,6 +63,11 @@ class Stage:
     @property
     def topics(self) -> tuple[str, ...]:
         return tuple(plan.name for plan in topics.plans(self.settings))
+
+    @property
+    def topics_remain(self) -> bool:
+        """Whether the broker is somebody's own, which keeps what was made on it."""
+        return self.settings.group.startswith(_MARK)
 
     @property
     def workers(self) -> str:
@@ -168,7 +174,7 @@ def _of_broker(engine: Engine, address: str) -> dict[str, Any]:
     """On a broker of somebody's own the demo keeps to topics of its own; on a fresh one they have the usual names."""
     if engine.kind is not EngineKind.GIVEN:
         return {"kafka_bootstrap_servers": address, "kafka_security_protocol": "PLAINTEXT", "topic_replication": 1}
-    mark = f"eddy-demo-{uuid.uuid4().hex[:6]}"
+    mark = f"{_MARK}{uuid.uuid4().hex[:6]}"
     names = {"transactions": "transactions", "alerts": "alerts", "dead_letters": "dead-letters", "ledger": "ledger"}
     return {"kafka_bootstrap_servers": address, "group": mark} | {
         f"topic_{name}": f"{mark}-{topic}" for name, topic in names.items()

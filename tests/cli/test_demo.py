@@ -135,6 +135,7 @@ def test_on_a_real_kafka_it_ends_with_a_balanced_ledger_in_plain_lines(demo: Dem
     assert "kept from an earlier run" in said
     assert VERDICT.search(said), said
     assert "5 (event-time, missing-field, not-utf8, truncated, wrong-type)" in said
+    assert re.search(r"These topics remain on your broker: eddy-demo-\w+-transactions,", said)
     assert "\x1b" not in said
     assert "\r" not in said
     assert run.left() == []
