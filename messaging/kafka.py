@@ -71,7 +71,19 @@ class KafkaGroupConsumer:
             if identity != self._identity:
                 return self._joined(identity)
             self._check_heartbeat()
+            if records:
+                self._fetch_ahead()
         return records
+
+    def _fetch_ahead(self) -> None:
+        """Has the next records on their way while the caller works on these.
+
+        The client by itself does so only if it had these at hand. Where it had to wait for them, it would not ask
+        before the next poll, and only then would the broker begin to hold records back for a larger micro-batch.
+        """
+        fetcher = self._client._fetcher
+        if not (fetcher._nodes_with_pending_fetch_requests or fetcher._completed_fetches):
+            fetcher.send_fetches()
 
     def _joined(self, identity: tuple[int, str]) -> Records:
         """Starts a new membership from what the group has committed, whatever the client remembers.
