@@ -1,0 +1,218 @@
+"""Poison through the whole loop on a real Kafka: every kind ends among the dead letters, once, and nothing stops."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from kafka.errors import MessageSizeTooLargeError
+from kafka.record.default_records import DefaultRecordBatchBuilder
+
+from consumer.batch import Judge
+from consumer.ledger import Audit, audit
+from messaging import topics
+from messaging.broker import RunningBroker
+from messaging.codec import REASON_MAX_CHARS, Category, TransactionCodec
+from messaging.kafka import KafkaBroker
+from settings import Settings
+from tests.conftest import SettingsFactory
+from tests.faults import oracle
+from tests.faults.harness import wait_until
+from tests.faults.stage import SOUND as SOUND_LOOP
+from tests.faults.stage import Worker
+from tests.plugins.poison import ENVELOPES, POISON, SCHEMA, SOUND, RawName, message, with_unknown
+from tests.plugins.rule import STRANGE_FROM, AmountScorer, rule_judge
+
+TIMES = 20
+SHOWN_MOST = 1_000
+MAX_MESSAGE_BYTES = 1_048_588
+"""Kafka's default for a topic: the size of a batch of records."""
+
+
+@dataclass
+class Stream:
+    """What was put in, and what must become of it."""
+
+    producer: KafkaProducer
+    topic: str
+    sent: list[tuple[Any, str, int]] = field(default_factory=list)
+
+    def send(self, becomes: str, value: bytes | None, key: bytes = b"c-1", headers: Any = ()) -> None:
+        future = self.producer.send(self.topic, value, key, list(headers), partition=len(self.sent) % 2)
+        self.sent.append((future, becomes, len(value or b"")))
+
+    def expected(self) -> dict[tuple[int, int], tuple[str, int]]:
+        """What becomes of each message, and its size, by partition and offset."""
+        self.producer.flush(120)
+        stored = [(future.get(1), becomes, size) for future, becomes, size in self.sent]
+        return {(at.partition, at.offset): (becomes, size) for at, becomes, size in stored}
+
+
+@contextmanager
+def stream(settings: Settings) -> Iterator[Stream]:
+    producer = KafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, acks="all", linger_ms=20, max_request_size=8 * 1024 * 1024
+    )
+    yield Stream(producer, settings.topic_transactions)
+    producer.close()
+
+
+@pytest.fixture
+def prepared(kafka: RunningBroker, settings: SettingsFactory) -> Settings:
+    """Topics as `eddy topics create` makes them, under names of their own."""
+    mark = uuid.uuid4().hex[:8]
+    names = {f"topic_{name}": f"{name}-{mark}" for name in ("transactions", "alerts", "dead_letters", "ledger")}
+    made = settings(
+        kafka_bootstrap_servers=kafka.address, group=f"eddy-{mark}", topic_partitions=2, dead_letter_limit=1.0, **names
+    )
+    admin = KafkaBroker(made).topic_admin()
+    topics.create(admin, topics.plans(made))
+    admin.close()
+    return made
+
+
+def judge(settings: Settings, **publishing: Any) -> Judge:
+    """The rule-based judge, for the schema that the poison is written in."""
+    made = rule_judge(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger, **publishing)
+    scorer: Any = AmountScorer(fields=SCHEMA.scored, usual_levels={"category": "grocery"})
+    return replace(made, detector=replace(made.detector, schema=SCHEMA, scorer=scorer), codec=TransactionCodec(SCHEMA))
+
+
+def run(settings: Settings, count: int, **publishing: Any) -> Audit:
+    """Lets one worker read all there is."""
+    worker = Worker().start(SOUND_LOOP, settings, 0, judge(settings, **publishing))
+    reader = KafkaBroker(settings).reader()
+    try:
+        wait_until(lambda: not worker.running or audit(reader, settings).messages >= count, 120, "the end", every_s=0.3)
+        assert (worker.running, worker.failures) == (True, []), worker.ended
+        return audit(reader, settings)
+    finally:
+        worker.leave()
+        reader.close()
+
+
+def dead_letters(settings: Settings) -> list[Any]:
+    found: list[Any] = oracle.read_topics(settings.kafka_bootstrap_servers, [settings.topic_dead_letters])[
+        settings.topic_dead_letters
+    ]
+    return found
+
+
+def check(settings: Settings, expected: dict[tuple[int, int], tuple[str, int]], account: Audit) -> None:
+    """Each message came out once, under its category; nothing else did; the sums are right."""
+    categories = set(Category)
+    letters = {oracle.source(letter)[1:]: dict(letter.headers) for letter in dead_letters(settings)}
+    said = {place: (headers["category"].decode(), int(headers["size"])) for place, headers in letters.items()}
+    assert said == {place: outcome for place, outcome in expected.items() if outcome[0] in categories}
+    assert len(letters) == len(dead_letters(settings))
+    alerts = oracle.read_topics(settings.kafka_bootstrap_servers, [settings.topic_alerts])[settings.topic_alerts]
+    assert Counter(oracle.source(alert)[1:] for alert in alerts) == Counter(
+        place for place, (becomes, _) in expected.items() if becomes == "alert"
+    )
+    assert account.problems == ()
+    assert (account.messages, account.alerted, account.dead, account.waiting) == (
+        len(expected),
+        len(alerts),
+        len(letters),
+        0,
+    )
+
+
+def test_every_kind_of_poison_ends_among_the_dead_letters_and_nothing_else_does(prepared: Settings) -> None:
+    with stream(prepared) as put_in:
+        for _ in range(TIMES):
+            for value, category in POISON.values():
+                put_in.send(category, value)
+                put_in.send("pass", message())
+            for key, headers, category in ENVELOPES.values():
+                put_in.send(category, message(), key, headers)
+                put_in.send("alert", message(amount=2 * STRANGE_FROM))
+        expected = put_in.expected()
+    account = run(prepared, len(expected), payload_max_bytes=SHOWN_MOST)
+    check(prepared, expected, account)
+    for letter in dead_letters(prepared):
+        assert len(letter.value or b"") <= SHOWN_MOST
+        assert not set(letter.value or b"") & set(b"123456789")
+        reason = dict(letter.headers)["reason"].decode()
+        assert 0 < len(reason) <= REASON_MAX_CHARS
+        assert SOUND["card_id"] not in f"{letter.value!r} {letter.headers}"
+
+
+def test_poison_in_the_middle_of_a_batch_does_not_hold_up_what_is_behind_it(prepared: Settings) -> None:
+    with stream(prepared) as put_in:
+        for value in [message()] * 50 + [b"{"] * 2 + [message()] * 50:
+            put_in.send("truncated" if value == b"{" else "pass", value)
+        expected = put_in.expected()
+    check(prepared, expected, run(prepared, len(expected)))
+
+
+def test_runs_of_poison_are_refused_like_single_ones(prepared: Settings) -> None:
+    with stream(prepared) as put_in:
+        for value, category in (POISON["null value"], POISON["not UTF-8"], POISON["doubled key"]):
+            for _ in range(1_000):
+                put_in.send(category, value)
+        put_in.send("alert", message(amount=2 * STRANGE_FROM))
+        expected = put_in.expected()
+    check(prepared, expected, run(prepared, len(expected)))
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b"tr\xc3", b"\xed\xa0\x80", b"x" * 300 + b"\x80"])
+def test_the_name_of_a_header_may_be_any_bytes(prepared: Settings, raw: bytes) -> None:
+    with stream(prepared) as put_in:
+        for number in range(60):
+            bad = number % 20 == 9
+            headers = [("trace", b"1"), (RawName(raw), b"2")] if bad else [("trace", b"1")]
+            put_in.send(Category.HEADER_NOT_UTF8 if bad else "pass", message(), headers=headers)
+        expected = put_in.expected()
+    check(prepared, expected, run(prepared, len(expected)))
+
+
+def largest(value_of: Callable[[int], bytes]) -> bytes:
+    """The largest message of its kind that a topic takes."""
+    for size in range(MAX_MESSAGE_BYTES, 0, -1):
+        value = value_of(size)
+        if _batch_bytes(value) <= MAX_MESSAGE_BYTES:
+            return value
+    raise AssertionError
+
+
+def _batch_bytes(value: bytes) -> int:
+    batch = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 16 * 1024 * 1024)
+    batch.append(0, 0, b"c-1", value, [])
+    return len(batch.build())
+
+
+def garbage(size: int) -> bytes:
+    return b"\xff" * size
+
+
+def note(size: int) -> bytes:
+    return with_unknown(b'"note":"' + b"n" * (size - 250) + b'"')
+
+
+@pytest.mark.parametrize("payload", ["masked", "full"])
+def test_a_message_as_large_as_a_topic_takes_is_judged_or_refused_like_any_other(
+    prepared: Settings, payload: str
+) -> None:
+    """Also where the whole of it is kept: with headers it is larger than what came in, and finds room."""
+    with stream(prepared) as put_in:
+        for value, becomes in ((largest(garbage), "not-utf8"), (largest(note), "pass"), (message(), "pass")) * 4:
+            put_in.send(becomes, value)
+        with pytest.raises(MessageSizeTooLargeError):
+            put_in.producer.send(put_in.topic, largest(garbage) + b"\xff", b"c-1").get(10)
+        expected = put_in.expected()
+    shown = prepared.dead_letter_max_bytes if payload == "masked" else 2 * MAX_MESSAGE_BYTES
+    account = run(prepared, len(expected), payload=payload, payload_max_bytes=shown)
+    check(prepared, expected, account)
+    seen = {bytes(letter.value) for letter in dead_letters(prepared)}
+    assert seen == {b"?" * shown if payload == "masked" else largest(garbage)}
+
+
+def test_the_poison_of_this_suite_has_every_category() -> None:
+    """But for unknown fields, which are a policy, and refused elsewhere."""
+    there = {category for _, category in POISON.values()} | {category for *_, category in ENVELOPES.values()}
+    assert there == set(Category) - {Category.UNKNOWN_FIELD}
