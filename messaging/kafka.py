@@ -10,6 +10,7 @@ from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka.errors import KafkaError, RetriableError
 from kafka.structs import MemberState
 
 from messaging.kafka_client import (
@@ -65,7 +66,7 @@ class KafkaGroupConsumer:
         with translated("poll"):
             client = self._opened()
             forget_offset_fetches(client)
-            records: Records = client.poll(timeout_ms, max_records)
+            records = self._polled(timeout_ms, max_records)
             metadata = client.group_metadata()
             identity = (metadata.generation_id, metadata.member_id)
             if identity != self._identity:
@@ -73,6 +74,16 @@ class KafkaGroupConsumer:
             self._check_heartbeat()
             if records:
                 self._fetch_ahead()
+        return records
+
+    def _polled(self, timeout_ms: int, max_records: int) -> Records:
+        """Throws the client away where it met something unreadable: at the next poll it would spin on it for ever."""
+        try:
+            records: Records = self._client.poll(timeout_ms, max_records)
+        except KafkaError as error:
+            if not isinstance(error, RetriableError):
+                self.close()
+            raise
         return records
 
     def _fetch_ahead(self) -> None:
