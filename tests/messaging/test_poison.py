@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
@@ -216,3 +217,17 @@ def test_the_poison_of_this_suite_has_every_category() -> None:
     """But for unknown fields, which are a policy, and refused elsewhere."""
     there = {category for _, category in POISON.values()} | {category for *_, category in ENVELOPES.values()}
     assert there == set(Category) - {Category.UNKNOWN_FIELD}
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_input_may_be_compressed_by_any_codec_of_kafka(prepared: Settings, codec: str) -> None:
+    """The broker compresses here, as the topic says; to a reader it is the same as if the sender had."""
+    admin = KafkaAdminClient(bootstrap_servers=prepared.kafka_bootstrap_servers)
+    resource = ConfigResource(ConfigResourceType.TOPIC, prepared.topic_transactions, {"compression.type": codec})
+    admin.alter_configs([resource])
+    admin.close()
+    with stream(prepared) as put_in:
+        for value, becomes in ((message(), "pass"), (b"{", "truncated"), (largest(note), "pass")) * 40:
+            put_in.send(becomes, value)
+        expected = put_in.expected()
+    check(prepared, expected, run(prepared, len(expected)))
