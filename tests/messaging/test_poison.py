@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, codec
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError
 from kafka.record.default_records import DefaultRecordBatchBuilder
@@ -219,15 +219,38 @@ def test_the_poison_of_this_suite_has_every_category() -> None:
     assert there == set(Category) - {Category.UNKNOWN_FIELD}
 
 
-@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
-def test_input_may_be_compressed_by_any_codec_of_kafka(prepared: Settings, codec: str) -> None:
-    """The broker compresses here, as the topic says; to a reader it is the same as if the sender had."""
-    admin = KafkaAdminClient(bootstrap_servers=prepared.kafka_bootstrap_servers)
-    resource = ConfigResource(ConfigResourceType.TOPIC, prepared.topic_transactions, {"compression.type": codec})
+def compress(settings: Settings, kind: str) -> None:
+    """The broker compresses the input, as its topic says; to a reader it is the same as if the sender had."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic_transactions, {"compression.type": kind})
     admin.alter_configs([resource])
     admin.close()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "snappy", "lz4", "zstd"])
+def test_input_may_be_compressed_by_any_codec_of_kafka(prepared: Settings, kind: str) -> None:
+    compress(prepared, kind)
     with stream(prepared) as put_in:
         for value, becomes in ((message(), "pass"), (b"{", "truncated"), (largest(note), "pass")) * 40:
             put_in.send(becomes, value)
         expected = put_in.expected()
+    check(prepared, expected, run(prepared, len(expected)))
+
+
+def test_what_cannot_be_read_is_tried_again_with_a_new_client_until_it_can(
+    prepared: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same client it would be never: its next poll does not return."""
+    compress(prepared, "lz4")
+    with stream(prepared) as put_in:
+        for value, becomes in ((message(), "pass"), (b"{", "truncated")) * 50:
+            put_in.send(becomes, value)
+        expected = put_in.expected()
+    with monkeypatch.context() as without:
+        without.setattr(codec, "has_lz4", lambda: False)
+        worker = Worker().start(SOUND_LOOP, prepared, 0, judge(prepared))
+        wait_until(lambda: len(worker.failures) >= 3, 30, "the third attempt")
+        assert worker.commits == 0
+    wait_until(lambda: worker.commits > 0, 30, "a commit")
+    worker.leave()
     check(prepared, expected, run(prepared, len(expected)))
