@@ -50,11 +50,17 @@ def get_going(rig: Rig, workers: int, trap: Trap | None = None) -> list[Worker]:
     return running
 
 
+def spring(rig: Rig, worker: Worker) -> None:
+    """Arms a worker's trap and has it go on until it is in it: it may long be through with what there was."""
+    worker.board.arm()
+    rig.publish(500)
+    worker.wait_trapped()
+
+
 def wake_a_zombie(rig: Rig, place: Place, sleep_s: float) -> None:
     """A worker stands still in an open commit until others have done its work, then goes on where it was."""
     zombie, other = get_going(rig, 2, Trap(place, nth=None, signal=signal.SIGSTOP))
-    zombie.board.arm()
-    zombie.wait_trapped()
+    spring(rig, zombie)
     slept_at, done = time.monotonic(), zombie.board.commits
     rig.settle(sleep_s + TAKEN_OVER_WITHIN_S)
     time.sleep(max(0.0, slept_at + sleep_s - time.monotonic()))

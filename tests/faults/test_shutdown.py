@@ -19,8 +19,7 @@ def test_a_worker_told_to_stop_in_mid_batch_ends_well_and_leaves_its_partitions_
 ) -> None:
     with Rig(topics(**PATIENT), kafka.address, tmp_path) as rig:
         leaving, _ = scenarios.get_going(rig, 2, Trap(Place.FLUSH, nth=None, signal=signal.SIGTERM))
-        leaving.board.arm()
-        leaving.wait_trapped()
+        scenarios.spring(rig, leaving)
         assert leaving.wait(STOP_WITHIN_S) == STOPPED
         rig.settle(TAKEN_OVER_WITHIN_S)
         rig.publish(2_000)
