@@ -19,6 +19,7 @@ from messaging.kafka_client import (
     forget_offset_fetches,
     positions,
     reading,
+    refresh_metadata,
     require_crc32c,
     translated,
 )
@@ -161,6 +162,9 @@ class KafkaGroupConsumer:
         if self._client is None:
             self._client = connect(KafkaConsumer, self._config())
             self._client.subscribe([self._topic])
+            # A member that does not know the partitions when the group makes it the leader assigns none of them, and
+            # nobody reads anything until it has heard of them and the group has met once more.
+            refresh_metadata(self._client, self._settings.request_timeout_ms)
         return self._client
 
     def _config(self) -> dict[str, Any]:

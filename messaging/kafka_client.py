@@ -39,6 +39,11 @@ def close_consumer(client: Any) -> None:
         client.close(autocommit=False, timeout_ms=1_000)
 
 
+def refresh_metadata(client: Any, timeout_ms: int) -> None:
+    """Asks the broker for the topics' partitions, and waits for the answer; the client's own ways wait for ever."""
+    client._net.run(client._manager.wait_for, client._cluster.request_update(), timeout_ms)
+
+
 def positions(client: Any) -> Offsets:
     """From the client's memory: its public `position` may ask the broker."""
     return {p: position.offset for p, position in client._subscription.all_consumed_offsets().items()}

@@ -18,6 +18,7 @@ from messaging.kafka_client import (
     forget_offset_fetches,
     positions,
     reading,
+    refresh_metadata,
     translated,
 )
 from messaging.ports import BrokerError, Offsets, Partition, Record
@@ -181,7 +182,7 @@ def _partitions(client: Any, topic: str, timeout_ms: int) -> list[Any]:
     cluster = client._cluster
     cluster.need_all_topic_metadata = True
     for _ in range(2):  # A refresh under way may have been asked for other topics only.
-        client._net.run(client._manager.wait_for, cluster.request_update(), timeout_ms)
+        refresh_metadata(client, timeout_ms)
         numbers = cluster.partitions_for_topic(topic)
         if numbers:
             return [TopicPartition(topic, number) for number in sorted(numbers)]
