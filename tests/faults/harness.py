@@ -153,7 +153,7 @@ class Rig:
         self.settings, self.address = settings, address
         self.directory = directory
         self.seed = secrets.randbits(32) if seed is None else seed
-        print(f"seed {self.seed}")  # noqa: T201
+        print(f"seed {self.seed}")
         self.random = random.Random(self.seed)
         self.workers: list[Worker] = []
         self.published = 0
@@ -170,7 +170,7 @@ class Rig:
         self.watcher.stop()
         if kind is not None:
             for worker in self.workers[-3:]:
-                print(f"--- {worker.log.name}, slot {worker.slot}\n{worker.tail()}")  # noqa: T201
+                print(f"--- {worker.log.name}, slot {worker.slot}\n{worker.tail()}")
 
     def publish(self, count: int, alerts: float = 0.02, dead: float = 0.01) -> None:
         """Puts messages in, of which that share is to be alerted and refused; returns when all are stored."""

@@ -28,7 +28,7 @@ def kill_at_random(rig: Rig, kills: int, transactions: int, workers: int) -> lis
             struck.append(running[slot].kill())
         running[slot] = rig.start(slot)
     rig.publish(transactions - rig.published)
-    print(f"struck at {[place.name for place in struck]}")  # noqa: T201
+    print(f"struck at {[place.name for place in struck]}")
     return struck
 
 

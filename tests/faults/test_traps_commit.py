@@ -57,12 +57,12 @@ def test_a_producer_that_failed_is_of_no_use_any_more_and_another_one_takes_the_
     ("api", "error", "took_effect"),
     [
         (Api.PRODUCE, INVALID_PRODUCER_EPOCH, False),
-        (Api.PRODUCE, INVALID_PRODUCER_EPOCH, True),
         (Api.PRODUCE, OUT_OF_ORDER_SEQUENCE, True),
-        (Api.PRODUCE, UNKNOWN_PRODUCER_ID, False),
-        (Api.PRODUCE, PRODUCER_FENCED, False),
         (Api.END_TXN, INVALID_PRODUCER_EPOCH, True),
-        (Api.END_TXN, PRODUCER_FENCED, False),
+        pytest.param(Api.PRODUCE, INVALID_PRODUCER_EPOCH, True, marks=pytest.mark.nightly),
+        pytest.param(Api.PRODUCE, UNKNOWN_PRODUCER_ID, False, marks=pytest.mark.nightly),
+        pytest.param(Api.PRODUCE, PRODUCER_FENCED, False, marks=pytest.mark.nightly),
+        pytest.param(Api.END_TXN, PRODUCER_FENCED, False, marks=pytest.mark.nightly),
     ],
 )
 def test_an_error_about_the_producers_epoch_during_a_commit_loses_and_doubles_nothing(

@@ -9,7 +9,7 @@ from tests.faults.stage import SOUND, Stage, StageFactory, Variant
 from tests.faults.variants import SOUND_WITHOUT_NAMES
 
 
-@pytest.mark.parametrize("variant", [SOUND, SOUND_WITHOUT_NAMES], ids=str)
+@pytest.mark.parametrize("variant", [SOUND, pytest.param(SOUND_WITHOUT_NAMES, marks=pytest.mark.nightly)], ids=str)
 def test_a_batch_that_another_member_committed_meanwhile_is_not_committed_again(
     stage_of: StageFactory, variant: Variant
 ) -> None:
@@ -19,8 +19,15 @@ def test_a_batch_that_another_member_committed_meanwhile_is_not_committed_again(
     assert stage.workers[0].failures
 
 
-@pytest.mark.parametrize("over", [False, True], ids=["begun", "over"])
-@pytest.mark.parametrize("api", [Api.ADD_OFFSETS_TO_TXN, Api.TXN_OFFSET_COMMIT], ids=lambda api: api.name)
+@pytest.mark.parametrize(
+    ("api", "over"),
+    [
+        pytest.param(Api.TXN_OFFSET_COMMIT, False, id="begun"),
+        pytest.param(Api.ADD_OFFSETS_TO_TXN, True, id="over"),
+        pytest.param(Api.ADD_OFFSETS_TO_TXN, False, id="begun earlier", marks=pytest.mark.nightly),
+        pytest.param(Api.TXN_OFFSET_COMMIT, True, id="over later", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_rebalance_between_sending_alerts_and_sending_offsets_loses_and_doubles_nothing(
     stage: Stage, api: Api, over: bool
 ) -> None:

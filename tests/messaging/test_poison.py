@@ -161,7 +161,7 @@ def test_runs_of_poison_are_refused_like_single_ones(prepared: Settings) -> None
     check(prepared, expected, run(prepared, len(expected)))
 
 
-@pytest.mark.parametrize("raw", [b"\xff", b"tr\xc3", b"\xed\xa0\x80", b"x" * 300 + b"\x80"])
+@pytest.mark.parametrize("raw", [b"\xff", b"x" * 300 + b"\xed\xa0\x80"])
 def test_the_name_of_a_header_may_be_any_bytes(prepared: Settings, raw: bytes) -> None:
     with stream(prepared) as put_in:
         for number in range(60):
