@@ -145,14 +145,15 @@ def transactional_input(stage: Stage) -> None:
 
 
 def late_to_its_group(stage: Stage) -> None:
-    """A member learns late what it was assigned, and meanwhile the topic has one partition more."""
+    """While a member waits to hear what it is assigned, and long, the topic gets one partition more."""
     stage.publish(100)
-    rule = stage.proxy.on(Api.SYNC_GROUP).before(lambda _: _add_partition(stage)).delay(0.7)
+    join = stage.proxy.on(Api.JOIN_GROUP).after(lambda _: _add_partition(stage))
+    late = stage.proxy.on(Api.SYNC_GROUP).delay(0.7)
     worker = stage.start()
-    rule.wait()
+    join.wait()
+    late.wait()
     worker.wait_commits(1)
     stage.publish(100)
-    stage.proxy.on(Api.FETCH).cut()  # whereupon it asks anew which partitions there are
 
 
 def _add_partition(stage: Stage) -> None:
