@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
@@ -82,10 +83,9 @@ def run(settings: Settings, slot: int) -> None:
 
 def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
     pulse = Pulse(settings.health_dir and settings.health_dir / f"worker-{slot}.json", slot)
-    _watch(pulse, settings.watchdog_timeout_ms / 1000, stop)
     try:
-        loop = _prepare(settings, slot, pulse, stop)
-        loop.run()
+        with _watched(pulse, settings.watchdog_timeout_ms / 1000, stop):
+            _prepare(settings, slot, pulse, stop).run()
     except (ArtifactError, BrokerError, MetricsPortTaken) as error:
         log.error("worker cannot start", reason=str(error))
         return UNUSABLE
@@ -171,15 +171,20 @@ class Pulse:
         aside.replace(self._path)
 
 
-def _watch(pulse: Pulse, timeout_s: float, stop: threading.Event) -> None:
+@contextmanager
+def _watched(pulse: Pulse, timeout_s: float, stop: threading.Event) -> Iterator[None]:
     """Ends the process when its loop hangs (some calls of the client can, for ever) or its supervisor is gone."""
-    threading.Thread(target=_watchdog, args=(pulse, timeout_s, stop), name="watchdog", daemon=True).start()
+    over = threading.Event()
+    threading.Thread(target=_watchdog, args=(pulse, timeout_s, stop, over), name="watchdog", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
-def _watchdog(pulse: Pulse, timeout_s: float, stop: threading.Event) -> None:
+def _watchdog(pulse: Pulse, timeout_s: float, stop: threading.Event, over: threading.Event) -> None:
     parent = parent_process()
-    while True:
-        time.sleep(1)
+    while not over.wait(1):
         if time.monotonic() - pulse.last_turn > timeout_s:
             log.error("the loop has not turned for too long: ending this process", timeout_s=timeout_s)
             os._exit(STUCK)

@@ -41,9 +41,9 @@ def test_a_worker_without_a_model_says_what_to_do_and_is_not_started_again(
 
 HANGING = """
 import threading, time
-from consumer.worker import Pulse, _watch
-_watch(Pulse(None, 0), 0.5, threading.Event())
-time.sleep(60)
+from consumer.worker import Pulse, _watched
+with _watched(Pulse(None, 0), 0.5, threading.Event()):
+    time.sleep(60)
 """
 
 
@@ -53,13 +53,13 @@ def test_the_watchdog_ends_a_process_whose_loop_hangs() -> None:
 
 ORPHAN = """
 import multiprocessing, sys, threading, time
-from consumer.worker import Pulse, _watch
+from consumer.worker import Pulse, _watched
 
 def work():
     stop = threading.Event()
-    _watch(Pulse(None, 0), 60, stop)
-    print(multiprocessing.current_process().pid, flush=True)
-    stop.wait(60)
+    with _watched(Pulse(None, 0), 60, stop):
+        print(multiprocessing.current_process().pid, flush=True)
+        stop.wait(60)
 
 if __name__ == "__main__":
     multiprocessing.get_context("spawn").Process(target=work).start()
