@@ -5,7 +5,8 @@ this process, which reads the alerts with a plain kafka-python consumer of commi
 just before the producer is handed the message to the moment this process holds the alert. Alerted are 1 % of the
 messages, made strange for it, so that a percentile rests on enough of them.
 
-Exit code 1 if under load the 99th percentile is above 100 ms.
+Exit code 1 if under load the 99th percentile is above 100 ms. What else runs on the machine shows in full: where there
+is such, `chrt --rr 1` before the command (as root, on Linux) gives all these processes precedence.
 
     python -m benchmarks.latency [--rate 5000] [--seconds 30]
 """
