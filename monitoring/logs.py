@@ -71,7 +71,10 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
 def _brief(record: logging.LogRecord) -> bool:
     """A network that fails is no bug: the Kafka client's tracebacks of it become their last line."""
     error = record.exc_info[1] if record.exc_info else None
-    if record.name.startswith("kafka.") and isinstance(error, OSError):
+    of_transport = (
+        record.name == "kafka.net.transport"
+    )  # closing a socket under a reading thread gives an AttributeError
+    if error is not None and record.name.startswith("kafka.") and (of_transport or isinstance(error, OSError)):
         record.msg, record.args = f"{record.getMessage()}: {error!r}", ()
         record.exc_info = record.exc_text = None
     return True

@@ -118,10 +118,6 @@ class Worker:
         """Returns when the process has come as far as its loop."""
         wait_until(lambda: "worker started" in self.log.read_text(), within_s, f"slot {self.slot} to start")
 
-    def wait_trapped(self, within_s: float = 30.0) -> None:
-        """Returns when the trap was reached: a fault that never fired is a failure."""
-        wait_until(lambda: self.board.trapped, within_s, f"{self.trap}; log:\n{self.tail()}")
-
     def wait_commits(self, count: int = 1, within_s: float = 30.0) -> None:
         """Returns when it has committed that often since it started."""
         wait_until(
@@ -157,6 +153,7 @@ class Rig:
         self.random = random.Random(self.seed)
         self.workers: list[Worker] = []
         self.published = 0
+        self.ends: dict[int, int] = {}
         self.sampler = Sampler(address, settings)
         self.watcher = Watcher(address, settings)
 
@@ -190,9 +187,19 @@ class Rig:
             sent.append(producer.send(self.settings.topic_transactions, _body(number, kind), key, headers))
         producer.flush(120)
         for future in sent:
-            future.get(1)
+            stored = future.get(1)
+            self.ends[stored.partition] = max(stored.offset + 1, self.ends.get(stored.partition, 0))
         producer.close()
         self.published += count
+
+    def spring(self, worker: Worker, within_s: float = 30.0) -> None:
+        """Arms a worker's trap, and keeps messages coming until it went off."""
+        worker.wait_started()
+        worker.board.arm()
+        deadline = time.monotonic() + within_s
+        while not worker.board.trapped:
+            assert time.monotonic() < deadline, f"{worker.trap} did not go off in {within_s} s; log:\n{worker.tail()}"
+            self.publish(200)
 
     def start(self, slot: int, trap: Trap | None = None, **changes: Any) -> Worker:
         """Starts the worker of a slot; `changes` are settings of this one alone."""
@@ -204,30 +211,27 @@ class Rig:
 
     def settle(self, within_s: float = 60.0) -> None:
         """Returns when nothing is left to be read: the group is at the end of every partition."""
-        ends = {p: end for p, end in oracle.ends(self.address, self.settings.topic_transactions).items() if end}
-
-        def done() -> bool:
-            return all(self.sampler.last.get(partition) == end for partition, end in ends.items())
-
-        try:
-            wait_until(done, within_s, "the group to come to the end")
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {self.sampler.last} of {ends}") from None
+        deadline = time.monotonic() + within_s
+        while any(self.sampler.last.get(partition) != end for partition, end in self.ends.items()):
+            assert time.monotonic() < deadline, f"at {self.sampler.last} of {self.ends} after {within_s} s"
+            time.sleep(0.05)
 
     def wait_nothing_open(self) -> None:
         """Returns when no commit is open: the broker ends those of workers that are gone, in time."""
         within_s = self.settings.transaction_timeout_ms / 1000 + 15
         wait_until(lambda: not oracle.hanging(self.address, self.settings), within_s, "open commits to end", 0.5)
 
-    def wait_progress(self, within_s: float, partitions: int = 1) -> float:
-        """Returns how long it took until that many partitions had moved on."""
-        before, since = dict(self.sampler.last), time.monotonic()
+    def wait_moved(self, within_s: float) -> None:
+        """Returns when every partition in which something was left to read has moved on from where it is now."""
+        before, deadline = dict(self.sampler.last), time.monotonic() + within_s
 
-        def moved() -> bool:
-            return sum(place > before.get(p, 0) for p, place in self.sampler.last.items()) >= partitions
+        def stuck() -> list[int]:
+            now = self.sampler.last
+            return [p for p, end in self.ends.items() if now.get(p, 0) < end and now.get(p, 0) <= before.get(p, 0)]
 
-        wait_until(moved, within_s, f"{partitions} partitions to move on from {before}")
-        return time.monotonic() - since
+        while stuck():
+            assert time.monotonic() < deadline, f"nobody read on in partitions {stuck()} for {within_s} s"
+            time.sleep(0.05)
 
     def stop_workers(self) -> None:
         """All that still run end on SIGTERM, in time and with exit code 0."""

@@ -36,8 +36,13 @@ def lose_one(rig: Rig, workers: int) -> None:
     """A worker dies inside of an open commit and never comes back: the others go on with its partitions."""
     running = get_going(rig, workers)
     assert rig.random.choice(running).kill_inside() in OPEN
+    wait_taken_over(rig)
+
+
+def wait_taken_over(rig: Rig) -> None:
+    """Somebody reads on in every partition, once the session of who is gone, and its open commit, have timed out."""
     timeouts_ms = rig.settings.session_timeout_ms, rig.settings.transaction_timeout_ms
-    rig.settle(max(timeouts_ms) / 1000 + TAKEN_OVER_WITHIN_S)
+    rig.wait_moved(max(timeouts_ms) / 1000 + TAKEN_OVER_WITHIN_S)
 
 
 def get_going(rig: Rig, workers: int, trap: Trap | None = None) -> list[Worker]:
@@ -50,25 +55,26 @@ def get_going(rig: Rig, workers: int, trap: Trap | None = None) -> list[Worker]:
     return running
 
 
-def spring(rig: Rig, worker: Worker) -> None:
-    """Arms a worker's trap and has it go on until it is in it: it may long be through with what there was."""
-    worker.board.arm()
-    rig.publish(500)
-    worker.wait_trapped()
-
-
 def wake_a_zombie(rig: Rig, place: Place, sleep_s: float) -> None:
     """A worker stands still in an open commit until others have done its work, then goes on where it was."""
     zombie, other = get_going(rig, 2, Trap(place, nth=None, signal=signal.SIGSTOP))
-    spring(rig, zombie)
+    rig.spring(zombie)
     slept_at, done = time.monotonic(), zombie.board.commits
-    rig.settle(sleep_s + TAKEN_OVER_WITHIN_S)
+    wait_taken_over(rig)
     time.sleep(max(0.0, slept_at + sleep_s - time.monotonic()))
     zombie.thaw()
     while zombie.board.commits <= done:
         rig.publish(500)
         assert zombie.running, zombie.tail()
         assert other.running, other.tail()
+
+
+def stop_in_mid_batch(rig: Rig, place: Place, within_s: float) -> None:
+    """A worker is told to stop inside of a commit: it ends well, and another soon has its partitions."""
+    leaving, _ = get_going(rig, 2, Trap(place, nth=None, signal=signal.SIGTERM))
+    rig.spring(leaving)
+    assert leaving.wait(STOP_WITHIN_S) == STOPPED
+    rig.wait_moved(within_s)
 
 
 def take_the_slot(rig: Rig) -> None:
@@ -92,7 +98,7 @@ def break_the_broker(rig: Rig, broker: RunningBroker, away_s: float, *, frozen: 
     (broker.freeze if frozen else broker.kill)()
     time.sleep(away_s)
     (broker.thaw if frozen else broker.restart)()
-    rig.wait_progress(RESUMED_WITHIN_S)
+    rig.wait_moved(RESUMED_WITHIN_S)
     assert all(worker.running for worker in workers), [worker.tail() for worker in workers]
 
 

@@ -1,13 +1,11 @@
 """A worker that is told to stop does so in good order: in time, with exit code 0, and its place is free at once."""
 
-import signal
 from pathlib import Path
 
-from consumer.worker import STOPPED
 from messaging.broker import RunningBroker
 from tests.conftest import TopicsFactory
 from tests.faults import scenarios
-from tests.faults.harness import SHORT, STOP_WITHIN_S, Place, Rig, Trap
+from tests.faults.harness import SHORT, Place, Rig
 
 PATIENT = {**SHORT, "session_timeout_ms": 30_000}
 """Nobody is thrown out in these tests: who gives up partitions has left."""
@@ -18,12 +16,7 @@ def test_a_worker_told_to_stop_in_mid_batch_ends_well_and_leaves_its_partitions_
     kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path
 ) -> None:
     with Rig(topics(**PATIENT), kafka.address, tmp_path) as rig:
-        leaving, _ = scenarios.get_going(rig, 2, Trap(Place.FLUSH, nth=None, signal=signal.SIGTERM))
-        scenarios.spring(rig, leaving)
-        assert leaving.wait(STOP_WITHIN_S) == STOPPED
-        rig.settle(TAKEN_OVER_WITHIN_S)
-        rig.publish(2_000)
-        rig.settle(TAKEN_OVER_WITHIN_S)
+        scenarios.stop_in_mid_batch(rig, Place.FLUSH, TAKEN_OVER_WITHIN_S)
         rig.account()
 
 

@@ -45,9 +45,9 @@ def test_a_worker_that_slept_while_another_took_its_slot_ends_with_an_error_when
     kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path
 ) -> None:
     with Rig(topics(**SHORT), kafka.address, tmp_path) as rig:
-        rig.publish(5_000)
-        older = rig.start(0, Trap(Place.OFFSETS, signal=signal.SIGSTOP))
-        older.wait_trapped()
+        rig.publish(3_000)
+        older = rig.start(0, Trap(Place.OFFSETS, nth=None, signal=signal.SIGSTOP))
+        rig.spring(older)
         newer = rig.start(0)
         newer.wait_commits()
         time.sleep(0.5)

@@ -72,7 +72,7 @@ def test_a_connection_that_the_kafka_client_lost_is_a_line_not_a_traceback():
         try:
             raise error
         except Exception:
-            logging.getLogger("kafka.net.transport").exception("closing %s", "socket")
+            logging.getLogger("kafka.net.selector").exception("closing %s", "socket")
     lost, bug = lines(stream)
     assert lost["event"] == "closing socket: ConnectionResetError(104, 'Connection reset by peer')"
     assert "exception" not in lost
