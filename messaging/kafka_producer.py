@@ -19,7 +19,7 @@ from kafka.partitioner import DefaultPartitioner, murmur2
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata, TopicPartition
 
 from messaging.kafka_client import ERRORS, MIB, common, connect, failed, translated
-from messaging.kafka_hanging import end_hanging
+from messaging.kafka_hanging import take_over
 from messaging.ports import BrokerError, Fenced, Membership, Message, Offsets
 from settings import Settings
 
@@ -43,8 +43,7 @@ class KafkaTransactionalProducer:
             # Called when a message expires that had been sent before. For a transactional producer the client's own
             # does nothing but raise, in a thread of its own, where that becomes a traceback in the log.
             self._client._transaction_manager.reset_producer_id = lambda: None
-            self._client.init_transactions()
-            end_hanging(self._client, self._settings)
+            take_over(self._client, self._id, self._settings)
 
     def begin(self) -> None:
         with self._translated("begin"):

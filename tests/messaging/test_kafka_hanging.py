@@ -1,4 +1,4 @@
-"""A commit that the broker has forgotten to end is ended by whoever takes over its id: aborted, all of it."""
+"""A commit that the broker has forgotten to end is ended by whoever takes over its id, all of it alike."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,22 +23,25 @@ def settings(broker_factory: BrokerFactory, topics: TopicsFactory) -> Settings:
     return topics(partitions=2, address=broker.address, **SHORT)
 
 
-def leave_hanging(settings: Settings, value: bytes, offset: int) -> None:
-    """A message and an offset of a commit that the coordinator never heard of, so that it never ends."""
+def leave_hanging(settings: Settings, *, committed: bool) -> None:
+    """A message and an offset that are open for ever, of a producer whose last commit ended well or was aborted."""
     producer = KafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers, transactional_id="id", enable_idempotence=True
     )
     producer.init_transactions()
     producer.begin_transaction()
+    producer.send(settings.topic_ledger, b"ended", partition=0).get(5)
+    producer.commit_transaction() if committed else producer.abort_transaction()
+    producer.begin_transaction()
     manager: Any = producer._transaction_manager
     manager._partitions_in_transaction.add(TopicPartition(settings.topic_alerts, 0))
-    producer.send(settings.topic_alerts, value, partition=0).get(5)
-    offsets = {TopicPartition(settings.topic_transactions, 0): OffsetAndMetadata(offset, "", -1)}
-    group = ConsumerGroupMetadata(settings.group, -1, "", None)
+    producer.send(settings.topic_alerts, b"hanging", partition=0).get(5)
+    offsets = {TopicPartition(settings.topic_transactions, 0): OffsetAndMetadata(7, "", -1)}
     with manager._lock:
         result = TransactionalRequestResult()
         manager._pending_txn_offset_commits |= offsets
-        manager._enqueue_request(TxnOffsetCommitHandler(manager, group, manager._pending_txn_offset_commits, result))
+        group, pending = ConsumerGroupMetadata(settings.group, -1, "", None), manager._pending_txn_offset_commits
+        manager._enqueue_request(TxnOffsetCommitHandler(manager, group, pending, result))
     producer._sender.wakeup()
     assert result.wait(timeout_ms=5_000)
     producer._sender.force_close()
@@ -46,9 +49,10 @@ def leave_hanging(settings: Settings, value: bytes, offset: int) -> None:
     producer.close(timeout=0)
 
 
-def test_what_hangs_is_aborted_and_what_is_published_afterwards_is_seen(settings: Settings) -> None:
-    leave_hanging(settings, b"hanging", 7)
-    broker, input_partition = KafkaBroker(settings), Partition(settings.topic_transactions, 0)
+@pytest.mark.parametrize("committed", [True, False])
+def test_what_hangs_is_ended_as_the_coordinator_had_decided(settings: Settings, committed: bool) -> None:
+    leave_hanging(settings, committed=committed)
+    broker = KafkaBroker(settings)
     reader = broker.reader()
     with pytest.raises(BrokerError):
         reader.committed(settings.group, settings.topic_transactions)
@@ -58,8 +62,10 @@ def test_what_hangs_is_aborted_and_what_is_published_afterwards_is_seen(settings
     producer.send(Message(settings.topic_alerts, None, b"published", (), 0)).wait(5)
     producer.commit()
     producer.close()
-    assert _values(lambda: reader.read(settings.topic_alerts), 1) == [b"published"]
-    assert input_partition not in reader.committed(settings.group, settings.topic_transactions)
+    wanted = [b"hanging", b"published"] if committed else [b"published"]
+    assert _values(lambda: reader.read(settings.topic_alerts), len(wanted)) == wanted
+    offsets = {Partition(settings.topic_transactions, 0): 7} if committed else {}
+    assert reader.committed(settings.group, settings.topic_transactions) == offsets
     reader.close()
 
 
