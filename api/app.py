@@ -1,5 +1,6 @@
 """The API as a Flask application; `server` puts it behind gunicorn. `docs/http-api.md` is written for its clients."""
 
+import contextlib
 import time
 
 import msgspec
@@ -24,6 +25,7 @@ INDEX = {
         "GET /metrics": "Numbers over all worker processes, for Prometheus.",
     },
 }
+SWALLOWED_MOST_BYTES = 1_048_576
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _encode = msgspec.json.Encoder().encode
@@ -99,16 +101,24 @@ def _body(max_body_bytes: int) -> bytes:
         raise _unsupported("Send UTF-8.")
     announced = request.content_length  # None where the body comes in chunks, or there is none
     if announced is not None and announced > max_body_bytes:
+        _swallow(announced)
         raise problems.too_large(max_body_bytes)
     try:
         body: bytes = request.environ["wsgi.input"].read(max_body_bytes + 1 if announced is None else announced)
     except (ParseException, OSError):  # a broken chunk; the client is gone
         raise problems.malformed("The body could not be read to its end.") from None
     if len(body) > max_body_bytes:
+        _swallow(SWALLOWED_MOST_BYTES)
         raise problems.too_large(max_body_bytes)
     if len(body) < (announced or 0):
         raise problems.malformed("The body ended, or was too long under way, before it was as long as announced.")
     return body
+
+
+def _swallow(size: int) -> None:
+    """Reads what is left, within reason: a connection that is closed on unread bytes takes the answer along with it."""
+    with contextlib.suppress(ParseException, OSError):
+        request.environ["wsgi.input"].read(min(size, SWALLOWED_MOST_BYTES))
 
 
 def _unsupported(detail: str) -> Problem:

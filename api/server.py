@@ -142,8 +142,9 @@ def _options(listener: socket.socket, workers: int, directory: Path) -> dict[str
         code = ending.code if isinstance(ending, SystemExit) else 0
         os._exit(code if isinstance(code, int) else 0)
 
-    def freeze(_worker: Any) -> None:
+    def started(worker: Any) -> None:
         gc.freeze()  # the model and the code stay; no need to look them through again and again
+        log.info("worker started", pid=worker.pid)
 
     return {
         "bind": f"fd://{listener.detach()}",
@@ -166,5 +167,5 @@ def _options(listener: socket.socket, workers: int, directory: Path) -> dict[str
         "worker_exit": end,
         "child_exit": forget,
         "on_exit": clear,
-        "post_worker_init": freeze,
+        "post_worker_init": started,
     }

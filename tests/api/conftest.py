@@ -63,7 +63,7 @@ class Server:
     def raw(self, request: bytes, *, timeout_s: float = 15) -> bytes:
         """Sends bytes as they are, says no more, and reads until the server closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout_s) as connection:
-            with contextlib.suppress(ConnectionError):  # the server may have seen enough
+            with contextlib.suppress(OSError):  # the server may have seen enough
                 connection.sendall(request)
                 connection.shutdown(socket.SHUT_WR)
             answer = b""
@@ -109,9 +109,12 @@ def _port(process: subprocess.Popen[str], log: Path) -> int:
 
 
 def _until_ready(server: Server) -> None:
-    """Both workers have to answer: which one does is chance."""
-    for _ in range(20):
-        server.get("/health/ready")
+    """Both workers have to be there: one that is still starting does not hear signals."""
+    deadline = time.monotonic() + 30
+    while server.log.read_text().count('"worker started"') < 2:
+        assert time.monotonic() < deadline, server.log.read_text()
+        time.sleep(0.05)
+    server.get("/health/ready")
 
 
 @pytest.fixture(scope="session")
