@@ -14,6 +14,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,20 +78,6 @@ class Worker:
         self.process.kill()
         self.process.wait()
         return place
-
-    def kill_inside(self, within_s: float = 20.0) -> Place:
-        """kill -9 while a commit is open, at no particular place in it."""
-        while True:
-            self.wait_inside(within_s)
-            self.freeze()
-            if self.board.place in OPEN:
-                return self.kill()
-            self.thaw()
-
-    def wait_inside(self, within_s: float = 20.0) -> None:
-        """Returns when a commit is open."""
-        what = f"slot {self.slot} to open a commit; log:\n{self.tail()}"
-        wait_until(lambda: self.board.place in OPEN, within_s, what, every_s=0.0005)
 
     def freeze(self) -> None:
         """Returns when the process stands still."""
@@ -200,6 +187,28 @@ class Rig:
         while not worker.board.trapped:
             assert time.monotonic() < deadline, f"{worker.trap} did not go off in {within_s} s; log:\n{worker.tail()}"
             self.publish(200)
+
+    def freeze_inside(self, worker: Worker, within_s: float = 30.0) -> None:
+        """Has a worker stand still while a commit is open, at no particular place in it."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            feeding = threading.Thread(target=self.publish, args=(500,))  # a worker with nothing to do opens no commit
+            feeding.start()
+            struck = self._struck(worker, feeding)
+            feeding.join()
+            if struck:
+                return
+        raise AssertionError(f"slot {worker.slot} opened no commit in {within_s} s; log:\n{worker.tail()}")
+
+    def _struck(self, worker: Worker, feeding: threading.Thread) -> bool:
+        while feeding.is_alive():
+            if worker.board.place in OPEN:
+                worker.freeze()
+                if worker.board.place in OPEN:
+                    return True
+                worker.thaw()
+            time.sleep(0.0005)
+        return False
 
     def start(self, slot: int, trap: Trap | None = None, **changes: Any) -> Worker:
         """Starts the worker of a slot; `changes` are settings of this one alone."""

@@ -22,12 +22,12 @@ def kill_at_random(rig: Rig, kills: int, transactions: int, workers: int) -> lis
         rig.publish(transactions // (kills + 1))
         slot = rig.random.randrange(workers)
         if number % 2:
-            struck.append(running[slot].kill_inside())
+            rig.freeze_inside(running[slot])
         else:
             time.sleep(rig.random.uniform(0, 1))
-            struck.append(running[slot].kill())
+        struck.append(running[slot].kill())
         running[slot] = rig.start(slot)
-    rig.publish(transactions - rig.published)
+    rig.publish(max(0, transactions - rig.published))
     print(f"struck at {[place.name for place in struck]}")
     return struck
 
@@ -93,9 +93,9 @@ def take_the_slot(rig: Rig) -> None:
 def break_the_broker(rig: Rig, broker: RunningBroker, away_s: float, *, frozen: bool) -> None:
     """The broker dies and comes back, or stands still; the workers, one of them in an open commit, outlive it."""
     workers = [worker for worker in rig.workers if worker.running] or get_going(rig, 2)
-    rig.publish(12_000)
-    workers[0].wait_inside()
+    rig.freeze_inside(workers[0])
     (broker.freeze if frozen else broker.kill)()
+    workers[0].thaw()
     time.sleep(away_s)
     (broker.thaw if frozen else broker.restart)()
     rig.wait_moved(RESUMED_WITHIN_S)
