@@ -35,7 +35,9 @@ def kill_at_random(rig: Rig, kills: int, transactions: int, workers: int) -> lis
 def lose_one(rig: Rig, workers: int) -> None:
     """A worker dies inside of an open commit and never comes back: the others go on with its partitions."""
     running = get_going(rig, workers)
-    assert rig.random.choice(running).kill_inside() in OPEN
+    lost = rig.random.choice(running)
+    rig.freeze_inside(lost)
+    assert lost.kill() in OPEN
     wait_taken_over(rig)
 
 
