@@ -260,7 +260,10 @@ def test_a_worker_that_was_killed_is_replaced(own_server, transaction):
     for pid in workers.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
     assert statuses(own_server.raw(post(transaction()))) == [200]
-    assert "eddy_http_requests_in_flight 1.0" in own_server.get("/metrics")
+    deadline = time.monotonic() + 10  # the numbers of the dead are gone as soon as both were found dead
+    while "eddy_http_requests_in_flight 1.0" not in own_server.get("/metrics"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_sigterm_answers_what_was_asked_and_ends_well(own_server, transaction):
