@@ -71,13 +71,16 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
 def _brief(record: logging.LogRecord) -> bool:
     """A network that fails is no bug: the Kafka client's tracebacks of it become their last line."""
     error = record.exc_info[1] if record.exc_info else None
-    of_transport = (
-        record.name == "kafka.net.transport"
-    )  # closing a socket under a reading thread gives an AttributeError
-    if error is not None and record.name.startswith("kafka.") and (of_transport or isinstance(error, OSError)):
+    if error is not None and record.name.startswith("kafka.") and _of_a_socket(record.name, error):
         record.msg, record.args = f"{record.getMessage()}: {error!r}", ()
         record.exc_info = record.exc_text = None
     return True
+
+
+def _of_a_socket(name: str, error: BaseException) -> bool:
+    """Also a socket that was closed under whoever waits for it, which shows as other errors in two places."""
+    closed = isinstance(error, ValueError) and str(error).startswith("Invalid file descriptor")
+    return isinstance(error, OSError) or closed or name == "kafka.net.transport"
 
 
 def _shared(fields: dict[str, Any]) -> list[Processor]:

@@ -68,12 +68,15 @@ def test_the_kafka_client_never_prints_what_it_sends_or_receives():
 def test_a_connection_that_the_kafka_client_lost_is_a_line_not_a_traceback():
     stream = io.StringIO()
     logs.configure("json", "INFO", stream=stream)
-    for error in (ConnectionResetError(104, "Connection reset by peer"), ValueError("a bug")):
+    closed = ValueError("Invalid file descriptor: -1")
+    for error in (ConnectionResetError(104, "Connection reset by peer"), closed, ValueError("a bug")):
         try:
             raise error
         except Exception:
             logging.getLogger("kafka.net.selector").exception("closing %s", "socket")
-    lost, bug = lines(stream)
+    lost, gone, bug = lines(stream)
+    assert gone["event"].startswith("closing socket: ValueError")
+    assert "exception" not in gone
     assert lost["event"] == "closing socket: ConnectionResetError(104, 'Connection reset by peer')"
     assert "exception" not in lost
     assert "Traceback" in bug["exception"]
