@@ -188,27 +188,31 @@ class Rig:
             assert time.monotonic() < deadline, f"{worker.trap} did not go off in {within_s} s; log:\n{worker.tail()}"
             self.publish(200)
 
-    def freeze_inside(self, worker: Worker, within_s: float = 30.0) -> None:
+    def freeze_inside(self, worker: Worker) -> None:
         """Has a worker stand still while a commit is open, at no particular place in it."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            feeding = threading.Thread(target=self.publish, args=(500,))  # a worker with nothing to do opens no commit
-            feeding.start()
-            struck = self._struck(worker, feeding)
-            feeding.join()
-            if struck:
-                return
-        raise AssertionError(f"slot {worker.slot} opened no commit in {within_s} s; log:\n{worker.tail()}")
 
-    def _struck(self, worker: Worker, feeding: threading.Thread) -> bool:
-        while feeding.is_alive():
+        def struck() -> bool:
+            if worker.board.place not in OPEN:
+                return False
+            worker.freeze()
             if worker.board.place in OPEN:
-                worker.freeze()
-                if worker.board.place in OPEN:
-                    return True
-                worker.thaw()
-            time.sleep(0.0005)
-        return False
+                return True
+            worker.thaw()
+            return False
+
+        self.strike(struck, worker)
+
+    def strike(self, struck: Callable[[], bool], worker: Worker, within_s: float = 30.0) -> None:
+        """Tries again and again, and keeps messages coming: a worker with nothing to do opens no commit."""
+        deadline = time.monotonic() + within_s
+        done = False
+        while not done:
+            assert time.monotonic() < deadline, f"no commit to strike in {within_s} s; log:\n{worker.tail()}"
+            feeding = threading.Thread(target=self.publish, args=(500,))
+            feeding.start()
+            while feeding.is_alive() and not (done := struck()):
+                time.sleep(0.0005)
+            feeding.join()
 
     def start(self, slot: int, trap: Trap | None = None, **changes: Any) -> Worker:
         """Starts the worker of a slot; `changes` are settings of this one alone."""

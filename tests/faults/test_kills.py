@@ -56,10 +56,18 @@ def test_a_supervised_worker_that_was_killed_commits_again_within_5_s(
         while not board.commits:
             rig.publish(1_000)
         victim = board.pid
-        rig.publish(12_000)
-        wait_until(lambda: board.place in OPEN, 20, "an open commit", every_s=0.0005)
-        os.kill(victim, signal.SIGKILL)
-        killed_at = time.monotonic()
+        killed_at = 0.0
+
+        def killed() -> bool:
+            nonlocal killed_at
+            if board.place not in OPEN:
+                return False
+            os.kill(victim, signal.SIGKILL)
+            killed_at = time.monotonic()
+            return True
+
+        rig.strike(killed, supervisor)
+        rig.publish(2_000)
         wait_until(lambda: board.pid != victim and board.commits > 0, 30, "a commit of the successor")
         assert board.first_commit_at - killed_at < BACK_WITHIN_S
         rig.account()
