@@ -1,9 +1,9 @@
 """Carries out what the broker decided and then forgot.
 
-Kafka 4.1 to 4.3 (KAFKA-20734) skips the markers that end a commit in partitions that have no leader at that moment,
-as when the only broker of a cluster was killed and comes back, and yet takes the commit for ended. Its messages then
-hang: nobody sees them, nor anything behind them, until the same producer's next commit, whose marker ends both, well
-or badly. So messages come out that were aborted and published again, or are lost although they were committed, and
+Seen on Kafka 4.3.1: the markers that end a commit are skipped in partitions that have no leader at that moment, as when
+the only broker of a cluster was killed and comes back, and yet the commit is taken for ended. Its messages then hang:
+nobody sees them, nor anything behind them, until the same producer's next commit ends both alike, well or badly. So
+messages come out that were aborted and published again, or are lost although they were committed, and
 offsets in suspense keep the group from going on at all.
 
 Whoever takes over a transactional id therefore looks for what hangs of it, and ends it as the coordinator had decided.
