@@ -4,11 +4,15 @@ Each gunicorn worker keeps its numbers in memory-mapped files of a common direct
 them all up. Counters of a worker that is gone still count; its gauges do not (`forget`).
 """
 
+import contextlib
 import os
+import struct
+import time
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 
+_TRIES, _PAUSE_S = 5, 0.02
 LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -100,6 +104,14 @@ class HttpMetrics:
         """Everything, in Prometheus' text format, over all processes."""
         if self._directory is None:
             return generate_latest(self._registry)
+        for _ in range(_TRIES):
+            # A process that starts or ends just now leaves a file empty, or takes one away, while all are being read.
+            with contextlib.suppress(OSError, ValueError, struct.error):
+                return self._gathered()
+            time.sleep(_PAUSE_S)
+        return self._gathered()
+
+    def _gathered(self) -> bytes:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]
         return generate_latest(registry)

@@ -52,3 +52,13 @@ def test_a_single_process_needs_no_directory():
     text = metrics.exposition().decode()
     assert "eddy_http_requests_in_flight 0.0" in text
     assert 'eddy_http_request_seconds_bucket{le="0.001",route="/v1/check"} 1.0' in text
+
+
+def test_metrics_can_be_read_while_a_process_is_just_starting(tmp_path, monkeypatch):
+    """Its file is there, and still empty."""
+    from monitoring import http_metrics
+
+    unfinished = tmp_path / "counter_1.db"
+    unfinished.touch()
+    monkeypatch.setattr(http_metrics.time, "sleep", lambda _: unfinished.unlink(missing_ok=True))
+    assert http_metrics.HttpMetrics(tmp_path).exposition() == b""
