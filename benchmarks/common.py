@@ -120,7 +120,8 @@ def _fingerprint() -> str:
 def _train(store: Path) -> None:
     import pandas as pd
 
-    from model.training import TrainingConfig, train
+    from model.config import TrainingConfig
+    from model.training import train
 
     table = pd.DataFrame(transactions(TRAINING_ROWS, seed=1))
     table["event_time"] = table["event_time"].dt.tz_localize("UTC")

@@ -59,8 +59,8 @@ def train(store: Path) -> None:
     import pandas as pd
 
     from cli.demo_stream import history
+    from model.config import TrainingConfig
     from model.inference import infer
-    from model.training import TrainingConfig
     from model.training import train as learn
     from producer.synthetic import Transactions
 

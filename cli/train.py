@@ -87,9 +87,9 @@ def _train(
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=err, disable=quiet) as bar:
         task = bar.add_task(f"reading {file.name}", total=1.0)
+        from model.config import TrainingConfig
         from model.inference import infer
         from model.tables import read_table
-        from model.training import TrainingConfig
         from model.training import train as learn
 
         table = read_table(file)

@@ -13,11 +13,13 @@ from model import features, graph, whitening
 from model.artifact import GRAPH, NETWORK, ArtifactStore, Manifest, Probe
 from model.autoencoder import Autoencoder
 from model.calibration import calibrate
+from model.config import DEFAULTS, TrainingConfig
+from model.detector import Detector
 from model.schema import Columns, TransactionSchema
 from model.score import ScoreModel, compress
 from model.scorer import Scorer
 from model.tables import TableError, anomalous, columns_of
-from model.threshold import check_rate
+from model.threshold import Calibration
 
 FEWEST_ROWS = 500
 PROBE_ROWS = 32
@@ -27,25 +29,28 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the share of all work that is done."""
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What training can be told.
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A model before it is stored: what goes into the artifact, and what reports are drawn from.
 
-    Args:
-        alert_rate: the share of normal transactions that the artifact's own threshold flags.
-        seed: of everything random; the same table, settings and seed give the same scores.
-        steps, batch: how long the network learns, and from how many rows at once.
-        bottleneck: numbers that the network must make do with; by default three tenths of the features.
-        held_out: the share of rows, at most `held_out_rows`, that the network is not trained on: for calibration.
+    `learned` and `held_out` are places in the columns that it was learned from.
     """
 
-    alert_rate: float = 0.001
-    seed: int = 0
-    steps: int = 2_500
-    batch: int = 512
-    bottleneck: int | None = None
-    held_out: float = 0.2
-    held_out_rows: int = 30_000
+    schema: TransactionSchema
+    config: TrainingConfig
+    graph: bytes
+    keras: bytes
+    calibration: Calibration
+    probe: Probe
+    loss: float
+    learned: NDArray[np.intp]
+    held_out: NDArray[np.intp]
+
+    def detector(self, version: str = "not stored") -> Detector:
+        """Judges by this model, under the threshold of its own alert rate."""
+        scorer = Scorer(self.graph, self.schema.scored)
+        threshold = self.calibration.threshold(self.config.alert_rate)
+        return Detector(version, self.schema, scorer, self.calibration, threshold)
 
 
 @dataclass(frozen=True)
@@ -64,21 +69,42 @@ def train(
     schema: TransactionSchema,
     store: ArtifactStore,
     created_at: datetime,
-    config: TrainingConfig = TrainingConfig(),
+    config: TrainingConfig = DEFAULTS,
     progress: Progress = lambda *_: None,
 ) -> Trained:
     """Trains a model of normal transactions and stores it.
 
     Raises:
         TableError: the table cannot be learned from.
-        ThresholdError: the alert rate is not a share.
         ArtifactError: the store cannot be written to.
     """
-    check_rate(config.alert_rate)
     progress("reading the columns", 0.0)
     strange = anomalous(table, schema)
-    columns = columns_of(table[~strange], schema)
-    _check(columns, schema, int(strange.sum()))
+    left_out = int(strange.sum())
+    model = learn(columns_of(table[~strange], schema), schema, config, progress, left_out)
+    progress("storing the model", 0.95)
+    version = save(model, store, created_at)
+    progress("done", 1.0)
+    threshold = model.calibration.score_at(config.alert_rate)
+    return Trained(version, len(table) - left_out, left_out, model.loss, threshold)
+
+
+def learn(
+    columns: Columns,
+    schema: TransactionSchema,
+    config: TrainingConfig = DEFAULTS,
+    progress: Progress = lambda *_: None,
+    left_out: int = 0,
+) -> Learned:
+    """Learns a model from the columns of n normal transactions.
+
+    Args:
+        left_out: rows that were not passed on because a label calls them anomalies; for the error message.
+
+    Raises:
+        TableError: the rows cannot be learned from.
+    """
+    _check(columns, schema, left_out)
     learned, held_out = _split(len(columns), config)
 
     progress("learning the encoding", 0.05)
@@ -104,26 +130,45 @@ def train(
     scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
     calibration = calibrate(scorer.score(columns[held_out]).score)
-    threshold = calibration.threshold(config.alert_rate)
 
     progress("checking the scoring graph", 0.9)
     probe = _probe_rows(columns[held_out])
     probe_score = scorer.score(probe).score
     graph.check_parity(model.score(probe, network.reconstruct), probe_score)
+    return Learned(
+        schema,
+        config,
+        scoring,
+        network.to_bytes(),
+        calibration,
+        Probe.of(probe, probe_score),
+        loss,
+        learned,
+        held_out,
+    )
 
-    progress("storing the model", 0.95)
+
+def save(model: Learned, store: ArtifactStore, created_at: datetime) -> str:
+    """Stores a model as an artifact; gives its version.
+
+    Raises:
+        ArtifactError: the store cannot be written to.
+    """
     draft = Manifest(
         created_at=created_at,
-        fields=schema.fields,
-        threshold=threshold,
-        calibration=calibration,
-        probe=Probe.of(probe, probe_score),
-        training={**asdict(config), "rows": len(learned), "rows_held_out": len(held_out), "loss": loss},
+        fields=model.schema.fields,
+        threshold=model.calibration.threshold(model.config.alert_rate),
+        calibration=model.calibration,
+        probe=model.probe,
+        training={
+            **asdict(model.config),
+            "rows": len(model.learned),
+            "rows_held_out": len(model.held_out),
+            "loss": model.loss,
+        },
         libraries={name: installed_version(name) for name in LIBRARIES},
     )
-    version = store.add(draft, {GRAPH: scoring, NETWORK: network.to_bytes()})
-    progress("done", 1.0)
-    return Trained(version, len(columns), int(strange.sum()), loss, threshold.score)
+    return store.add(draft, {GRAPH: model.graph, NETWORK: model.keras})
 
 
 def _check(columns: Columns, schema: TransactionSchema, left_out: int) -> None:

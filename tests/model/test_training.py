@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from model.artifact import GRAPH, ArtifactStore
+from model.config import TrainingConfig
 from model.schema import Field, Kind, TransactionSchema
 from model.tables import TableError, columns_of
 from model.threshold import ThresholdError
-from model.training import TrainingConfig, train
+from model.training import train
 
 MakeTable = Callable[..., pd.DataFrame]
 
@@ -26,7 +27,8 @@ from datetime import UTC, datetime
 from model.artifact import ArtifactStore
 from model.schema import TransactionSchema
 from model.tables import read_table
-from model.training import TrainingConfig, train
+from model.config import TrainingConfig
+from model.training import train
 from pathlib import Path
 
 here = Path(sys.argv[1])

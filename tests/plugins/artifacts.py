@@ -25,7 +25,8 @@ import pandas as pd
 
 from model.artifact import ArtifactStore
 from model.inference import infer
-from model.training import TrainingConfig, train
+from model.config import TrainingConfig
+from model.training import train
 from producer.synthetic import SyntheticStream
 
 rows = next(SyntheticStream(seed=1, cards=500).chunks(count=8_000, size=8_000))
