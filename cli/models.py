@@ -11,6 +11,7 @@ from cli.console import fail, out
 
 if TYPE_CHECKING:
     from model.artifact import ArtifactStore, Manifest
+    from model.detector import Detector
 
 app = typer.Typer(help="List, show, choose and verify trained models.", no_args_is_help=True)
 
@@ -31,10 +32,10 @@ def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
     """
     from rich.table import Table
 
-    store = _store(artifacts)
+    store = store_of(artifacts)
     rows = [_row(store, version) for version in store.versions()]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     if not rows:
         fail(f"there is no model in {store.path}: make one with `eddy train FILE`")
@@ -64,13 +65,13 @@ def show(
 
         eddy models show 20260301T101500Z-3f2a9c --schema > schema.toml
     """
-    manifest = _manifest(_store(artifacts), version)
+    manifest = _manifest(store_of(artifacts), version)
     if schema:
         typer.echo(manifest.schema.to_toml(), nl=False)
     elif as_json:
         import msgspec
 
-        _print_json(msgspec.to_builtins(manifest))
+        print_json(msgspec.to_builtins(manifest))
     else:
         _describe(manifest)
 
@@ -87,7 +88,7 @@ def use(
     """
     from model.artifact import ArtifactError
 
-    store = _store(artifacts)
+    store = store_of(artifacts)
     try:
         store.choose(version)
     except ArtifactError as error:
@@ -96,35 +97,68 @@ def use(
 
 
 @app.command()
-def verify(version: Version = None, artifacts: Artifacts = None) -> None:
-    """Recompute every hash of a model and score its probe rows again; ends with 1 if anything differs.
+def verify(version: Version = None, artifacts: Artifacts = None, as_json: AsJson = False) -> None:
+    """Recompute every hash of a model and score its probe rows again.
 
-    Example:
+    Ends with 0 when everything is as it was stored, and with 1 if a single bit differs, a file is missing, or there is
+    one that does not belong to the model.
+
+    Examples:
 
         eddy models verify
+
+        eddy models verify 20260301T101500Z-3f2a9c --json | jq .sound
     """
     from model.artifact import ArtifactError
 
-    store = _store(artifacts)
+    store, chosen = store_of(artifacts), version
     try:
         chosen = version or store.active()
-        manifest, _ = store.verified(chosen)
-        store.detector(chosen)
+        manifest = _sound(store, chosen)
     except ArtifactError as error:
+        if as_json:
+            print_json({"version": chosen, "sound": False, "problem": str(error)})
         fail(str(error))
-    out.print(
-        f"{chosen} is sound: {len(manifest.files) + 1} files are as stored, "
-        f"{len(manifest.probe.score)} probe rows score as they did.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    files, probe_rows = len(manifest.files) + 2, len(manifest.probe.score)
+    if as_json:
+        print_json({"version": chosen, "sound": True, "files": files, "probe_rows": probe_rows})
+    else:
+        say(f"{chosen} is sound: {files} files are as stored, {probe_rows} probe rows score as they did.")
 
 
-def _store(artifacts: Path | None) -> ArtifactStore:
+def _sound(store: ArtifactStore, version: str) -> Manifest:
+    """A version's manifest, after everything else about it was checked.
+
+    Raises:
+        ArtifactError: something is not as it was stored.
+    """
+    from model.artifact import MANIFEST, MANIFEST_HASH, ArtifactError
+
+    store.detector(version)
+    manifest = store.manifest(version)
+    found = {path.name for path in (store.path / version).iterdir()}
+    strays = sorted(found - manifest.files.keys() - {MANIFEST, MANIFEST_HASH})
+    if strays:
+        raise ArtifactError(
+            f"{version} holds {', '.join(strays)}, which was not stored with it: nothing reads it; move it elsewhere"
+        )
+    return manifest
+
+
+def store_of(artifacts: Path | None) -> ArtifactStore:
     from model.artifact import ArtifactStore
     from settings import load
 
     return ArtifactStore(load(artifacts=artifacts).artifacts)
+
+
+def detector_of(store: ArtifactStore, version: str) -> Detector:
+    """The detector of a version; `active` is the one that runs.
+
+    Raises:
+        ArtifactError: it is not there, or cannot be used.
+    """
+    return store.detector(store.active() if version == "active" else version)
 
 
 def _manifest(store: ArtifactStore, version: str | None) -> Manifest:
@@ -164,8 +198,7 @@ def _describe(manifest: Manifest) -> None:
     if manifest.threshold.rate:
         facts.add_row("flags", f"1 normal transaction in {1 / manifest.threshold.rate:,.0f}")
     for name, value in manifest.training.items():
-        figure = "-" if value is None else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
-        facts.add_row(name.replace("_", " "), figure)
+        facts.add_row(name.replace("_", " "), _figure(value))
     facts.add_row("libraries", ", ".join(f"{name} {number}" for name, number in manifest.libraries.items()))
     out.print(facts, highlight=False)
     fields = Table("field", "kind", "role", "unit", "null", box=None, title_justify="left")
@@ -176,7 +209,21 @@ def _describe(manifest: Manifest) -> None:
     out.print(fields, highlight=False)
 
 
-def _print_json(value: object) -> None:
+def _figure(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    if isinstance(value, list):
+        return ", ".join(map(_figure, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def print_json(value: object) -> None:
     import json
 
     out.print_json(json.dumps(value))
+
+
+def say(sentence: str) -> None:
+    out.print(sentence, highlight=False, markup=False, soft_wrap=True)

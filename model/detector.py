@@ -43,6 +43,16 @@ class Verdicts:
     def __len__(self) -> int:
         return len(self.score)
 
+    @property
+    def parts(self) -> NDArray[np.float32]:
+        """Every field's part of every score [n, f], in the order of `TransactionSchema.scored`."""
+        return self._scores.contributions
+
+    @property
+    def expected(self) -> NDArray[np.float64]:
+        """What was expected of every field [n, f]: numbers in original units, hours of day, NaN for categories."""
+        return self._scores.expected
+
     def contributions(self, i: int, top: int | None = None) -> tuple[Contribution, ...]:
         """The `top` largest parts of transaction i's score (None: all), largest first."""
         parts = self._scores.contributions[i]

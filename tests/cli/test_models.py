@@ -1,7 +1,9 @@
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -62,6 +64,32 @@ def test_verify_is_content_with_what_was_stored_and_with_nothing_else(store: Art
     path = store.path / store.active() / GRAPH
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     assert GRAPH in run(store, "verify", code=1)
+
+
+def test_verify_tells_scripts_what_it_found(store: ArtifactStore) -> None:
+    version = store.active()
+    told = json.loads(run(store, "verify", "--json"))
+    assert (told["version"], told["sound"]) == (version, True)
+    assert told["files"] == len(list((store.path / version).iterdir()))
+    (store.path / version / "manifest.sha256").write_bytes(b"")
+    result = CliRunner().invoke(app, ["verify", "--json", "--artifacts", str(store.path)])
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert (told["version"], told["sound"]) == (version, False)
+    assert "manifest.json" in told["problem"]
+
+
+def test_verify_names_a_file_that_does_not_belong_to_the_model(store: ArtifactStore) -> None:
+    (store.path / store.active() / "notes.txt").write_text("good one")
+    assert "notes.txt" in run(store, "verify", code=1)
+
+
+def test_verify_scores_the_probe_rows_again(store: ArtifactStore) -> None:
+    manifest, files = store.verified(store.active())
+    probe = msgspec.structs.replace(manifest.probe, score=tuple(2 * score for score in manifest.probe.score))
+    later = manifest.created_at + timedelta(minutes=1)
+    store.add(msgspec.structs.replace(manifest, probe=probe, created_at=later), files)
+    assert "probe rows" in run(store, "verify", code=1)
 
 
 @pytest.mark.parametrize("command", [["list"], ["show"], ["verify"]])

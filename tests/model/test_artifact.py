@@ -13,6 +13,7 @@ import pytest
 from model.artifact import ACTIVE, FORMAT, GRAPH, ArtifactError, ArtifactStore, Manifest
 from model.columns import Columns
 from model.scorer import Scorer
+from tests.plugins.artifacts import artifact_store as artifact_store
 
 FLIPS = 1_000
 
@@ -44,14 +45,22 @@ def test_the_version_tells_when_it_was_made_and_the_directory_holds_the_promised
     }
 
 
+@pytest.fixture
+def trained_store(artifact_store: ArtifactStore, tmp_path: Path) -> ArtifactStore:
+    """A copy of a model that was really trained, with all that training stores."""
+    shutil.copytree(artifact_store.path, tmp_path / "trained")
+    return ArtifactStore(tmp_path / "trained")
+
+
 def test_every_flipped_bit_is_refused_before_anything_is_loaded(
-    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+    trained_store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.artifact.Scorer", _must_not_be_made)
-    files, version = files_of(store), store.active()
+    store, version = trained_store, trained_store.active()
+    files = files_of(store)
     rng = np.random.default_rng(int.from_bytes(os.urandom(4)))
-    for _ in range(FLIPS):
-        path = files[rng.integers(len(files))]
+    for flip in range(FLIPS):
+        path = files[flip % len(files)]
         content = path.read_bytes()
         place, bit = int(rng.integers(len(content))), int(rng.integers(8))
         path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
@@ -59,20 +68,32 @@ def test_every_flipped_bit_is_refused_before_anything_is_loaded(
             store.detector(version)
         assert version in str(raised.value), f"bit {bit} of byte {place} of {path.name}"
         path.write_bytes(content)
+    monkeypatch.undo()
+    store.detector(version)
 
 
 @pytest.mark.parametrize("name", ["autoencoder.keras", "scoring.onnx", "manifest.json", "manifest.sha256"])
-def test_a_file_that_is_cut_gone_or_elsewhere_is_refused(store: ArtifactStore, name: str, tmp_path: Path) -> None:
+def test_a_file_that_is_longer_cut_empty_gone_or_elsewhere_is_refused(
+    store: ArtifactStore, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.artifact.Scorer", _must_not_be_made)
     path = store.path / store.active() / name
     content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    _refused(store)
+    for wrong in (content + b"\n", content + b"\0", content[: len(content) // 2], b""):
+        path.write_bytes(wrong)
+        _refused(store)
     path.unlink()
     _refused(store)
     outside = tmp_path / "outside"
     outside.write_bytes(content)
     path.symlink_to(outside)
     _refused(store)
+
+
+def test_a_file_that_was_not_stored_with_the_model_is_never_read(store: ArtifactStore) -> None:
+    """Loading does not mind it: a file manager's leftovers must not stop the stream. `eddy models verify` does."""
+    (store.path / store.active() / ".DS_Store").write_bytes(b"?")
+    store.detector(store.active())
 
 
 def test_another_models_graph_is_refused(store: ArtifactStore, draft: Manifest, graph_bytes: bytes) -> None:
