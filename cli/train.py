@@ -11,24 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import err, fail, out
+from cli.data import Artifacts, AsJson, Data, SchemaFile, schema_of
 
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from model.artifact import ArtifactStore
     from model.schema import TransactionSchema
     from model.training import Trained
 
-Table = Annotated[Path, typer.Argument(help="CSV or Parquet file of past transactions.", metavar="FILE")]
-Artifacts = Annotated[
-    Path | None, typer.Option("--artifacts", help="Model store; EDDY_ARTIFACTS otherwise.", file_okay=False)
-]
 AlertRate = Annotated[float, typer.Option(help="Share of normal transactions that may be flagged.", min=1e-8, max=0.5)]
 Seed = Annotated[int, typer.Option(help="The same table, schema and seed give the same scores.", min=0, max=2**31 - 1)]
-SchemaFile = Annotated[Path | None, typer.Option("--schema", help="What the columns are; otherwise it is inferred.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, no progress.")]
 
 
 def train(
-    file: Table,
+    file: Data,
     artifacts: Artifacts = None,
     alert_rate: AlertRate = 0.001,
     seed: Seed = 0,
@@ -57,7 +52,7 @@ def train(
 
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
     try:
-        trained = _train(file, store, alert_rate, seed, _schema_of(schema), quiet=as_json)
+        trained = _train(file, store, alert_rate, seed, schema_of(schema), quiet=as_json)
     except (ArtifactError, SchemaError, TableError) as error:
         fail(str(error))
     if as_json:
@@ -66,27 +61,14 @@ def train(
         _report(trained, store, alert_rate)
 
 
-def _schema_of(file: Path | None) -> TransactionSchema | None:
-    from model.schema import SchemaError, TransactionSchema
-
-    if file is None:
-        return None
-    try:
-        return TransactionSchema.from_toml(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError) as error:
-        raise SchemaError(f"{file} cannot be read ({error}): give a schema file in UTF-8") from None
-    except SchemaError as error:
-        raise SchemaError(f"{file}: {error}") from None
-
-
 def _train(
-    file: Path, store: ArtifactStore, alert_rate: float, seed: int, schema: TransactionSchema | None, quiet: bool
+    file: str, store: ArtifactStore, alert_rate: float, seed: int, schema: TransactionSchema | None, quiet: bool
 ) -> Trained:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=err, disable=quiet) as bar:
-        task = bar.add_task(f"reading {file.name}", total=1.0)
+        task = bar.add_task(f"reading {Path(file).name}", total=1.0)
         from model.config import TrainingConfig
         from model.inference import infer
         from model.tables import read_table

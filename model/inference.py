@@ -1,6 +1,7 @@
 """Guesses a schema from a table, by names, types and values. A guess: it can be written out, corrected, given back."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,19 @@ _KINDS = {
     "time": Kind.TIMESTAMP,
 }
 _PLAUSIBLE_S = (5e8, 4.2e9)  # 1985 to 2103
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a column seems to be, and why, in one sentence."""
+
+    field: Field
+    why: str
+
+
+def guess(table: pd.DataFrame) -> tuple[Guess, ...]:
+    """What each column of a table seems to be, in its order, with the reason."""
+    return tuple(Guess(field, "by its name and values") for field in infer(table).fields)
 
 
 def infer(table: pd.DataFrame) -> TransactionSchema:

@@ -142,6 +142,12 @@ class TransactionSchema:
         """The fields that get contributions, in the order of the scoring graph."""
         return self.numeric + self.categorical + self.timestamps
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The fields that a table's cells are no numbers of, even where they look like it."""
+        kinds = (Kind.CATEGORICAL, Kind.IDENTIFIER, Kind.IGNORED)
+        return tuple(field.name for field in self.fields if field.kind in kinds and field.unit != "integer")
+
     def role(self, role: Role) -> Field | None:
         return next((field for field in self.fields if field.role == role), None)
 

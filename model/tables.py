@@ -3,6 +3,9 @@
 Uses pandas; only the training side imports this.
 """
 
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from dataclasses import field as of_each
 from pathlib import Path
 from typing import Any
 
@@ -10,45 +13,148 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from model.formats import TableError as TableError
 from model.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
+from model.sources import ROWS, STANDARD_INPUT, MixedColumn, Piece, pieces
 
 NORMAL_WORDS = frozenset(
     {"", "0", "0.0", "false", "f", "no", "n", "none", "nan", "normal", "legit", "genuine", "honest"}
 )
 """What a text label says of a normal row; everything else is an anomaly."""
 
+Report = Callable[[int], None]
+"""Called with how many rows have been read so far."""
 
-class TableError(ValueError):
-    """A table cannot be used; the message names file, column, row where it can, and says what to do."""
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of a source: drawn uniformly at random, in its order.
+
+    Args:
+        table: the rows; the index tells their places in the source, from 0.
+        rows: how many the source has.
+    """
+
+    table: pd.DataFrame
+    rows: int
+
+    @property
+    def whole(self) -> bool:
+        return len(self.table) == self.rows
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Reads a CSV (`.csv`, also compressed) or Parquet (`.parquet`, `.pq`) file.
+def read_table(source: str | Path, texts: Collection[str] = ()) -> pd.DataFrame:
+    """All rows of a source: a file, a glob pattern, or "-" for lines of JSON on standard input (see `model.sources`).
+
+    Args:
+        texts: columns that are text even where they look like numbers.
 
     Raises:
         TableError: there is no such file, it is of another kind, cannot be read, or has no rows.
     """
-    if not path.is_file():
-        raise TableError(f"there is no file {path}: give a CSV or Parquet file of transactions")
-    try:
-        table = _read(path)
-    except TableError:
-        raise
-    except (ValueError, OSError, UnicodeError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise TableError(f"{path} cannot be read as {path.suffix.lstrip('.')}: {first_line}") from None
-    if table.empty:
-        raise TableError(f"{path} has no rows: give a table of past transactions")
-    table.columns = table.columns.astype(str)
-    return table
+    return read_sample(source, 0, texts=texts).table
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix in (".parquet", ".pq"):
-        return pd.read_parquet(path)
-    if ".csv" in path.suffixes[-2:]:
-        return pd.read_csv(path, low_memory=False)
-    raise TableError(f"{path} is neither .csv nor .parquet: convert it, or name it as what it is")
+def read_sample(
+    source: str | Path,
+    rows: int,
+    seed: int = 0,
+    progress: Report = lambda _: None,
+    texts: Collection[str] = (),
+) -> Sample:
+    """So many rows of a source, drawn uniformly at random, or all if it has no more; 0: all.
+
+    The source is read in pieces: memory holds at most twice the sample and a piece. The same rows in another
+    format give the same sample.
+
+    Raises:
+        TableError: as `read_table`.
+    """
+    as_text = set(texts)
+    while True:
+        try:
+            return _read_sample(source, rows, seed, progress, as_text)
+        except MixedColumn as mixed:
+            # What the first rows seemed to be it is not: read again, as the whole column is.
+            if mixed.column in as_text or str(source) == STANDARD_INPUT:
+                raise
+            as_text.add(mixed.column)
+
+
+def read_pieces(source: str | Path, rows: int = ROWS, texts: Collection[str] = ()) -> Iterator[pd.DataFrame]:
+    """The rows of a source in order, at most `rows` at a time; the index tells their places in the source, from 0.
+
+    Args:
+        texts: columns that are text even where they look like numbers; without it a column that is numbers at first
+            and text later is refused.
+
+    Raises:
+        TableError: as `read_table`, but for a source without rows.
+    """
+    seen = 0
+    for piece in pieces(source, rows, texts):
+        table = _placed(piece, seen)
+        table.attrs[_FILES] = ((piece.file, seen - piece.first),)
+        seen += len(table)
+        yield table
+
+
+def _read_sample(source: str | Path, rows: int, seed: int, progress: Report, texts: Collection[str]) -> Sample:
+    reservoir = _Reservoir(rows, seed)
+    files: dict[str, int] = {}
+    for piece in pieces(source, texts=texts):
+        files.setdefault(piece.file, reservoir.seen)
+        reservoir.add(_placed(piece, reservoir.seen))
+        progress(reservoir.seen)
+    if not reservoir.seen:
+        raise TableError(f"{source} has no rows: give a table of past transactions")
+    table = reservoir.table()
+    table.attrs[_FILES] = tuple(files.items())
+    return Sample(table, reservoir.seen)
+
+
+def _placed(piece: Piece, first: int) -> pd.DataFrame:
+    return piece.table.set_axis(pd.RangeIndex(first, first + len(piece.table)))
+
+
+_FILES = "files"
+"""Among a table's attributes: the name of each file and the place of its first row, for errors."""
+
+
+@dataclass(eq=False)
+class _Reservoir:
+    """Keeps the `limit` rows with the smallest of as many random keys as there are rows."""
+
+    limit: int
+    seed: int
+    seen: int = 0
+    _frames: list[pd.DataFrame] = of_each(default_factory=list)
+    _keys: list[NDArray[np.float64]] = of_each(default_factory=list)
+    _bar: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._rng = np.random.default_rng(self.seed)
+
+    def add(self, frame: pd.DataFrame) -> None:
+        self.seen += len(frame)
+        keys = self._rng.random(len(frame))
+        below = keys < self._bar
+        self._frames.append(frame if below.all() else frame[below])
+        self._keys.append(keys[below])
+        if self.limit and sum(map(len, self._keys)) > 2 * self.limit:
+            self._prune()
+
+    def _prune(self) -> None:
+        keys = np.concatenate(self._keys)
+        if len(keys) > self.limit:
+            self._bar = float(np.partition(keys, self.limit)[self.limit])
+        kept = keys < self._bar
+        self._frames, self._keys = [pd.concat(self._frames)[kept]], [keys[kept]]
+
+    def table(self) -> pd.DataFrame:
+        if self.limit:
+            self._prune()
+        return pd.concat(self._frames)
 
 
 def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
@@ -75,9 +181,15 @@ def anomalous(table: pd.DataFrame, schema: TransactionSchema) -> NDArray[np.bool
     found = np.zeros(len(table), np.bool_)
     for field in schema.of_kind(Kind.LABEL):
         if field.name in table:
-            words = table[field.name].astype("object").fillna("").astype(str).str.strip().str.lower()
-            found |= ~words.isin(NORMAL_WORDS).to_numpy(np.bool_)
+            found |= ~words_of(table[field.name]).isin(NORMAL_WORDS).to_numpy(np.bool_)
     return found
+
+
+def words_of(label: "pd.Series[Any]") -> "pd.Series[Any]":
+    """What a label says, row by row, in lower case; "" where it says nothing. Whole numbers have no decimal point."""
+    if pd.api.types.is_float_dtype(label):
+        label = label.astype("object").where(label % 1 != 0, label.astype("Int64").astype("object"))
+    return label.astype("object").fillna("").astype(str).str.strip().str.lower()
 
 
 def _side_by_side(columns: list[NDArray[Any]], rows: int, kind: type) -> NDArray[Any]:
@@ -122,7 +234,16 @@ def _text_format(column: "pd.Series[Any]") -> str | None:
 
 def _refuse(column: "pd.Series[Any]", bad: NDArray[np.bool_], why: str) -> None:
     if bad.any():
-        row = int(bad.argmax())
-        raise TableError(
-            f"column {column.name}, row {row + 1}: {column.iloc[row]!r} {why} ({int(bad.sum())} such rows)"
-        )
+        at = int(bad.argmax())
+        value = column.iloc[at]
+        raise TableError(f"{_place(column, at)}: {value!r} {why} ({int(bad.sum()):,} such rows)")
+
+
+def _place(column: "pd.Series[Any]", at: int) -> str:
+    """Where a cell is: file, column and row (from 1), as far as they are known."""
+    row = int(column.index[at]) if pd.api.types.is_integer_dtype(column.index) else at
+    begun = [(name, first) for name, first in column.attrs.get(_FILES, ()) if first <= row]
+    if not begun:
+        return f"column {column.name}, row {row + 1}"
+    name, first = begun[-1]
+    return f"{name}: column {column.name}, row {row - first + 1}"

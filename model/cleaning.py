@@ -1,0 +1,130 @@
+"""From a table as it came to rows that can be learned from: anomalies apart, empty columns out, or a refusal."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model.config import DEFAULTS, TrainingConfig
+from model.schema import Columns, Field, Kind, SchemaError, TransactionSchema
+from model.tables import NORMAL_WORDS, TableError, anomalous, columns_of, words_of
+
+FEWEST_ROWS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What training learns from.
+
+    Args:
+        columns: the rows to learn from.
+        schema: of these columns: the given one, without those that say nothing.
+        anomalies: the rows that a label calls anomalous.
+        notes: what was done, in sentences.
+        left_out: how many of the table's rows are not among the columns.
+    """
+
+    columns: Columns
+    schema: TransactionSchema
+    anomalies: Columns
+    notes: tuple[str, ...]
+    left_out: int
+
+
+def prepare(table: pd.DataFrame, schema: TransactionSchema, config: TrainingConfig = DEFAULTS) -> Prepared:
+    """Takes labelled anomalies out (unless `config.keep_labelled`) and drops columns that say nothing.
+
+    Raises:
+        TableError: the rows cannot be learned from; says why and what to do.
+    """
+    _check_labels(table, schema)
+    strange = anomalous(table, schema)
+    left_out = 0 if config.keep_labelled else int(strange.sum())
+    rows = table if config.keep_labelled else table[~strange]
+    _check_count(len(rows), left_out)
+    columns = columns_of(rows, schema)
+    silent = _silent(columns, schema)
+    notes = [_note_on_labels(int(strange.sum()), len(table), config.keep_labelled)] if strange.any() else []
+    notes += [f"Column {name} was dropped: it {why} in the {len(rows):,} rows." for name, why in silent.items()]
+    cleaned = _without(schema, silent, len(rows))
+    if silent:
+        columns = columns_of(rows, cleaned)
+    return Prepared(columns, cleaned, columns_of(table[strange], cleaned), tuple(notes), left_out)
+
+
+def _note_on_labels(labelled: int, rows: int, kept: bool) -> str:
+    done = "are among the rows to learn from, as asked" if kept else "were left out of training"
+    return f"{labelled:,} of {rows:,} rows are labelled as anomalies ({labelled / rows:.2%}): they {done}."
+
+
+def _check_count(rows: int, left_out: int) -> None:
+    if rows < FEWEST_ROWS:
+        but = f" ({left_out} more are labelled anomalous)" if left_out else ""
+        raise TableError(f"{rows} rows{but} are too few: give at least {FEWEST_ROWS} normal transactions")
+
+
+def _check_labels(table: pd.DataFrame, schema: TransactionSchema) -> None:
+    """One label of two values decides what is normal; without one, the words of the labels must tell."""
+    labels = [field for field in schema.of_kind(Kind.LABEL) if field.name in table]
+    values = {field.name: sorted(set(words_of(table[field.name])) - {""}) for field in labels}
+    if not labels or any(len(found) <= 2 for found in values.values()):
+        _check_known(values)
+        return
+    for name, found in values.items():
+        if not _tells_normal(found):
+            raise TableError(
+                f"label {name} has more than two values ({_some(found)}): give a column with 0 for normal and 1 for "
+                "anomalous rows, or set this one to ignored in the schema"
+            )
+
+
+def _check_known(values: dict[str, list[str]]) -> None:
+    for name, found in values.items():
+        if found and not set(found) & NORMAL_WORDS and len(found) > 1:
+            raise TableError(
+                f"label {name} has the values {_some(found)}, of which none is known to mean normal: write 0 for "
+                "normal and 1 for anomalous rows, or set it to ignored in the schema"
+            )
+
+
+def _tells_normal(values: list[str]) -> bool:
+    """Whether the values are words, one of which (or an empty cell) means normal; numbers could be anything."""
+    return not all(_is_number(value) for value in values)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _some(values: list[str]) -> str:
+    return ", ".join(values[:5]) + (", ..." if len(values) > 5 else "")
+
+
+def _silent(columns: Columns, schema: TransactionSchema) -> dict[str, str]:
+    """Columns that say nothing, and why."""
+    names = schema.scored
+    values = [*columns.numeric.T, *columns.categorical.T, *columns.timestamp.T]
+    found = {}
+    for name, column in zip(names, values, strict=True):
+        if _all_missing(column):
+            found[name] = "has no value"
+        elif len(pd.unique(column)) == 1:
+            found[name] = "has the same value"
+    return found
+
+
+def _all_missing(column: NDArray[np.generic]) -> bool:
+    return bool((column == "").all() if column.dtype == object else np.isnan(column.astype(np.float64)).all())
+
+
+def _without(schema: TransactionSchema, silent: dict[str, str], rows: int) -> TransactionSchema:
+    fields = (Field(field.name, Kind.IGNORED) if field.name in silent else field for field in schema.fields)
+    try:
+        return TransactionSchema(tuple(fields)) if silent else schema
+    except SchemaError:
+        raise TableError(f"all {rows} rows are the same: there is nothing to learn; give real transactions") from None
