@@ -1,12 +1,17 @@
 """What training leaves behind besides the model: the rows and figures that its report is drawn from."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.columns import Columns
+from model.config import TrainingConfig
+from model.detector import Detector
+from model.schema import TransactionSchema
 from model.scorer import Scores
+from model.threshold import Calibration
 
 Floats32 = NDArray[np.float32]
 
@@ -29,3 +34,21 @@ class Evidence:
     anomaly_scores: Scores
     anomaly_latent: Floats32
     history: tuple[tuple[int, float, float], ...]
+
+
+class Explained(Protocol):
+    """What the training report reads of a `model.training.Learned`; training can so store the report that it draws."""
+
+    @property
+    def schema(self) -> TransactionSchema: ...
+    @property
+    def config(self) -> TrainingConfig: ...
+    @property
+    def calibration(self) -> Calibration: ...
+    @property
+    def learned(self) -> NDArray[np.intp]: ...
+    @property
+    def held_out(self) -> NDArray[np.intp]: ...
+    @property
+    def evidence(self) -> Evidence: ...
+    def detector(self) -> Detector: ...

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # Whatever a report embeds, nothing in it can be fetched: the browser itself refuses.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "img-src data: blob:; font-src data:; worker-src blob:"
+    "img-src data: blob:; font-src data:; worker-src blob:; form-action 'none'; base-uri 'none'"
 )
 
 _STYLE = """
@@ -28,6 +28,7 @@ p { margin: .5rem 0; max-width: 46rem; } .soft, figcaption { color: var(--soft);
 nav { display: flex; flex-wrap: wrap; gap: .3rem 1rem; margin: 1rem 0; font-size: .92rem; }
 a { color: var(--accent); } code { font-size: .9em; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; } figure svg { display: block; max-width: 100%; height: auto; }
+@media (max-width: 40rem) { figure { overflow-x: auto; } figure svg { max-width: none; width: 36rem; } }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; margin: .8rem 0; width: fit-content;
   max-width: 100%; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }

@@ -1,0 +1,112 @@
+"""Maps of the latent space in a page: one to look at (matplotlib), one to turn (plotly, embedded, offline)."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.latent import LatentMap
+from model.report import plots
+from model.threshold import Calibration
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RARITY_COLOURS = (plots.NORMAL, "#3aa9a0", "#c9a227", plots.ANOMALOUS)
+RARITY_BOUNDS = (0.1, 0.01, 0.001)
+RARITY_NAMES = ("usual", "rarer than 1 in 10", "rarer than 1 in 100", "rarer than 1 in 1,000")
+
+
+class Group(NamedTuple):
+    """Some rows of a map that share a colour."""
+
+    name: str
+    colour: str
+    rows: NDArray[np.bool_]
+
+
+def groups(drawn: LatentMap, calibration: Calibration) -> tuple[Group, ...]:
+    """The rows by label, or by rarity where no row is labelled; the last is drawn on top."""
+    if drawn.anomalous.any():
+        found: tuple[Group, ...] = (
+            Group("normal, held out", plots.NORMAL, ~drawn.anomalous),
+            Group("labelled anomalous", plots.ANOMALOUS, drawn.anomalous),
+        )
+    else:
+        band = np.searchsorted(-np.array(RARITY_BOUNDS), -calibration.rarity(drawn.score), side="right")
+        parts = zip(RARITY_NAMES, RARITY_COLOURS, range(len(RARITY_NAMES)), strict=True)
+        found = tuple(Group(name, colour, band == place) for name, colour, place in parts)
+    return tuple(group for group in found if group.rows.any())
+
+
+@plots.drawn
+def flat(drawn: LatentMap, coloured: Sequence[Group]) -> "Figure":
+    """The map in two dimensions. Its axes have no unit and are not drawn."""
+    figure, axes = plots.axes(8.0, 5.4)
+    for place, group in enumerate(coloured):
+        x, y = drawn.places[group.rows].T
+        axes.scatter(x, y, s=8 + 4 * place, c=group.colour, alpha=0.75, lw=0, rasterized=True, label=group.name)
+    axes.set_axis_off()
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.08), ncols=len(coloured), markerscale=2, borderpad=0)
+    return figure
+
+
+def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibration) -> str:
+    """The map in three dimensions, as HTML with plotly.js in it; put it into a page once."""
+    import plotly.graph_objects as go
+    from plotly.io import to_html
+    from plotly.offline import get_plotlyjs
+
+    figure = go.Figure([_cloud(drawn, group, calibration) for group in coloured])
+    hidden = {
+        "visible": True,
+        "title": "",
+        "showticklabels": False,
+        "showbackground": False,
+        "showspikes": False,
+        "zeroline": False,
+        "gridcolor": "#9097a1",
+    }
+    figure.update_layout(
+        scene={"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "cube"},
+        paper_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        showlegend=False,
+        hoverlabel={"bgcolor": "#1d2129", "bordercolor": "#1d2129", "font": {"color": "#ffffff"}},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#7d8794", "activecolor": "#2f7fd0"},
+    )
+    buttons = [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]]  # the others send data, or save files
+    shown = {"responsive": True, "displaylogo": False, "modeBarButtons": buttons}
+    scene = to_html(figure, shown, include_plotlyjs=False, full_html=False, div_id="latent-map", default_height=520)
+    return f"<script>{get_plotlyjs()}</script>{_legend(coloured)}{scene}"
+
+
+def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object":
+    import plotly.graph_objects as go
+
+    x, y, z = drawn.places[group.rows].T.round(2)
+    score = drawn.score[group.rows]
+    rarity = calibration.rarity(score)
+    said = [f"score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
+    marker = {"size": 3, "color": group.colour, "opacity": 0.85, "line": {"width": 0}}
+    template = "%{text}<extra>" + escape(group.name) + "</extra>"
+    return go.Scatter3d(
+        x=x.tolist(), y=y.tolist(), z=z.tolist(), mode="markers", marker=marker, text=said, hovertemplate=template
+    )
+
+
+def _legend(coloured: Sequence[Group]) -> str:
+    """In the page's own colours, which follow light and dark; plotly's would not."""
+    dots = (f'<span style="color:{group.colour}">&#9679;</span> {escape(group.name)}' for group in coloured)
+    return f'<p class="soft">{" &nbsp; ".join(dots)}</p>'
+
+
+def one_in(rarity: float) -> str:
+    """A rarity in words.
+
+    >>> one_in(0.0004), one_in(0.7)
+    ('1 in 2,500', '1 in 1.4')
+    """
+    return f"1 in {1 / rarity:,.0f}" if rarity < 0.2 else f"1 in {1 / rarity:.2g}"
