@@ -165,7 +165,10 @@ def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
     """
     absent = [name for name in schema.scored if name not in table]
     if absent:
-        raise TableError(f"the table has no column {', '.join(absent)}: rename, or set it to ignored in the schema")
+        table_name = next((name for name, _ in table.attrs.get(_FILES, ())), "the table")
+        raise TableError(
+            f"{table_name} has no column {', '.join(absent)}: rename, or have the schema ignore it and train again"
+        )
     numeric = [_numbers(table[field.name]) for field in schema.of_kind(Kind.NUMERIC)]
     categorical = [_levels(table[field.name]) for field in schema.of_kind(Kind.CATEGORICAL)]
     timestamp = [_seconds(table[field.name], field) for field in schema.of_kind(Kind.TIMESTAMP)]

@@ -1,0 +1,180 @@
+"""`eddy score`: a model's verdicts on a table, row by row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import fail, out
+from cli.data import Artifacts, AsJson, Data, counting
+from cli.models import detector_of, print_json, say, store_of
+from cli.readers import rarity_text, value_text
+
+if TYPE_CHECKING:  # pandas would cost every command half a second
+    from rich.table import Table
+
+    from cli.score_files import Write
+    from model.detector import Contribution, Detector
+    from model.scoring import Piece, StrangeRow
+
+SHOWN, CONTRIBUTIONS = 10, 3
+
+Version = Annotated[str, typer.Argument(help="Which model; `active` for the one that runs.", metavar="VERSION")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Write one row per transaction: .parquet, .csv or .jsonl.", dir_okay=False),
+]
+
+
+@dataclass
+class Tally:
+    """What was seen so far."""
+
+    rows: int = 0
+    anomalous: int = 0
+    strangest: list[StrangeRow] = field(default_factory=list)
+
+    def add(self, piece: Piece, named: bool) -> None:
+        from model.scoring import strangest
+
+        self.rows += len(piece.frame)
+        self.anomalous += int(piece.verdicts.anomalous.sum())
+        seen = self.strangest + strangest(piece, SHOWN, CONTRIBUTIONS, named)
+        self.strangest = sorted(seen, key=lambda row: -row.score)[:SHOWN]
+
+
+def score(
+    version: Version, data: Data, out_file: Out = None, artifacts: Artifacts = None, as_json: AsJson = False
+) -> None:
+    """Judge every transaction of a table: how strange it is, how rare that is, and which fields make it so.
+
+    With --out the verdicts are written to a file, one row per transaction in the same order: its identifier where the
+    schema names one, score, rarity, anomalous, and each field's contribution. Without, the strangest are shown. Tables
+    are read in pieces, so they may be larger than memory.
+
+    Ends with 0 when all was judged, 1 when the table or the model cannot be used (nothing is written then), 2 when the
+    command is not understood. Anomalies do not change that.
+
+    Examples:
+
+        eddy score active transactions.parquet
+
+        eddy score active "2026-03-*.csv" --out scored.parquet
+
+        zcat day.jsonl.gz | eddy score 20260301T101500Z-3f2a9c - --out scored.csv --json
+    """
+    try:
+        from cli.score_files import OutputError, check, writing
+        from model.artifact import ArtifactError
+        from model.tables import TableError
+    except ModuleNotFoundError as error:
+        fail(f"scoring a table needs {error.name}, which is not installed: pip install 'eddy[tables]'")
+
+    started = time.perf_counter()
+    try:
+        if out_file is not None:
+            check(out_file)
+        detector = detector_of(store_of(artifacts), version)
+        with nullcontext(None) if out_file is None else writing(out_file) as write:
+            tally = _judge(data, detector, write, quiet=as_json)
+    except (ArtifactError, OutputError, TableError) as error:
+        fail(str(error))
+    if as_json:
+        print_json(_summary(tally, detector, out_file, time.perf_counter() - started))
+    else:
+        _report(tally, detector, out_file)
+
+
+def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
+    from model.scoring import judge_pieces
+    from model.tables import TableError, read_pieces
+
+    tally, named = Tally(), detector.schema.role("transaction") is not None
+    pieces = read_pieces(data, texts=detector.schema.texts)
+    with counting("judging", rows_expected(data), quiet=quiet) as advance:
+        for piece in judge_pieces(pieces, detector):
+            if write is not None:
+                write(piece.frame)
+            tally.add(piece, named)
+            advance(tally.rows)
+    if not tally.rows:
+        raise TableError(f"{data} has no rows: give a table of transactions")
+    return tally
+
+
+def rows_expected(data: str) -> int | None:
+    """How many rows there are, where a look at the files tells it quickly; for the time left."""
+    from model.sources import files
+
+    if data == "-":
+        return None
+    counts = [_rows_in(path) for path in files(data)]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def _rows_in(path: Path) -> int | None:
+    """Of text the number of its lines."""
+    if path.suffix in (".parquet", ".pq"):
+        from pyarrow import ArrowException, parquet
+
+        with suppress(ArrowException, OSError):
+            return int(parquet.read_metadata(path).num_rows)
+    elif path.suffix in (".csv", ".tsv", ".jsonl", ".ndjson") and path.is_file():
+        with path.open("rb") as file:
+            return sum(part.count(b"\n") for part in iter(partial(file.read, 1 << 20), b""))
+    return None
+
+
+def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: float) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "version": detector.version,
+        "rows": tally.rows,
+        "anomalous": tally.anomalous,
+        "threshold": detector.threshold.score,
+        "alert_rate": detector.threshold.rate,
+        "out": None if out_file is None else str(out_file),
+        "seconds": round(seconds, 3),
+        "strangest": [msgspec.to_builtins(asdict(row)) for row in tally.strangest],
+    }
+
+
+def _report(tally: Tally, detector: Detector, out_file: Path | None) -> None:
+    rate = detector.threshold.rate
+    expected = f"; about {rate * tally.rows:,.0f} normal ones would be" if rate else ""
+    say(f"{tally.anomalous:,} of {tally.rows:,} transactions are anomalous to {detector.version}{expected}.")
+    if out_file is None:
+        out.print(strangest_table(tally.strangest))
+    else:
+        say(f"Verdicts and contributions are in {out_file}.")
+
+
+def strangest_table(rows: Iterable[StrangeRow]) -> Table:
+    """The strangest rows for the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("row", "transaction", "rarity", "score", "largest contributions (observed; expected)", box=None)
+    for row in rows:
+        style = "" if row.anomalous else "dim"
+        cells = (
+            f"{row.row:,}",
+            row.transaction or "-",
+            rarity_text(row.rarity),
+            f"{row.score:.4g}",
+            why(row.contributions),
+        )
+        table.add_row(*(Text(cell) for cell in cells), style=style)
+    return table
+
+
+def why(contributions: Iterable[Contribution]) -> str:
+    return ", ".join(f"{c.field} {value_text(c.observed)} ({value_text(c.expected)})" for c in contributions)
