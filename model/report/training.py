@@ -105,11 +105,11 @@ def _calibration(page: Page, learned: Explained) -> None:
         f"Rarity against score. The calibration was learned from {learned.calibration.rows:,} held-out rows; dots "
         "should lie on the curve, but for the last few, which are down to chance.",
     )
-    beyond = learned.config.alert_rate * learned.calibration.rows
-    if beyond < 5:
+    reaching = learned.config.alert_rate * learned.calibration.rows
+    if reaching < 5:
         page.note(
-            f"The alert rate ({one_in(learned.config.alert_rate)}) lies beyond what {learned.calibration.rows:,} rows "
-            "can show: the threshold is an extrapolation. More rows, or a higher rate, make it firmer.",
+            f"At {one_in(learned.config.alert_rate)}, only about {reaching:.2g} of {learned.calibration.rows:,} rows "
+            "reach the threshold: it is an extrapolation. More rows, or a higher rate, make it firmer.",
             warning=True,
         )
 
@@ -142,7 +142,7 @@ def _without(page: Page, evidence: Evidence, order: Sequence[int], fields: Seque
     rows = [
         (fields[place], _agreement(evidence.scores.score, evidence.scores.contributions[:, place]))
         + ((_precision(evidence, place),) if labelled else ())
-        for place in order
+        for place in order[: training_plots.BARS]
     ]
     page.section("Without one field", 3)
     page.paragraph(

@@ -100,7 +100,7 @@ def test_a_loss_that_rises_on_held_out_rows_and_a_rate_beyond_the_rows_are_warne
     rare = replace(learned.config, alert_rate=1e-5)
     html = report(replace(learned, config=rare, evidence=replace(learned.evidence, history=rising)))
     assert "learn their rows by heart" in html
-    assert "the threshold is an extrapolation" in html
+    assert "it is an extrapolation" in html
     assert 'class="note warning"' not in report(replace(learned, config=replace(rare, alert_rate=0.1)))
 
 
