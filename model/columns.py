@@ -45,6 +45,7 @@ class RowReader:
         numeric, categorical: attributes of a row.
         timestamps: attributes and units ("iso8601", "s", "ms").
         null_texts: whether text may be None.
+        whole_texts: whether some categories are whole numbers on the wire.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class RowReader:
         categorical: Sequence[str],
         timestamps: Sequence[tuple[str, str]],
         null_texts: bool,
+        whole_texts: bool = False,
     ) -> None:
         self._numbers, self._number_count = _values(numeric), len(numeric)
         self._texts, self._text_count = _values(categorical), len(categorical)
         self._times = [(_values([name]), _SECONDS[unit]) for name, unit in timestamps]
-        self._null_texts = null_texts
+        self._null_texts, self._whole_texts = null_texts, whole_texts
 
     def __call__(self, rows: Rows) -> Columns:
         return Columns(self._read_numbers(rows), self._read_texts(rows), self._read_times(rows))
@@ -73,7 +75,9 @@ class RowReader:
     def _read_texts(self, rows: Rows) -> NDArray[np.object_]:
         shape = (len(rows), self._text_count)
         values = self._texts(rows)
-        if self._null_texts:
+        if self._whole_texts:
+            values = ("" if value is None else str(value) for value in values)
+        elif self._null_texts:
             values = (value or "" for value in values)
         return np.fromiter(values, np.object_, shape[0] * shape[1]).reshape(shape)
 

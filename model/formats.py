@@ -88,6 +88,8 @@ def _plain(column: pa.Array, as_text: bool) -> pa.Array:
         column = column.cast(pa.float64())
     if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_large_string(kind):
         column = column.cast(pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        column = pa.array([value if value is None else value.hex() for value in column.to_pylist()], pa.string())
     if as_text and (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
         column = _as_text(column)
     return column
@@ -247,6 +249,8 @@ def matrix(path: Path, rows: int) -> Iterator[pd.DataFrame]:
 def _columns_of_arrays(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     for name, values in arrays.items():
+        if values.dtype.kind not in "biufSUMV":
+            raise TableError(f"array {name} holds {values.dtype}: give real numbers or text")
         if values.dtype.names:
             found |= {column: values[column] for column in values.dtype.names}
         elif values.ndim == 2 and values.shape[1] > 1:

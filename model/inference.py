@@ -1,42 +1,29 @@
-"""Guesses a schema from a table, by names, types and values. A guess: it can be written out, corrected, given back."""
+"""Guesses a schema from a table, by names, types and values. A guess: it can be written out, corrected, given back.
 
-import re
-from dataclasses import dataclass
+First what each column is by itself (`model.column_kinds`), then which plays a role, then which only repeats what others
+or the card say already: copies dilute a score that sums over columns.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from model.schema import Field, Kind, Role, TransactionSchema
+from model import column_names as names
+from model.column_kinds import Seen, kind_of, look_at
+from model.schema import Field, Kind, Role, SchemaError, TransactionSchema
 
-CATEGORY_LEVELS = 1_000
-"""Text with more levels than this, or with more than a tenth as many as there are rows, is no category."""
+LOOK_ROWS = 200_000
+"""Kinds are told from so many rows, evenly spread; only whether something is missing is told from all."""
 
-_LABEL = re.compile(r"(tx_?|is_?)?(fraud|fraudulent|anomaly|anomalous|outlier)(_?(flag|label|kind|type|scenario))?")
-_LABEL_IF_TWO_VALUES = {"label", "class", "target", "y"}
-_IDENTIFIER = re.compile(r"(.*_)?(id|uuid|guid|num|number|no|ref|reference|key|hash|iban|pan)|.*Id|.*ID")
-_TIME = re.compile(r"(.*_)?(time|timestamp|datetime|date|ts|at)(_(s|ms|utc))?|unix_?time|eventtime")
-_ROLES: dict[Role, tuple[str, ...]] = {
-    "transaction": (
-        "transaction_id", "transactionid", "tx_id", "txn_id", "trans_id", "trans_num", "payment_id", "id", "uuid",
-    ),
-    "card": (
-        "card_id", "cardid", "card", "card_number", "card_num", "cc_num", "pan", "account_id", "accountid", "account",
-        "customer_id", "customerid", "customer", "user_id", "client_id",
-    ),
-    "amount": ("amount", "amt", "transaction_amount", "tx_amount", "payment_amount", "transactionamt", "value"),
-    "time": (
-        "event_time", "transaction_time", "tx_datetime", "trans_date_trans_time", "datetime", "timestamp", "time",
-        "created_at", "date", "unix_time",
-    ),
-}  # fmt: skip
-_KINDS = {
-    "transaction": Kind.IDENTIFIER,
-    "card": Kind.IDENTIFIER,
-    "amount": Kind.NUMERIC,
-    "time": Kind.TIMESTAMP,
-}
-_PLAUSIBLE_S = (5e8, 4.2e9)  # 1985 to 2103
+ROWS_PER_CARD = 1.5
+"""A column with fewer rows per value has no history to speak of, so it is no card, unless it is plainly named so."""
+
+_STATIC_PAIRS, _STATIC_EVIDENCE, _STATIC_SHARE, _STATIC_DISTANCE = 200, 20, 0.01, 0.005
+_SAME_TIME_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,100 +34,183 @@ class Guess:
     why: str
 
 
-def guess(table: pd.DataFrame) -> tuple[Guess, ...]:
-    """What each column of a table seems to be, in its order, with the reason."""
-    return tuple(Guess(field, "by its name and values") for field in infer(table).fields)
-
-
-def infer(table: pd.DataFrame) -> TransactionSchema:
+def infer(table: pd.DataFrame, drop: bool = True) -> TransactionSchema:
     """What the columns of a table seem to be.
 
     >>> infer(pd.DataFrame({"amount": [1.5, 2.0], "card_id": ["c1", "c2"], "is_fraud": [0, 1]})).numeric
     ('amount',)
 
+    Args:
+        drop: set columns to ignored that say nothing, or nothing new, though they could be scored.
+
     Raises:
         SchemaError: no column can be scored.
     """
-    kinds = {str(name): _kind(str(name), table[name]) for name in table.columns}
-    roles = _roles({name: kind for name, (kind, _) in kinds.items()})
-    return TransactionSchema(
-        tuple(_field(name, kind, unit, roles.get(name), table[name]) for name, (kind, unit) in kinds.items())
-    )
+    guesses = guess(table, drop)
+    try:
+        return TransactionSchema(tuple(guessed.field for guessed in guesses))
+    except SchemaError:
+        reasons = "; ".join(f"{guessed.field.name} {guessed.why}" for guessed in guesses[:10])
+        raise SchemaError(
+            f"no field can be scored: {reasons}. Give a table with amounts, categories or times, or a schema"
+        ) from None
 
 
-def _field(name: str, kind: Kind, unit: str | None, role: Role | None, column: "pd.Series[Any]") -> Field:
-    nullable = kind in (Kind.NUMERIC, Kind.CATEGORICAL) and bool(column.isna().any())
-    return Field(name, kind, role, unit, nullable)
+def guess(table: pd.DataFrame, drop: bool = True) -> tuple[Guess, ...]:
+    """What each column of a table seems to be, in its order, with the reason.
+
+    Args:
+        drop: as for `infer`.
+    """
+    look = table.iloc[:: max(1, len(table) // LOOK_ROWS)]
+    seen = [look_at(str(name), look.iloc[:, place]) for place, name in enumerate(table.columns)]
+    guesses = [_guess(column) for column in seen]
+    guesses = _with_roles(guesses, seen)
+    if drop:
+        guesses = _without_constants(guesses, seen)
+        guesses = _without_copies_of_time(guesses, look)
+        guesses = _without_facts_about_the_card(guesses, look)
+    return tuple(_nullable(guessed, table.iloc[:, place]) for place, guessed in enumerate(guesses))
 
 
-def _roles(kinds: dict[str, Kind]) -> dict[str, Role]:
-    """The first name of each role's list that is there as the right kind; the only timestamp is the time."""
-    by_lower = {name.lower(): name for name in reversed(kinds)}
-    roles: dict[str, Role] = {}
-    for role, known in _ROLES.items():
-        fitting = [by_lower[name] for name in known if name in by_lower and kinds[by_lower[name]] is _KINDS[role]]
-        roles |= dict.fromkeys(fitting[:1], role)
-    times = [name for name, kind in kinds.items() if kind is Kind.TIMESTAMP]
-    if times and "time" not in roles.values():
-        roles[times[0]] = "time"
-    return roles
+def _guess(column: Seen) -> Guess:
+    kind, unit, why = kind_of(column)
+    return Guess(Field(column.name, kind, None, unit), why)
 
 
-def _kind(name: str, column: "pd.Series[Any]") -> tuple[Kind, str | None]:
-    """Kind and unit of one column."""
-    values = column.dropna()
-    if values.empty:
-        return Kind.IGNORED, None
-    if _is_label(name.lower(), values):
-        return Kind.LABEL, None
-    if pd.api.types.is_bool_dtype(values):
-        return Kind.NUMERIC, "boolean"
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return Kind.TIMESTAMP, "iso8601"
-    if pd.api.types.is_numeric_dtype(values):
-        return _kind_of_numbers(name, column)
-    return _kind_of_text(name, values)
+def _nullable(guessed: Guess, column: "pd.Series[Any]") -> Guess:
+    if guessed.field.kind not in (Kind.NUMERIC, Kind.CATEGORICAL) or not column.isna().any():
+        return guessed
+    return Guess(replace(guessed.field, nullable=True), f"{guessed.why}; missing in {column.isna().mean():.2g} of rows")
 
 
-def _is_label(name: str, values: "pd.Series[Any]") -> bool:
-    return bool(_LABEL.fullmatch(name)) or (name in _LABEL_IF_TWO_VALUES and values.nunique() <= 2)
+def _with_roles(guesses: list[Guess], seen: list[Seen]) -> list[Guess]:
+    """The best name of each role, if it is there as the right kind; the only timestamp is the time."""
+    for role, kinds, rank in _ROLES:
+        ranked = [
+            (rank(column.words), place)
+            for place, column in enumerate(seen)
+            if guesses[place].field.kind in kinds and guesses[place].field.unit != "boolean"
+            and (role != "card" or _has_history(column))
+        ]  # fmt: skip
+        fitting = sorted((place_in_list, place) for place_in_list, place in ranked if place_in_list is not None)
+        if role == "time" and not fitting:
+            fitting = [(0, place) for place, one in enumerate(guesses) if one.field.kind is Kind.TIMESTAMP][:1]
+        for _, place in fitting[:1]:
+            guesses[place] = _given_role(guesses[place], role)
+    return guesses
 
 
-def _is_identifier(name: str) -> bool:
-    known = name.lower() in _ROLES["card"] + _ROLES["transaction"]
-    return known or bool(_IDENTIFIER.fullmatch(name) or _IDENTIFIER.fullmatch(name.lower()))
+_ROLES: tuple[tuple[Role, tuple[Kind, ...], Callable[[tuple[str, ...]], int | None]], ...] = (
+    ("transaction", (Kind.IDENTIFIER,), names.rank_as_transaction),
+    ("card", (Kind.IDENTIFIER,), names.rank_as_card),
+    ("amount", (Kind.NUMERIC,), names.rank_as_amount),
+    ("time", (Kind.TIMESTAMP,), names.rank_as_time),
+)
+_ROLE_WORDS = {
+    "transaction": "the transaction's own identifier by its name",
+    "card": "whose history counts, by its name",
+    "amount": "what was paid, by its name",
+    "time": "when it happened",
+}
 
 
-def _kind_of_numbers(name: str, column: "pd.Series[Any]") -> tuple[Kind, str | None]:
-    unit = _time_unit(column) if _TIME.fullmatch(name.lower()) else None
-    if unit and not column.isna().any():
-        return Kind.TIMESTAMP, unit
-    if pd.api.types.is_integer_dtype(column) and _is_identifier(name):
-        return Kind.IDENTIFIER, "integer"
-    return Kind.NUMERIC, None
+def _given_role(guessed: Guess, role: Role) -> Guess:
+    return Guess(replace(guessed.field, role=role), f"{guessed.why}; {_ROLE_WORDS[role]}")
 
 
-def _time_unit(column: "pd.Series[Any]") -> str | None:
-    least, most = float(np.nanmin(column.to_numpy(float))), float(np.nanmax(column.to_numpy(float)))
-    for unit, factor in (("s", 1.0), ("ms", 1000.0)):
-        if _PLAUSIBLE_S[0] * factor <= least and most <= _PLAUSIBLE_S[1] * factor:
-            return unit
-    return None
+def _has_history(column: Seen) -> bool:
+    return names.is_plain_card(column.words) or column.filled >= ROWS_PER_CARD * column.levels
 
 
-def _kind_of_text(name: str, values: "pd.Series[Any]") -> tuple[Kind, str | None]:
-    if _is_iso8601(values):
-        return Kind.TIMESTAMP, "iso8601"
-    if _is_identifier(name):
-        return Kind.IDENTIFIER, None
-    levels = values.nunique()
-    category = levels <= max(min(CATEGORY_LEVELS, len(values) // 10), 2)
-    return (Kind.CATEGORICAL if category else Kind.IGNORED), None
+def _ignored(guessed: Guess, why: str) -> Guess:
+    return Guess(Field(guessed.field.name, Kind.IGNORED), why)
 
 
-def _is_iso8601(values: "pd.Series[Any]") -> bool:
-    """Whether a look at some of the values finds nothing but times. A day alone is none."""
-    some = values.iloc[:: max(1, len(values) // 200)].astype(str)
-    if not some.str.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}").all():
-        return False
-    return bool(pd.to_datetime(some, utc=True, errors="coerce", format="ISO8601").notna().all())
+_SCORED = (Kind.NUMERIC, Kind.CATEGORICAL, Kind.TIMESTAMP)
+
+
+def _without_constants(guesses: list[Guess], seen: list[Seen]) -> list[Guess]:
+    return [
+        _ignored(guessed, "has the same value in every row")
+        if guessed.field.kind in _SCORED and column.levels == 1 and column.filled == column.rows > 1
+        else guessed
+        for guessed, column in zip(guesses, seen, strict=True)
+    ]
+
+
+def _without_copies_of_time(guesses: list[Guess], table: pd.DataFrame) -> list[Guess]:
+    """A second time that is always as far from the first says nothing new."""
+    main = next((place for place, one in enumerate(guesses) if one.field.role == "time"), None)
+    if main is None:
+        return guesses
+    time = _seconds(table.iloc[:, main], guesses[main].field)
+    for place, guessed in enumerate(guesses):
+        if guessed.field.kind is Kind.TIMESTAMP and place != main:
+            apart = _seconds(table.iloc[:, place], guessed.field) - time
+            if np.nanstd(apart) <= _SAME_TIME_S:
+                guesses[place] = _ignored(
+                    guessed, f"is always as far from {guesses[main].field.name}: it says the same"
+                )
+    return guesses
+
+
+def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[np.float64]:
+    if field.unit == "iso8601":
+        written = None if pd.api.types.is_datetime64_any_dtype(column) else "ISO8601"
+        times = pd.to_datetime(column, utc=True, errors="coerce", format=written)
+        return np.asarray((times - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), np.float64)
+    return column.to_numpy(np.float64, na_value=np.nan) / (1000.0 if field.unit == "ms" else 1.0)
+
+
+def _without_facts_about_the_card(guesses: list[Guess], table: pd.DataFrame) -> list[Guess]:
+    """What never changes while a card is used describes its owner, not the transaction."""
+    card = next((place for place, one in enumerate(guesses) if one.field.role == "card"), None)
+    if card is None:
+        return guesses
+    pairs = _PairsOfRows.of_cards(table.iloc[:, card])
+    if len(pairs.first) < _STATIC_PAIRS:
+        return guesses
+    owner = guesses[card].field.name
+    return [
+        _ignored(guessed, f"stays the same for a {owner}: it describes the owner, not the transaction")
+        if guessed.field.kind in (Kind.NUMERIC, Kind.CATEGORICAL)
+        and guessed.field.role is None
+        and pairs.agree_on(table.iloc[:, place])
+        else guessed
+        for place, guessed in enumerate(guesses)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _PairsOfRows:
+    """Places of successive rows of the same card, and for comparison of rows at random."""
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    other: NDArray[np.intp]
+
+    @classmethod
+    def of_cards(cls, card: "pd.Series[Any]") -> "_PairsOfRows":
+        codes = pd.factorize(card)[0]
+        order = np.argsort(codes, kind="stable")
+        same = (codes[order][1:] == codes[order][:-1]) & (codes[order][1:] >= 0)
+        first, second = order[:-1][same], order[1:][same]
+        return cls(first, second, np.random.default_rng(0).integers(0, max(len(codes), 1), len(first)))
+
+    def agree_on(self, column: "pd.Series[Any]") -> bool:
+        """Whether rows of the same card hardly ever differ in a column in which rows at random do."""
+        codes = pd.factorize(column)[0]
+        differ = codes[self.first] != codes[self.other]
+        if differ.sum() < _STATIC_EVIDENCE:
+            return False
+        if float(np.mean(codes[self.first] != codes[self.second])) <= _STATIC_SHARE * differ.mean():
+            return True
+        return bool(pd.api.types.is_numeric_dtype(column)) and self._are_near(
+            column.to_numpy(np.float64, na_value=np.nan)
+        )
+
+    def _are_near(self, values: NDArray[np.float64]) -> bool:
+        """Whether rows of the same card are next to each other, as the ages of a cardholder are."""
+        within, anywhere = (np.abs(values[self.first] - values[rows]) for rows in (self.second, self.other))
+        return bool(np.nanmean(within) <= _STATIC_DISTANCE * np.nanmean(anywhere))

@@ -5,92 +5,27 @@ scoring graph is built by it. It is inferred from a table (`model.inference`), k
 written out as TOML, edited and given back.
 """
 
-import json
-import re
-import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal, get_args
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
+from model import schema_file
 from model.columns import Columns as Columns
 from model.columns import RowReader
-
-Role = Literal["transaction", "card", "amount", "time"]
-ROLES: tuple[Role, ...] = get_args(Role)
-
-EARLIEST_S, LATEST_S = 0.0, 7_258_118_400.0
-"""Event times that the model accepts: 1970-01-01 (included) to 2200-01-01 (not included), in Unix seconds."""
-
-
-class Kind(StrEnum):
-    """What a field is to the model."""
-
-    NUMERIC = "numeric"
-    CATEGORICAL = "categorical"
-    TIMESTAMP = "timestamp"
-    IDENTIFIER = "identifier"
-    IGNORED = "ignored"
-    LABEL = "label"
-
+from model.field import EARLIEST_S as EARLIEST_S
+from model.field import LATEST_S as LATEST_S
+from model.field import Field as Field
+from model.field import Kind as Kind
+from model.field import Role as Role
+from model.field import SchemaError as SchemaError
+from model.field import check_field, doubled_role
 
 _SCORED = (Kind.NUMERIC, Kind.CATEGORICAL, Kind.TIMESTAMP)
 _UNSENT = (Kind.IGNORED, Kind.LABEL)
-_TIME_UNITS = ("iso8601", "s", "ms")
-_WIRE_UNITS = {Kind.NUMERIC: "boolean", Kind.IDENTIFIER: "integer"}
-_KINDS_OF_ROLE: dict[Role, tuple[Kind, ...]] = {
-    "transaction": (Kind.IDENTIFIER,),
-    "card": (Kind.IDENTIFIER, Kind.CATEGORICAL),
-    "amount": (Kind.NUMERIC,),
-    "time": (Kind.TIMESTAMP,),
-}
-
-
-class SchemaError(ValueError):
-    """A schema that cannot be; the message says where, what was received and what to do."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a transaction.
-
-    Args:
-        name: its name on the wire and in tables, any text.
-        kind: what it is to the model.
-        role: "transaction" (its own identifier), "card", "amount" or "time" (when it happened), each at most once.
-        unit: timestamps: "iso8601" (text; without an offset it is UTC), "s" or "ms" (numbers since 1970). Numeric:
-            "boolean" for true/false on the wire, or any text, such as a currency. Identifiers: "integer" for
-            numbers without quotes on the wire.
-        nullable: numeric and categorical fields that may be null. The field must be there all the same.
-    """
-
-    name: str
-    kind: Kind
-    role: Role | None = None
-    unit: str | None = None
-    nullable: bool = False
-
-    @cached_property
-    def attribute(self) -> str:
-        """The name of this field in decoded rows: its own, unless Python has no such names."""
-        plain = self.name.isidentifier() and not self.name.startswith("__")
-        return self.name if plain else "x_" + self.name.encode().hex()
-
-    @property
-    def wire_type(self) -> Any:
-        """What msgspec reads it as."""
-        plain: Any = str
-        if self.kind is Kind.NUMERIC:
-            plain = bool if self.unit == "boolean" else float
-        elif self.kind is Kind.TIMESTAMP:
-            plain = float if self.unit in ("s", "ms") else datetime
-        elif self.kind is Kind.IDENTIFIER and self.unit == "integer":
-            plain = int
-        return plain | None if self.nullable else plain
 
 
 @dataclass(frozen=True)
@@ -112,15 +47,14 @@ class TransactionSchema:
 
     def __post_init__(self) -> None:
         for field in self.fields:
-            _check_field(field)
+            check_field(field)
         names = [field.name for field in self.fields]
         for name in names:
             if names.count(name) > 1:
                 raise SchemaError(f"field `{name}` is there {names.count(name)} times: leave one")
-        for role in ROLES:
-            having = [field.name for field in self.fields if field.role == role]
-            if len(having) > 1:
-                raise SchemaError(f'fields {", ".join(having)} all have role = "{role}": leave it at one of them')
+        doubled = doubled_role(self.fields)
+        if doubled:
+            raise SchemaError(f'fields {", ".join(doubled[1])} all have role = "{doubled[0]}": leave it at one of them')
         if not self.scored:
             kinds = ", ".join(kind.value for kind in _SCORED)
             raise SchemaError(f"no field can be scored: at least one must be of kind {kinds}; received {names}")
@@ -186,11 +120,16 @@ class TransactionSchema:
             categorical=[field.attribute for field in texts],
             timestamps=[(field.attribute, field.unit or "iso8601") for field in times],
             null_texts=any(field.nullable for field in texts),
+            whole_texts=any(field.unit == "integer" for field in texts),
         )
 
-    def to_toml(self) -> str:
-        """This schema as text that `from_toml` reads, one line per field, made to be edited."""
-        return _TOML_HEADER + "".join(f"{_toml_key(field.name)} = {_toml_value(field)}\n" for field in self.fields)
+    def to_toml(self, reasons: Mapping[str, str] = MappingProxyType({})) -> str:
+        """This schema as text that `from_toml` reads, one line per field, made to be edited.
+
+        Args:
+            reasons: comments to put behind fields, by name.
+        """
+        return schema_file.written(self.fields, reasons)
 
     @classmethod
     def from_toml(cls, text: str) -> "TransactionSchema":
@@ -199,82 +138,4 @@ class TransactionSchema:
         Raises:
             SchemaError: naming the line, the field and the remedy.
         """
-        try:
-            table = tomllib.loads(text).get("fields")
-        except tomllib.TOMLDecodeError as error:
-            raise SchemaError(f"this is not TOML: {error}; one field is one line, such as {_EXAMPLE}") from None
-        if not isinstance(table, dict):
-            raise SchemaError(f"there is no section [fields]; it holds one line per field, such as {_EXAMPLE}")
-        return cls(tuple(_field_from_toml(name, value, text) for name, value in table.items()))
-
-
-def _check_field(field: Field) -> None:
-    where = f"field `{field.name}`"
-    if not field.name:
-        raise SchemaError("a field has no name: give it the one that it has in the messages")
-    if field.kind is Kind.TIMESTAMP and field.unit not in _TIME_UNITS:
-        raise SchemaError(f"{where}: a timestamp's unit is one of {_listed(_TIME_UNITS)}; received {field.unit!r}")
-    if field.role is not None and field.kind not in _KINDS_OF_ROLE[field.role]:
-        kinds = _listed(kind.value for kind in _KINDS_OF_ROLE[field.role])
-        raise SchemaError(f'{where}: role = "{field.role}" is for the kind {kinds}; received "{field.kind.value}"')
-    if field.nullable and field.kind not in (Kind.NUMERIC, Kind.CATEGORICAL):
-        raise SchemaError(f"{where}: only numeric and categorical fields can be null; received {field.kind.value}")
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(f'"{word}"' for word in words)
-
-
-_EXAMPLE = '`amount = {kind = "numeric"}`'
-_TOML_HEADER = """\
-# The fields of a transaction, one line each. Edit the kind where it is wrong:
-#   numeric, categorical, timestamp: scored       identifier: kept, not scored
-#   ignored: neither needed nor read              label: tells anomalies in tables, never in messages
-# role = "transaction" | "card" | "amount" | "time", each at most once.
-# unit: of a timestamp "iso8601" (text), "s" or "ms" (numbers since 1970).
-# nullable = true: null is allowed (numeric, categorical).
-[fields]
-"""
-
-
-def _toml_key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-
-
-def _quoted(text: str) -> str:
-    """As JSON quotes it, which TOML reads too but for one control character."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _toml_value(field: Field) -> str:
-    parts = [f'kind = "{field.kind.value}"']
-    parts += [f"{key} = {_quoted(text)}" for key, text in (("role", field.role), ("unit", field.unit)) if text]
-    parts += ["nullable = true"] if field.nullable else []
-    return "{" + ", ".join(parts) + "}"
-
-
-def _field_from_toml(name: str, value: object, text: str) -> Field:
-    where = f"line {_line_of(name, text)}, field `{name}`"
-    if not isinstance(value, dict) or "kind" not in value:
-        raise SchemaError(f"{where}: a field needs at least its kind, such as {_EXAMPLE}; received {value!r}")
-    try:
-        field = msgspec.convert({**value, "name": name}, Field, strict=True)
-        unknown = value.keys() - {"kind", "role", "unit", "nullable"}
-        if unknown:
-            raise SchemaError(f"unknown setting {_listed(sorted(unknown))}; use kind, role, unit, nullable")
-        if field.kind is Kind.TIMESTAMP and field.unit is None:
-            field = Field(name, field.kind, field.role, "iso8601")
-        _check_field(field)
-    except msgspec.ValidationError as error:
-        choices = f"kind is one of {_listed(Kind)}; role one of {_listed(ROLES)}; unit is text; nullable true or false"
-        raise SchemaError(f"{where}: {error}; {choices}") from None
-    except SchemaError as error:
-        raise SchemaError(f"{where}: {str(error).removeprefix(f'field `{name}`: ')}") from None
-    return field
-
-
-def _line_of(name: str, text: str) -> int | str:
-    """Where the text speaks of a field: `name = `, quoted or not, or `[fields.name]`."""
-    plain, quoted = re.escape(name), re.escape(_quoted(name))
-    line = re.compile(rf"\s*(?:{quoted}|'{plain}'|{plain}|\[fields\.{plain}\])\s*(?:=|$|\.)")
-    return next((number for number, content in enumerate(text.splitlines(), 1) if line.match(content)), "?")
+        return cls(tuple(schema_file.fields_of(text)))

@@ -169,7 +169,7 @@ def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
         raise TableError(
             f"{table_name} has no column {', '.join(absent)}: rename, or have the schema ignore it and train again"
         )
-    numeric = [_numbers(table[field.name]) for field in schema.of_kind(Kind.NUMERIC)]
+    numeric = [_numbers(table[field.name], field) for field in schema.of_kind(Kind.NUMERIC)]
     categorical = [_levels(table[field.name]) for field in schema.of_kind(Kind.CATEGORICAL)]
     timestamp = [_seconds(table[field.name], field) for field in schema.of_kind(Kind.TIMESTAMP)]
     return Columns(
@@ -199,24 +199,33 @@ def _side_by_side(columns: list[NDArray[Any]], rows: int, kind: type) -> NDArray
     return np.column_stack(columns).astype(kind, copy=False) if columns else np.empty((rows, 0), kind)
 
 
-def _numbers(column: "pd.Series[Any]") -> NDArray[Any]:
+_CURE = "correct it, or set the column to categorical or ignored in the schema"
+_CURE_OF_AMOUNT = "write amounts as numbers with a decimal point and without a currency, such as 12.50"
+
+
+def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        numbers[:] = np.nan
     _refuse(
         column,
         np.isnan(numbers) & column.notna().to_numpy(),
-        "is not a number: correct it, or set the column to categorical or ignored in the schema",
+        f"is not a number: {_CURE_OF_AMOUNT if field.role == 'amount' else _CURE}",
     )
     _refuse(column, np.isinf(numbers), "is not finite: leave the cell empty, or correct it")
     return numbers
 
 
 def _levels(column: "pd.Series[Any]") -> NDArray[Any]:
+    """Text; whole numbers without a decimal point, also where gaps have made them floats."""
+    if pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all()):
+        column = column.astype("Int64")
     return column.astype("object").where(column.notna(), "").astype(str).to_numpy(np.object_)
 
 
 def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
     if field.unit == "iso8601":
-        times = pd.to_datetime(column, utc=True, errors="coerce", format=_text_format(column))
+        times = pd.to_datetime(_no_numbers(column), utc=True, errors="coerce", format=_text_format(column))
         seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(np.float64)
     else:
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
@@ -228,7 +237,18 @@ def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
         f"is no time from 1970 to 2199 in unit {field.unit}: correct it, or set another unit in the "
         "schema (iso8601, s, ms)",
     )
+    if field.unit == "ms":
+        early = np.full(len(seconds), bool((seconds < _SECONDS_TAKEN_FOR_MS).all()))
+        _refuse(column, early, 'is in January 1970 in unit ms, as all are: set unit = "s" in the schema')
     return np.asarray(seconds)
+
+
+_SECONDS_TAKEN_FOR_MS = 2.5e6
+
+
+def _no_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """What is to be read as text: a number would pass for nanoseconds."""
+    return column.where(column.isna(), None) if pd.api.types.is_numeric_dtype(column) else column
 
 
 def _text_format(column: "pd.Series[Any]") -> str | None:
@@ -239,7 +259,8 @@ def _refuse(column: "pd.Series[Any]", bad: NDArray[np.bool_], why: str) -> None:
     if bad.any():
         at = int(bad.argmax())
         value = column.iloc[at]
-        raise TableError(f"{_place(column, at)}: {value!r} {why} ({int(bad.sum()):,} such rows)")
+        shown = repr(value.item()) if isinstance(value, np.generic) else repr(value)
+        raise TableError(f"{_place(column, at)}: {shown} {why} ({int(bad.sum()):,} such rows)")
 
 
 def _place(column: "pd.Series[Any]", at: int) -> str:

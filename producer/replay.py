@@ -117,7 +117,7 @@ def _inferred(table: Table) -> TransactionSchema:
     head = next(table.frames(), None)
     if head is None or head.empty:
         raise TableError(f"{table.path} has no rows")
-    return infer(head)
+    return infer(head, drop=False)
 
 
 def _role(schema: TransactionSchema, role: Any, path: Path) -> Field:
@@ -151,9 +151,7 @@ def _check_memory(table: Table, time: str) -> None:
 
 def _text_columns(fields: tuple[Field, ...]) -> list[str]:
     return [
-        field.name
-        for field in fields
-        if field.kind is Kind.CATEGORICAL or (field.kind is Kind.IDENTIFIER and field.unit != "integer")
+        field.name for field in fields if field.kind in (Kind.CATEGORICAL, Kind.IDENTIFIER) and field.unit != "integer"
     ]
 
 
@@ -185,11 +183,11 @@ def _values(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
     if field.kind is Kind.NUMERIC and field.unit == "boolean":
         return column.to_numpy(object)
     if field.kind in (Kind.NUMERIC, Kind.TIMESTAMP) or field.unit == "integer":
-        return _numbers(column)
+        return _numbers(column, whole=field.unit == "integer")
     return _texts(column)
 
 
-def _numbers(column: "pd.Series[Any]") -> NDArray[Any]:
+def _numbers(column: "pd.Series[Any]", whole: bool) -> NDArray[Any]:
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce")
@@ -198,6 +196,8 @@ def _numbers(column: "pd.Series[Any]") -> NDArray[Any]:
         return np.where(strange, column.to_numpy(object), numbers.to_numpy(object))
     if pd.api.types.is_integer_dtype(numbers) and not numbers.isna().any():
         return numbers.to_numpy(np.int64)
+    if whole and (numbers.dropna() % 1 == 0).all():  # gaps have made them floats
+        return np.array([None if np.isnan(number) else int(number) for number in numbers], object)
     return numbers.to_numpy(np.float64, na_value=np.nan)
 
 

@@ -31,6 +31,13 @@ def one_field(kind: Kind, **arguments: Any) -> TransactionSchema:
 
 @st.composite
 def schemas(draw: st.DrawFn) -> TransactionSchema:
+    whole = st.sampled_from([None, "integer"])
+    units: dict[Kind, st.SearchStrategy[str | None]] = {
+        Kind.TIMESTAMP: st.sampled_from(["iso8601", "s", "ms"]),
+        Kind.NUMERIC: st.none() | st.text(),
+        Kind.IDENTIFIER: whole,
+        Kind.CATEGORICAL: whole,
+    }
     names = draw(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=8, unique=True))
     roles: dict[Kind, list[Role | None]] = {
         Kind.NUMERIC: ["amount", None],
@@ -43,7 +50,7 @@ def schemas(draw: st.DrawFn) -> TransactionSchema:
         left = [
             role for role in roles.get(kind, [None]) if role not in {field.role for field in fields} or role is None
         ]
-        unit = draw(st.sampled_from(["iso8601", "s", "ms"])) if kind is Kind.TIMESTAMP else draw(st.none() | st.text())
+        unit = draw(units.get(kind, st.none()))
         nullable = kind in (Kind.NUMERIC, Kind.CATEGORICAL) and draw(st.booleans())
         fields.append(Field(name, kind, draw(st.sampled_from(left)), unit or None, nullable))
     return TransactionSchema(tuple(fields))
@@ -54,29 +61,67 @@ def test_a_schema_written_out_and_read_back_is_the_same(schema: TransactionSchem
     assert TransactionSchema.from_toml(schema.to_toml()) == schema
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('[fields]\namount = {kind = "numerc"}', ["line 2", "amount", "numerc", '"numeric"']),
-        ('[fields]\n\n"a b" = {kind = "timestamp", unit = "h"}', ["line 3", "a b", "'h'", "iso8601"]),
-        ('[fields]\namount = {kind = "numeric", rolle = "amount"}', ["line 2", "rolle", "role"]),
-        ('[fields]\nshop = {kind = "categorical", role = "amount"}', ["line 2", "shop", "numeric", "categorical"]),
-        ("[fields]\namount = 5", ["line 2", "amount", "5", "kind"]),
-        ('[fields]\nid = {kind = "identifier"}', ["no field can be scored", "id"]),
-        ('[fields]\na = {kind = "numeric"}\na = {kind = "numeric"}', ["TOML"]),
-        ('[fields]\na = {kind = "numeric",,}\nb = 1', ["TOML", "line 2"]),
-        ('a = {kind = "numeric"}', ["[fields]"]),
-        (
-            '[fields]\na = {kind="numeric", role="amount"}\nb = {kind="numeric", role="amount"}',
-            ["a, b", 'role = "amount"'],
-        ),
-    ],
-)
+WRONG_EDITS = [
+    ('[fields]\namount = {kind = "numerc"}', ["line 2", "amount", "numerc", '"numeric"']),
+    ('[fields]\n\n"a b" = {kind = "timestamp", unit = "h"}', ["line 3", "a b", "'h'", "iso8601"]),
+    ('[fields]\namount = {kind = "numeric", rolle = "amount"}', ["line 2", "rolle", "role"]),
+    ('[fields]\namount = {kind = "numeric", role = "price"}', ["line 2", "amount", "price", '"amount"']),
+    ('[fields]\nshop = {kind = "categorical", role = "amount"}', ["line 2", "shop", "numeric", "categorical"]),
+    ('[fields]\nwhen = {kind = "numeric", role = "time"}', ["line 2", "when", "timestamp", "numeric"]),
+    ('[fields]\na = {kind = "numeric", nullable = "yes"}', ["line 2", "nullable true or false"]),
+    ('[fields]\nid = {kind = "identifier", nullable = true}', ["line 2", "id", "only numeric and categorical"]),
+    ('[fields]\nfraud = {kind = "label", unit = "boolean"}', ["line 2", "fraud", "not read from messages", "remove"]),
+    ('[fields]\nfraud = {kind = "label", role = "card"}', ["line 2", "fraud", "identifier", "label"]),
+    ('[fields]\nfraud = {kind = "label", nullable = true}', ["line 2", "fraud", "can be null"]),
+    ('[fields]\nshop = {kind = "categorical", unit = "EUR"}', ["line 2", "shop", "integer", "EUR"]),
+    ("[fields]\namount = 5", ["line 2", "amount", "5", "kind"]),
+    ('[fields]\namount = "numeric"', ["line 2", "amount", "numeric", "kind"]),
+    ('[fields]\nid = {kind = "identifier"}', ["no field can be scored", "id"]),
+    ("[fields]\n", ["no field can be scored"]),
+    (
+        '[fields]\na = {kind = "numeric"}\nb = {kind = "numeric"}\na = {kind = "label"}',
+        ["lines 2, 4", "`a`", "leave one"],
+    ),
+    ('[fields]\n"a b" = {kind = "numeric"}\n"a b" = {kind = "numeric"}', ["lines 2, 3", "`a b`", "leave one"]),
+    ('[fields]\na = {kind = "numeric", kind = "label"}', ["TOML", "line 2"]),
+    ('[fields]\na = {kind = "numeric",,}\nb = 1', ["TOML", "line 2"]),
+    ("[fields]\na = {kind = numeric}", ["TOML", "line 2"]),
+    ('[fields]\na {kind = "numeric"}', ["TOML", "line 2", "amount = "]),
+    ('[fields]\na = {kind = "numeric"', ["TOML"]),
+    ('a = {kind = "numeric"}', ["[fields]"]),
+    ("fields = 3", ["[fields]"]),
+    ('b = {kind = "numeric"}\n[fields]\na = {kind = "numeric"}', ["line 1", "`b`", "outside"]),
+    ("", ["[fields]"]),
+    (
+        '[fields]\na = {kind="numeric", role="amount"}\n\nb = {kind="numeric", role="amount"}',
+        ["lines 2, 4", "a, b", 'role = "amount"'],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG_EDITS)
 def test_a_wrong_edit_is_told_with_line_field_and_remedy(text: str, said: list[str]) -> None:
     with pytest.raises(SchemaError) as raised:
         TransactionSchema.from_toml(text)
     for words in said:
         assert words in str(raised.value)
+
+
+def test_reasons_are_comments_that_change_nothing(schema: TransactionSchema) -> None:
+    reasons = {"amount": "what was paid # and\nnot refunded", "shop": 'is "text"', "nobody": "is not there"}
+    text = schema.to_toml(reasons)
+    assert TransactionSchema.from_toml(text) == schema
+    assert "# what was paid # and?not refunded\n" in text
+    assert "nobody" not in text
+
+
+def test_categories_may_be_whole_numbers_in_messages() -> None:
+    schema = one_field(Kind.CATEGORICAL, unit="integer", nullable=True)
+    rows = [decode(schema, {"amount": 1, "it": value}) for value in (5411, None, -1)]
+    assert schema.columns(rows).categorical.tolist() == [["5411"], [""], ["-1"]]
+    for wrong in ("5411", 5411.5, 2**63):
+        with pytest.raises(msgspec.ValidationError):
+            decode(schema, {"amount": 1, "it": wrong})
 
 
 def test_a_timestamp_without_a_unit_is_iso8601() -> None:

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.inference import infer
 from model.schema import Field, Kind, TransactionSchema
 from model.tables import TableError, anomalous, columns_of, read_table
 
@@ -103,53 +102,3 @@ def test_rows_that_a_label_calls_anomalous_are_found(values: list[object], stran
     schema = TransactionSchema((Field("amount", Kind.NUMERIC), Field("label", Kind.LABEL)))
     table = pd.DataFrame({"amount": [1.0, 2.0, 3.0], "label": values})
     assert np.flatnonzero(anomalous(table, schema)).tolist() == strange
-
-
-def test_the_schema_of_a_payment_table_is_inferred(make_table: MakeTable, schema: TransactionSchema) -> None:
-    table = make_table()
-    table["is_fraud"], table["fraud_kind"] = 0, ""
-    table["note"] = [f"free text {n}" for n in range(len(table))]
-    table["empty"] = None
-    inferred = infer(table)
-    kinds = {field.name: field.kind for field in inferred.fields}
-    assert {name: kind for name, kind in kinds.items() if kind in (Kind.LABEL, Kind.IGNORED)} == {
-        "is_fraud": Kind.LABEL,
-        "fraud_kind": Kind.LABEL,
-        "note": Kind.IGNORED,
-        "empty": Kind.IGNORED,
-    }
-    assert inferred.scored == schema.scored
-    assert {field.name: field.role for field in inferred.fields if field.role} == {
-        "transaction_id": "transaction",
-        "card_id": "card",
-        "event_time": "time",
-        "amount": "amount",
-    }
-    assert {field.name for field in inferred.fields if field.nullable} == {"distance_km", "country"}
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "kind", "unit"),
-    [
-        ("unix_time", [1772366400, 1772366500], Kind.TIMESTAMP, "s"),
-        ("timestamp", [1772366400000, 1772366500000], Kind.TIMESTAMP, "ms"),
-        ("time", [0, 1], Kind.NUMERIC, None),
-        ("made", ["2026-03-01T10:00:00Z", "2026-03-01 11:00:00"], Kind.TIMESTAMP, "iso8601"),
-        ("dob", ["1970-03-01", "1980-01-01"], Kind.CATEGORICAL, None),
-        ("cc_num", [4000000000000001, 4000000000000002], Kind.IDENTIFIER, "integer"),
-        ("CUSTOMER_ID", [1, 2], Kind.IDENTIFIER, "integer"),
-        ("merchantId", ["a", "b"], Kind.IDENTIFIER, None),
-        ("contactless", [True, False], Kind.NUMERIC, "boolean"),
-        ("fraud_score", [0.25, 0.5], Kind.NUMERIC, None),
-        ("TX_FRAUD", [0, 1], Kind.LABEL, None),
-        ("TX_FRAUD_SCENARIO", [0, 3], Kind.LABEL, None),
-        ("Class", [0, 1], Kind.LABEL, None),
-        ("paid", ["no", "yes"], Kind.CATEGORICAL, None),
-        ("V1", [0.5, -0.25], Kind.NUMERIC, None),
-    ],
-)
-def test_a_column_is_known_by_its_name_and_values(
-    name: str, values: list[object], kind: Kind, unit: str | None
-) -> None:
-    inferred = infer(pd.DataFrame({"amount": [1.0, 2.0], name: values}))
-    assert (inferred.fields[1].kind, inferred.fields[1].unit) == (kind, unit)
