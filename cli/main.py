@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import broker, consume, demo, models, produce, readers, score, serve, show_settings, topics, train
+from cli import broker, consume, demo, evaluate, models, produce, readers, score, serve, show_settings, topics, train
 from cli.console import fail
 from messaging.broker_node import BrokerStartError
 from messaging.messages import UnreadableMessage
@@ -18,7 +18,7 @@ MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, Unreada
 
 # As one would use them.
 ORDER = (
-    *("demo", "broker", "topics", "produce", "train", "score", "models"),
+    *("demo", "broker", "topics", "produce", "train", "score", "evaluate", "models"),
     *("consume", "serve", "alerts", "dead-letters", "ledger", "settings"),
 )
 
@@ -48,6 +48,7 @@ app.add_typer(topics.app, name="topics", rich_help_panel=START)
 app.add_typer(produce.app, name="produce", rich_help_panel=DATA)
 app.command("train", rich_help_panel=MODEL)(train.train)
 app.command("score", rich_help_panel=MODEL)(score.score)
+app.command("evaluate", rich_help_panel=MODEL)(evaluate.evaluate)
 app.add_typer(models.app, name="models", rich_help_panel=MODEL)
 app.command("consume", rich_help_panel=RUN)(consume.consume)
 app.command("serve", rich_help_panel=RUN)(serve.serve)

@@ -222,7 +222,7 @@ def _examples(page: Page, learned: Explained) -> None:
     rows = []
     for row in range(len(strangest)):
         parts = verdicts.contributions(row, REASONS)
-        reasons = "; ".join(_reason(part, float(verdicts.score[row])) for part in parts)
+        reasons = "; ".join(reason(part, float(verdicts.score[row])) for part in parts)
         rows.append(
             (
                 float(verdicts.score[row]),
@@ -233,7 +233,8 @@ def _examples(page: Page, learned: Explained) -> None:
     page.table(["score", "rarity", "because of"], rows)
 
 
-def _reason(part: Contribution, score: float) -> str:
+def reason(part: Contribution, score: float) -> str:
+    """One field's part of a score in words: observed, expected, share."""
     share = f", {part.contribution / score:.0%}" if score > 0 else ""
     return f"{part.field} {_value(part.observed)} (expected {_value(part.expected)}{share})"
 

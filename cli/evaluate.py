@@ -1,0 +1,195 @@
+"""`eddy evaluate`: what models are worth on a table, beside what one would have used instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import fail, out
+from cli.data import Artifacts, AsJson, Data, read, sharing
+from cli.models import detector_of, print_json, say, store_of
+
+if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
+    from model.detector import Detector
+    from model.evaluation import Confusion, Figures
+    from model.trial import Trial
+
+Versions = Annotated[
+    list[str],
+    typer.Argument(help="Which models, several side by side; `active` for the one that runs.", metavar="VERSION..."),
+]
+Budget = Annotated[
+    float, typer.Option(help="Alerts that can be looked into: a day, or of every 1,000 rows without a time.", min=0.001)
+]
+Train = Annotated[
+    str | None,
+    typer.Option("--train", help="Table that the baselines learn from; otherwise half of DATA.", metavar="TABLE"),
+]
+Label = Annotated[
+    str | None, typer.Option(help="Column that tells anomalies; otherwise the schema's, or a likely one.")
+]
+Rows = Annotated[
+    int, typer.Option(help="From a larger table so many rows are drawn at random; 0: all are used.", min=0)
+]
+NoBaselines = Annotated[bool, typer.Option("--no-baselines", help="Only the models, on all rows of DATA.")]
+Report = Annotated[Path | None, typer.Option("--out", help="Write the report, one HTML file.", dir_okay=False)]
+
+
+def evaluate(
+    versions: Versions,
+    data: Data,
+    out_file: Report = None,
+    budget: Budget = 10.0,
+    train: Train = None,
+    label: Label = None,
+    no_baselines: NoBaselines = False,
+    rows: Rows = 200_000,
+    artifacts: Artifacts = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold models' verdicts against labels, beside other methods on the same rows, features and labels.
+
+    Isolation forest, local outlier factor, nearest neighbours, PCA and the plain autoencoder learn from the normal rows
+    of the first half of DATA (in time; at random without a time) or of --train, and everything is judged on the rest.
+    Give rows that the models were not trained on. Without labels there are no figures of detection, but everything
+    else: rates, calibration, contributions, the strangest rows.
+
+    Ends with 0 when all was judged, 1 when a table or a model cannot be used, 2 when the command is not understood.
+
+    Examples:
+
+        eddy evaluate active march.parquet --out report.html
+
+        eddy evaluate active march.parquet --budget 50 --train february.parquet
+
+        eddy evaluate 20260301T101500Z-3f2a9c 20260401T090000Z-77ab01 april.csv --no-baselines --json
+    """
+    try:
+        from model.artifact import ArtifactError
+        from model.evaluation import EvaluationError
+        from model.schema import SchemaError
+        from model.tables import TableError
+        from model.trial import Trial as Trial
+    except ModuleNotFoundError as error:
+        fail(f"evaluating needs {error.name}, which is not installed: pip install 'eddy[train]'")
+
+    try:
+        store = store_of(artifacts)
+        detectors = [detector_of(store, version) for version in dict.fromkeys(versions)]
+        trial = _run(detectors, data, budget, train, label, not no_baselines, rows, quiet=as_json)
+        if out_file is not None:
+            _write(trial, data, out_file)
+    except (ArtifactError, EvaluationError, SchemaError, TableError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{out_file} cannot be written ({error.strerror}): free space, or choose another place")
+    if as_json:
+        print_json(summary(trial, out_file))
+    else:
+        _report(trial, out_file)
+
+
+def _run(
+    detectors: Sequence[Detector],
+    data: str,
+    budget: float,
+    train: str | None,
+    label: str | None,
+    beside: bool,
+    rows: int,
+    quiet: bool,
+) -> Trial:
+    from model.trial import prepare, run
+
+    schema = detectors[0].schema
+    sample = read(data, rows, schema=schema, quiet=quiet)
+    training = None if train is None or not beside else read(train, rows, schema=schema, quiet=quiet)
+    judged, learned, notes = prepare(sample, schema, label, training, beside)
+    with sharing(quiet) as progress:
+        return run(detectors, judged, budget, learned, notes, progress)
+
+
+def _write(trial: Trial, data: str, path: Path) -> None:
+    from model.report.evaluation import evaluation_report
+
+    name = "standard input" if data == "-" else Path(data).name
+    evaluation_report(trial, name).write(path)
+
+
+def summary(trial: Trial, out_file: Path | None) -> dict[str, Any]:
+    """All figures, for scripts."""
+    labels = trial.rows.anomalous
+    return {
+        "rows": len(trial.rows),
+        "anomalies": None if labels is None else int(labels.sum()),
+        "labels": list(trial.rows.labels),
+        "budget": trial.budget,
+        "budget_per": "1,000 rows" if trial.rows.time_s is None else "day",
+        "models": [
+            {
+                "version": judged.name,
+                "threshold": judged.verdicts.threshold,
+                "alert_rate": judged.detector.threshold.rate,
+                "flagged": int(judged.verdicts.anomalous.sum()),
+                "figures": figures_json(judged.figures),
+            }
+            for judged in trial.judged
+        ],
+        "baselines": [{"name": other.name, "figures": figures_json(other.figures)} for other in trial.baselines],
+        "notes": list(trial.notes),
+        "report": None if out_file is None else str(out_file),
+    }
+
+
+def figures_json(found: Figures | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {**asdict(found), "at_budget": _counts(found.at_budget), "confusion": _counts(found.confusion)}
+
+
+def _counts(found: Confusion | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {**asdict(found), "precision": found.precision, "recall": found.recall, "accuracy": found.accuracy}
+
+
+def _report(trial: Trial, out_file: Path | None) -> None:
+    for note in trial.notes:
+        say(note)
+    for judged in trial.judged:
+        flagged, rate = int(judged.verdicts.anomalous.sum()), judged.detector.threshold.rate
+        expected = f"; of as many normal rows {rate * len(trial.rows):,.3g} are to be expected" if rate else ""
+        say(f"{judged.name} flags {flagged:,} of {len(trial.rows):,}{expected}.")
+    if trial.rows.anomalous is not None:
+        print_figures(trial)
+    if out_file is not None:
+        say(f"The report is in {out_file}.")
+
+
+def print_figures(trial: Trial) -> None:
+    """Figures of all methods, and of each model by kind of anomaly."""
+    from model.report.figures import FIGURES, KIND_FIGURES, budget_sentence, kind_row, method_rows, textbook_sentence
+
+    _print_table("", FIGURES, method_rows(trial))
+    for judged in trial.judged:
+        if judged.figures is not None and judged.figures.kinds:
+            rows = [(f"{found.kind} ({found.rows:,})", *kind_row(found)) for found in judged.figures.kinds]
+            _print_table(f"kind, by {judged.name}", KIND_FIGURES, rows)
+    say(budget_sentence(trial))
+    say(textbook_sentence(trial))
+
+
+def _print_table(first: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column(first, no_wrap=True, overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(table, highlight=False)

@@ -1,0 +1,67 @@
+"""Figures in words and as rows of tables: the same in reports and on the terminal."""
+
+from collections.abc import Sequence
+
+from model.evaluation import Figures, KindFigures
+from model.trial import Baseline, Judged, Trial
+
+
+def method_rows(trial: Trial) -> list[tuple[object, ...]]:
+    """One row per method: name, and the figures that FIGURES names."""
+    methods: Sequence[Judged | Baseline] = (*trial.judged, *trial.baselines)
+    return [(method.name, *_row(method.figures)) for method in methods if method.figures is not None]
+
+
+FIGURES = (
+    "average precision",
+    "recall at 0.1 % FP",
+    "budget: precision",
+    "budget: recall",
+    "ROC AUC",
+    "accuracy",
+)
+BRACKETS = "In brackets: the 95 % interval. FP: the share of normal rows that are flagged."
+
+
+def _row(found: Figures) -> tuple[object, ...]:
+    precision = found.average_precision
+    return (
+        f"{precision.value:.3f} ({precision.low:.3f}–{precision.high:.3f})",
+        f"{found.recall_at_false_positives:.1%}",
+        f"{found.at_budget.precision:.1%}",
+        f"{found.at_budget.recall:.1%}",
+        f"{found.roc_auc:.3f}",
+        None if found.confusion is None else f"{found.confusion.accuracy:.2%}",
+    )
+
+
+def budget_sentence(trial: Trial) -> str:
+    """What the budget is."""
+    if trial.rows.time_s is None:
+        budget = f"{trial.budget:g} of every 1,000 rows, for the schema names no time"
+    else:
+        budget = f"{trial.budget:g} alerts a day, the strangest of each day (UTC)"
+    return f"The budget is {budget}. {BRACKETS}"
+
+
+def textbook_sentence(trial: Trial) -> str:
+    """Why accuracy and ROC AUC mislead where anomalies are rare."""
+    assert trial.rows.anomalous is not None
+    normal = 1 - float(trial.rows.anomalous.mean())
+    return (
+        f"Accuracy and ROC AUC, the textbook's figures, mislead here: {normal:.2%} of the rows are normal, so a model "
+        f"that never raises an alert has an accuracy of {normal:.2%}, and a ROC AUC near 1 still allows many false "
+        "alerts for each anomaly."
+    )
+
+
+KIND_FIGURES = ("average precision", "recall at 0.1 % FP", "budget: recall", "flagged")
+
+
+def kind_row(found: KindFigures) -> tuple[object, ...]:
+    return (
+        f"{found.average_precision:.3f}",
+        f"{found.recall_at_false_positives:.1%}",
+        f"{found.recall_at_budget:.1%}",
+        None if found.flagged is None else f"{found.flagged:.1%}",
+    )
