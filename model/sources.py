@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from model.formats import BROKEN, RowsOf, TableError, format_of, json_lines, standard_input
+from model.formats import RowsOf, format_of, json_lines, standard_input
+from model.table_files import BROKEN, TableError
 
 STANDARD_INPUT = "-"
 ROWS = 65_536

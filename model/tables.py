@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model.formats import TableError as TableError
 from model.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 from model.sources import ROWS, STANDARD_INPUT, MixedColumn, Piece, pieces
+from model.table_files import TableError as TableError
 
 NORMAL_WORDS = frozenset(
     {"", "0", "0.0", "false", "f", "no", "n", "none", "nan", "normal", "legit", "genuine", "honest"}
