@@ -186,10 +186,15 @@ def print_figures(trial: Trial) -> None:
 def _print_table(first: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 1, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(first, no_wrap=True, overflow="fold")
     for name in columns:
         table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    for label, *cells in rows:
+        table.add_row(str(label), *("" if cell is None else _narrow(str(cell)) for cell in cells))
     out.print(table, highlight=False)
+
+
+def _narrow(figure: str) -> str:
+    """The interval below its figure: a terminal is 80 columns wide."""
+    return figure.replace("\N{NO-BREAK SPACE}(", "\n(").replace("\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}", "–")

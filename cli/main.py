@@ -6,7 +6,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import broker, consume, demo, evaluate, models, produce, readers, score, serve, show_settings, topics, train
+from cli import (
+    broker,
+    compare,
+    consume,
+    demo,
+    evaluate,
+    models,
+    produce,
+    readers,
+    score,
+    serve,
+    show_settings,
+    topics,
+    train,
+)
 from cli.console import fail
 from messaging.broker_node import BrokerStartError
 from messaging.messages import UnreadableMessage
@@ -49,6 +63,7 @@ app.add_typer(produce.app, name="produce", rich_help_panel=DATA)
 app.command("train", rich_help_panel=MODEL)(train.train)
 app.command("score", rich_help_panel=MODEL)(score.score)
 app.command("evaluate", rich_help_panel=MODEL)(evaluate.evaluate)
+models.app.command("compare")(compare.compare)
 app.add_typer(models.app, name="models", rich_help_panel=MODEL)
 app.command("consume", rich_help_panel=RUN)(consume.consume)
 app.command("serve", rich_help_panel=RUN)(serve.serve)

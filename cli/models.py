@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from model.artifact import ArtifactStore, Manifest
     from model.detector import Detector
 
-app = typer.Typer(help="List, show, choose and verify trained models.", no_args_is_help=True)
+app = typer.Typer(help="List, show, choose, verify and compare trained models.", no_args_is_help=True)
 
 Artifacts = Annotated[
     Path | None, typer.Option("--artifacts", help="Model store; EDDY_ARTIFACTS otherwise.", file_okay=False)

@@ -11,9 +11,11 @@ from model.report import plots
 from model.report.maps import one_in
 from model.report.training_plots import LINE
 from model.threshold import RAREST
+from model.trial import Judged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
@@ -61,19 +63,19 @@ def rarities(normal: Floats, anomalies: Floats, line: float, names: tuple[str, s
             axes.hist(shown, bins.tolist(), weights=weights, color=colour, alpha=0.6, label=name)
     axes.axvline(line, color=LINE, ls="--", lw=1.2, label="threshold")
     axes.set(xscale="log", yscale="log", xlabel="rarity", ylabel="share of rows", xlim=(1.0, bins[0]))
-    _rare(axes)
+    _few(axes.xaxis)
     axes.yaxis.set_major_formatter(lambda value, _: f"{_plain(100 * value)} %")
     figure.legend(loc="outside upper left", ncols=3)
     return figure
 
 
-def _rare(axes: "Axes") -> None:
+def _few(axis: "Axis") -> None:
     """Labels of an axis of rarities: few, as people say them."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    axes.xaxis.set_major_locator(LogLocator(numticks=7))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: _said(value))
+    axis.set_major_locator(LogLocator(numticks=7))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: _said(value))
 
 
 def _plain(share: float) -> str:
@@ -105,3 +107,29 @@ def calibration(points: Sequence[CalibrationPoint], line: float) -> "Figure":
     axes.grid()
     axes.legend(loc="upper left")
     return figure
+
+
+@plots.drawn
+def against(first: Judged, second: Judged, anomalous: NDArray[np.bool_] | None) -> "Figure":
+    """Rarities of the same rows to two models, both axes logarithmic, rare ones to the right and on top."""
+    figure, axes = plots.axes(5.6, 5.0)
+    rarities = [np.maximum(judged.verdicts.rarity, RAREST_SHOWN) for judged in (first, second)]
+    strange = np.zeros(len(rarities[0]), np.bool_) if anomalous is None else anomalous
+    names = ("all rows" if anomalous is None else "normal", "anomalous")
+    for rows, name, colour in zip((~strange, strange), names, (plots.NORMAL, plots.ANOMALOUS), strict=True):
+        if rows.any():
+            x, y = (rarity[rows] for rarity in rarities)
+            axes.scatter(x, y, s=7, lw=0, alpha=0.5, color=colour, label=name, rasterized=True)
+    end = min(float(rarity.min()) for rarity in rarities) / 2
+    for judged, line in ((first, axes.axvline), (second, axes.axhline)):
+        line(_line_of(judged), color=LINE, ls="--", lw=1.0)
+    axes.set(xscale="log", yscale="log", xlim=(1.2, end), ylim=(1.2, end))
+    axes.set(xlabel=f"rarity to {first.name}", ylabel=f"rarity to {second.name}")
+    for axis in (axes.xaxis, axes.yaxis):
+        _few(axis)
+    figure.legend(loc="outside upper left", ncols=2)
+    return figure
+
+
+def _line_of(judged: Judged) -> float:
+    return float(judged.detector.calibration.rarity(np.array([judged.verdicts.threshold]))[0])

@@ -13,11 +13,11 @@ def method_rows(trial: Trial) -> list[tuple[object, ...]]:
 
 
 FIGURES = (
-    "average precision",
-    "recall at 0.1 % FP",
-    "budget: precision",
-    "budget: recall",
-    "ROC AUC",
+    "average\nprecision",
+    "recall at\n0.1 % FP",
+    "budget:\nprecision",
+    "budget:\nrecall",
+    "ROC\nAUC",
     "accuracy",
 )
 BRACKETS = "In brackets: the 95 % interval. FP: the share of normal rows that are flagged."
@@ -26,7 +26,7 @@ BRACKETS = "In brackets: the 95 % interval. FP: the share of normal rows that ar
 def _row(found: Figures) -> tuple[object, ...]:
     precision = found.average_precision
     return (
-        f"{precision.value:.3f} ({precision.low:.3f}–{precision.high:.3f})",
+        f"{precision.value:.3f} ({precision.low:.3f} to {precision.high:.3f})".replace(" ", "\N{NO-BREAK SPACE}"),
         f"{found.recall_at_false_positives:.1%}",
         f"{found.at_budget.precision:.1%}",
         f"{found.at_budget.recall:.1%}",
@@ -55,7 +55,7 @@ def textbook_sentence(trial: Trial) -> str:
     )
 
 
-KIND_FIGURES = ("average precision", "recall at 0.1 % FP", "budget: recall", "flagged")
+KIND_FIGURES = ("average\nprecision", "recall at\n0.1 % FP", "budget:\nrecall", "flagged")
 
 
 def kind_row(found: KindFigures) -> tuple[object, ...]:

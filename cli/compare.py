@@ -1,0 +1,135 @@
+"""`eddy models compare`: two models on the same rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import fail, out
+from cli.data import Artifacts, AsJson, Data, read
+from cli.evaluate import Budget, Label, Report, Rows, print_figures, summary
+from cli.models import detector_of, print_json, say, store_of
+from cli.readers import rarity_text
+from cli.score import why
+
+if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
+    from collections.abc import Sequence
+
+    from model.comparison import Comparison, Opinion
+    from model.detector import Detector
+    from model.trial import Trial
+
+First = Annotated[str, typer.Argument(help="A version; `active` for the one that runs.", metavar="A")]
+Second = Annotated[str, typer.Argument(help="The version to hold against it.", metavar="B")]
+
+
+def compare(
+    first: First,
+    second: Second,
+    data: Data,
+    out_file: Report = None,
+    budget: Budget = 10.0,
+    label: Label = None,
+    rows: Rows = 200_000,
+    artifacts: Artifacts = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold two models against each other on the same rows: figures, agreement, and the rows on which they disagree.
+
+    Ends with 0 when both judged, 1 when a table or a model cannot be used, 2 when the command is not understood.
+
+    Examples:
+
+        eddy models compare active 20260401T090000Z-77ab01 april.csv
+
+        eddy models compare active 20260401T090000Z-77ab01 april.csv --out comparison.html
+    """
+    try:
+        from model.artifact import ArtifactError
+        from model.evaluation import EvaluationError
+        from model.schema import SchemaError
+        from model.tables import TableError
+        from model.trial import Trial as Trial
+    except ModuleNotFoundError as error:
+        fail(f"comparing needs {error.name}, which is not installed: pip install 'eddy[train]'")
+
+    try:
+        store = store_of(artifacts)
+        detectors = [detector_of(store, version) for version in (first, second)]
+        trial, found = _compare(detectors, data, budget, label, rows, quiet=as_json)
+        if out_file is not None:
+            _write(trial, found, data, out_file)
+    except (ArtifactError, EvaluationError, SchemaError, TableError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{out_file} cannot be written ({error.strerror}): free space, or choose another place")
+    if as_json:
+        print_json(_summary(trial, found, out_file))
+    else:
+        _report(trial, found, out_file)
+
+
+def _compare(
+    detectors: Sequence[Detector], data: str, budget: float, label: str | None, rows: int, quiet: bool
+) -> tuple[Trial, Comparison]:
+    from model.comparison import compare as hold_against
+    from model.trial import prepare, run
+
+    schema = detectors[0].schema
+    judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, beside=False)
+    trial = run(detectors, judged, budget, None, notes)
+    return trial, hold_against(trial)
+
+
+def _write(trial: Trial, found: Comparison, data: str, path: Path) -> None:
+    from model.report.comparison import comparison_report
+
+    comparison_report(trial, found, "standard input" if data == "-" else Path(data).name).write(path)
+
+
+def _summary(trial: Trial, found: Comparison, out_file: Path | None) -> dict[str, Any]:
+    import msgspec
+
+    return {**summary(trial, out_file), **msgspec.to_builtins(asdict(found))}
+
+
+def _report(trial: Trial, found: Comparison, out_file: Path | None) -> None:
+    first, second = trial.judged
+    for note in trial.notes:
+        say(note)
+    if trial.rows.anomalous is not None:
+        print_figures(trial)
+    say(
+        f"Flagged by both: {found.both:,}; by {first.name} alone: {found.only_first:,}; by {second.name} alone: "
+        f"{found.only_second:,}; by neither: {found.neither:,}."
+    )
+    say(
+        f"Rank correlation of the scores: {found.rank_correlation:.3f}. Of the strangest hundredth to one, "
+        f"{found.strangest_shared:.0%} are so to the other."
+    )
+    if found.disagreements:
+        _print_disagreements(trial, found)
+    if out_file is not None:
+        say(f"The report is in {out_file}.")
+
+
+def _print_disagreements(trial: Trial, found: Comparison) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    first, second = trial.judged
+    table = Table("row", "label", f"to {first.name}", f"to {second.name}", box=None, padding=(0, 2, 0, 0))
+    for apart in found.disagreements:
+        label = "" if apart.label is None else "anomalous" if apart.label else "normal"
+        cells = (f"{apart.row:,}", label, _said(apart.first), _said(apart.second))
+        table.add_row(*map(Text, cells))
+    say("The rows on which they disagree most:")
+    out.print(table)
+
+
+def _said(opinion: Opinion) -> str:
+    verdict = "flagged" if opinion.anomalous else "passed"
+    return f"{rarity_text(opinion.rarity)}, {verdict}: {why(opinion.contributions[:2])}"
