@@ -33,10 +33,14 @@ class Made:
         return SimpleNamespace(judge=self._judge)
 
     def _judge(self, columns: Columns) -> Verdicts:
-        scores = _scores(columns, np.random.default_rng(1), 1.0)
-        names = SimpleNamespace(fields=self.schema.scored, usual_levels={"shop": "grocery"})
-        rarity = self.calibration.rarity(scores.score)
-        return Verdicts(scores.score, rarity, scores.score > 9, 9.0, columns, scores, names)  # type: ignore[arg-type]
+        def score(rows: Columns) -> Scores:
+            return _scores(rows, np.random.default_rng(1), 1.0)
+
+        scores = score(columns)
+        scorer: Any = SimpleNamespace(fields=self.schema.scored, usual_levels={"shop": "grocery"}, score=score)
+        return Verdicts(
+            scores.score, self.calibration.rarity(scores.score), scores.score > 9, 9.0, columns, scores, scorer
+        )
 
 
 def made(
