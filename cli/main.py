@@ -20,6 +20,7 @@ from cli import (
     show_settings,
     topics,
     train,
+    tune,
 )
 from cli.console import fail
 from messaging.broker_node import BrokerStartError
@@ -32,7 +33,7 @@ MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, Unreada
 
 # As one would use them.
 ORDER = (
-    *("demo", "broker", "topics", "produce", "train", "score", "evaluate", "models"),
+    *("demo", "broker", "topics", "produce", "train", "tune", "score", "evaluate", "models"),
     *("consume", "serve", "alerts", "dead-letters", "ledger", "settings"),
 )
 
@@ -61,6 +62,7 @@ app.command("broker", rich_help_panel=START)(broker.broker)
 app.add_typer(topics.app, name="topics", rich_help_panel=START)
 app.add_typer(produce.app, name="produce", rich_help_panel=DATA)
 app.command("train", rich_help_panel=MODEL)(train.train)
+app.command("tune", rich_help_panel=MODEL)(tune.tune)
 app.command("score", rich_help_panel=MODEL)(score.score)
 app.command("evaluate", rich_help_panel=MODEL)(evaluate.evaluate)
 models.app.command("compare")(compare.compare)

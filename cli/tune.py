@@ -1,0 +1,199 @@
+"""`eddy tune`: searches for the settings of training that suit a table, and trains a model with them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import err, fail, out
+from cli.data import Artifacts, AsJson, Data, SchemaFile, read, schema_of, sharing
+
+if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
+    from model.artifact import ArtifactStore
+    from model.config import TrainingConfig
+    from model.search import Told
+    from model.tables import Sample
+    from model.training import Trained
+    from model.tuning import Tuned
+
+MOST_ROWS = 300_000
+INTERRUPTED = 130
+
+Trials = Annotated[int, typer.Option(help="Settings to try, those of earlier sessions counted.", min=1, max=10_000)]
+Minutes = Annotated[float | None, typer.Option(help="Begin no further trial after so many minutes.", min=0.0)]
+Out = Annotated[Path, typer.Option("--out", help="Where the report goes, an HTML file.", dir_okay=False)]
+StudyFile = Annotated[
+    Path | None,
+    typer.Option("--study", help="Where the search is kept; otherwise beside the model store.", dir_okay=False),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier sessions have tried.")]
+AlertRate = Annotated[float, typer.Option(help="Share of normal transactions that may be flagged.", min=1e-8, max=0.5)]
+Steps = Annotated[int, typer.Option(help="How long networks learn; in the search less.", min=1)]
+Seed = Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**31 - 1)]
+
+
+def tune(
+    data: Data,
+    schema: SchemaFile = None,
+    trials: Trials = 30,
+    minutes: Minutes = None,
+    report: Out = Path("tuning.html"),
+    artifacts: Artifacts = None,
+    study: StudyFile = None,
+    fresh: Fresh = False,
+    alert_rate: AlertRate = 0.001,
+    steps: Steps = 3_000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Search for the settings of training that suit a table, and train a model with them.
+
+    Settings are judged by labelled anomalies where there are enough, otherwise by anomalies that are made from normal
+    rows. The report says what was gained over the defaults on rows that the search has not seen, also when that is
+    nothing. After Ctrl-C the same command goes on where it was.
+
+    Examples:
+
+        eddy tune transactions.parquet
+
+        eddy tune transactions.csv --schema schema.toml --trials 100 --minutes 60 --out tuning.html
+    """
+    try:
+        from model.artifact import ArtifactError, ArtifactStore
+        from model.config import TrainingConfig
+        from model.inference import infer
+        from model.schema import SchemaError
+        from model.search import StudyError
+        from model.tables import TableError
+        from settings import load
+    except ModuleNotFoundError as error:
+        fail(f"tuning needs {error.name}, which is not installed: pip install 'eddy[train]'")
+
+    store = ArtifactStore(load(artifacts=artifacts).artifacts)
+    config = TrainingConfig(alert_rate=alert_rate, steps=steps, seed=seed)
+    try:
+        told = schema_of(schema)
+        sample = read(data, MOST_ROWS, seed, told, quiet=as_json)
+        known = told or infer(sample.table)
+        tuned = _search(sample.table, known, config, trials, _study_file(store, study), fresh, minutes, as_json)
+        trained = _train(sample.table, known, store, tuned.config, as_json)
+        _write(tuned, data, sample, report)
+    except (ArtifactError, SchemaError, StudyError, TableError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename} cannot be written ({error.strerror}): free space, or choose another file")
+    except KeyboardInterrupt:
+        _say("Stopped. What was tried is kept: the same command goes on, --fresh begins anew.", err)
+        sys.exit(INTERRUPTED)
+    if as_json:
+        out.print_json(json.dumps(_as_json(tuned, trained, store, report)))
+    else:
+        _tell(tuned, trained, store, report)
+
+
+def _search(
+    table: Any,
+    schema: Any,
+    config: TrainingConfig,
+    trials: int,
+    file: Path,
+    fresh: bool,
+    minutes: float | None,
+    quiet: bool,
+) -> Tuned:
+    from model.search import open_study, trials_of
+    from model.tuning import Limits, divide, study_name, tune
+
+    limits = Limits(trials=trials)
+    task = divide(table, schema, config.seed)
+    study = open_study(file, study_name(table, schema, config, limits), config.seed, fresh)
+    begun = len(trials_of(study))
+    if begun and not quiet:
+        _say(f"Going on with {begun} trials of an earlier session, kept in {file}; --fresh begins anew.", err)
+    until = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+    with _progress(quiet) as told:
+        return tune(task, study, config, limits, lambda: time.monotonic() < until, told)
+
+
+def _train(table: Any, schema: Any, store: ArtifactStore, config: TrainingConfig, quiet: bool) -> Trained:
+    from model.training import train
+
+    with sharing(quiet) as progress:
+        return train(table, schema, store, datetime.now(UTC), config, progress)
+
+
+def _study_file(store: ArtifactStore, given: Path | None) -> Path:
+    return given or store.path.with_name(f"{store.path.name}-tuning.journal")
+
+
+def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
+    from model.report.tuning import tuning_report
+
+    rows = len(sample.table)
+    drawn = "all of them" if sample.whole else f"{rows:,} of them, drawn at random"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    tuning_report(tuned, [f"{data} has {sample.rows:,} rows; the search used {drawn}."]).write(report)
+
+
+def _as_json(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> dict[str, Any]:
+    return {
+        **asdict(trained),
+        "path": str(store.path / trained.version),
+        "report": str(report),
+        "labelled": tuned.task.labelled,
+        "trials": len(tuned.trials),
+        "settings": dict(tuned.winner),
+        "gain": asdict(tuned.gain) if tuned.gain else None,
+    }
+
+
+def _tell(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> None:
+    from model.report.tuning import verdict
+    from model.space import differing
+
+    best = differing(tuned.settings, tuned.winner)
+    _say(f"Best of {len(tuned.trials)} trials: {', '.join(f'{n}: {o}' for n, o in best.items()) or 'the defaults'}.")
+    _say(verdict(tuned))
+    _say(f"Model {trained.version} is in {store.path}; what was tried is in {report}.")
+    if (active := store.active()) != trained.version:
+        _say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Told]:
+    """A bar for each stage, with the best value so far and the time left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[best]}"),
+        TimeElapsedColumn(), TimeRemainingColumn(elapsed_when_finished=False),
+    )  # fmt: skip
+    with Progress(*columns, console=err, disable=quiet, speed_estimate_period=600) as bar:
+        stages: dict[str, Any] = {}
+
+        def told(doing: str, done: int, of: int, best: float | None) -> None:
+            if doing not in stages:
+                stages[doing] = bar.add_task(doing, total=of, completed=done, best="")
+            bar.update(stages[doing], completed=done, best="" if best is None else f"best so far {best:.3f}")
+
+        yield told
+
+
+def _say(sentence: str, console: Any = out) -> None:
+    console.print(sentence, highlight=False, markup=False, soft_wrap=True)

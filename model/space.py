@@ -1,0 +1,100 @@
+"""The settings that `eddy tune` chooses among: each a few named options, the default first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from model.config import TrainingConfig
+from model.schema import TransactionSchema
+
+Choices = Mapping[str, str]
+"""The option taken, by the name of the setting. Settings without an option are as they are by default."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of training and what it may be: for each option the fields of `TrainingConfig` that differ.
+
+    The first option is the default, and changes nothing. `of_networks`: it has no effect where no network is used.
+    """
+
+    name: str
+    options: Mapping[str, Mapping[str, Any]]
+    of_networks: bool = False
+
+    @property
+    def default(self) -> str:
+        return next(iter(self.options))
+
+
+class Suggests(Protocol):
+    """What chooses: an Optuna trial, or a test."""
+
+    def suggest_categorical(self, name: str, choices: list[str], /) -> str: ...
+
+
+_WITHOUT_NETWORKS = ("inputs only", "8 clusters", "32 clusters")
+SCORE = Setting(
+    "score",
+    {
+        "inputs and networks": {},
+        "networks only": {"parts": "network"},
+        "inputs only": {"parts": "inputs"},
+        "8 clusters": {"clusters": 8},
+        "32 clusters": {"clusters": 32},
+    },
+)
+CONTAMINATION = Setting(
+    "contamination",
+    {"0.01": {}, "0": {"contamination": 0.0}, "0.003": {"contamination": 0.003}, "0.03": {"contamination": 0.03}},
+)
+NETWORK_INPUT = Setting(
+    "network input", {"whitened": {}, "standardised": {"network_input": "standardised"}}, of_networks=True
+)
+HINGE = Setting("hinge", {"off": {}, "on": {"hinge": True}})
+
+
+def space(schema: TransactionSchema) -> tuple[Setting, ...]:
+    """What can be chosen for transactions of this schema."""
+    width = max(2, len(schema.scored) + len(schema.timestamps))
+    hinge = (HINGE,) if schema.role("amount") else ()
+    return (SCORE, CONTAMINATION, NETWORK_INPUT, _hidden(width), _bottleneck(width), *hinge)
+
+
+def suggest(settings: tuple[Setting, ...], chooses: Suggests) -> dict[str, str]:
+    """An option for each setting that has an effect beside the others."""
+    chosen: dict[str, str] = {}
+    for setting in settings:
+        if not setting.of_networks or chosen.get(SCORE.name) not in _WITHOUT_NETWORKS:
+            chosen[setting.name] = chooses.suggest_categorical(setting.name, list(setting.options))
+    return chosen
+
+
+def configured(base: TrainingConfig, settings: tuple[Setting, ...], chosen: Choices) -> TrainingConfig:
+    """The configuration with these options, and all else as in `base`."""
+    for setting in settings:
+        base = replace(base, **setting.options[chosen.get(setting.name, setting.default)])
+    return base
+
+
+def defaults(settings: tuple[Setting, ...]) -> dict[str, str]:
+    return {setting.name: setting.default for setting in settings}
+
+
+def differing(settings: tuple[Setting, ...], chosen: Choices) -> dict[str, str]:
+    """Only those options that are not the default."""
+    return {s.name: chosen[s.name] for s in settings if chosen.get(s.name, s.default) != s.default}
+
+
+def _hidden(width: int) -> Setting:
+    """Layers between input and bottleneck, by how many features there are."""
+    shapes = {"small": (width,), "large": (min(256, 4 * width), min(128, 2 * width)), "deep": (2 * width, width, width)}
+    options = {f"{name} {'-'.join(map(str, widths))}": {"hidden": widths} for name, widths in shapes.items()}
+    return Setting("hidden layers", {"as by default": {}, **options}, of_networks=True)
+
+
+def _bottleneck(width: int) -> Setting:
+    sizes = sorted({max(1, round(share * width)) for share in (0.1, 0.2, 0.5, 0.7)} - {max(1, round(0.3 * width))})
+    return Setting(
+        "bottleneck", {"as by default": {}, **{str(size): {"bottleneck": size} for size in sizes}}, of_networks=True
+    )
