@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
 
 Versions = Annotated[
     list[str],
-    typer.Argument(help="Which models, several side by side; `active` for the one that runs.", metavar="VERSION..."),
+    typer.Argument(help="Which models, several side by side; `active` for the one that runs.", metavar="VERSION"),
 ]
 Budget = Annotated[
     float, typer.Option(help="Alerts that can be looked into: a day, or of every 1,000 rows without a time.", min=0.001)

@@ -20,7 +20,7 @@ RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0
 STRANGEST = 15
 REASONS = 3
 SMALL_PICTURES = 12
-SCATTER_ROWS = 3_000
+SCATTER_ROWS, SCATTER_ANOMALIES = 3_000, 400
 
 NO_LABELS = (
     "Nothing in these rows is labelled anomalous. So there are no figures of detection, no baselines to compare with "
@@ -173,7 +173,7 @@ def _reconstruction(page: Page, judged: Judged, trial: Trial) -> None:
     strange = labels if labels.any() else judged.verdicts.anomalous
     weight = judged.verdicts.parts[strange].mean(axis=0) if strange.any() else judged.verdicts.parts.mean(axis=0)
     shown = sorted(np.argsort(-weight[: len(names)], kind="stable")[:SMALL_PICTURES])
-    normal, some = _some(~strange), _some(strange)
+    normal, some = _some(~strange, SCATTER_ROWS), _some(strange, SCATTER_ANOMALIES)
     numeric, expected = judged.columns.numeric, judged.verdicts.expected
     pictures = [(names[i], numeric[normal, i], expected[normal, i], numeric[some, i], expected[some, i]) for i in shown]
     which = "labelled anomalous" if labels.any() else "flagged"
@@ -219,9 +219,9 @@ def _labels(trial: Trial) -> NDArray[np.bool_]:
     return np.zeros(len(trial.rows), np.bool_) if trial.rows.anomalous is None else trial.rows.anomalous
 
 
-def _some(chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Places of at most SCATTER_ROWS of the chosen rows, evenly spread."""
+def _some(chosen: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
+    """Places of at most so many of the chosen rows, evenly spread."""
     places = np.flatnonzero(chosen)
-    if len(places) <= SCATTER_ROWS:
+    if len(places) <= most:
         return places
-    return places[np.linspace(0, len(places) - 1, SCATTER_ROWS).astype(np.intp)]
+    return places[np.linspace(0, len(places) - 1, most).astype(np.intp)]

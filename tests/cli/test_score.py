@@ -170,6 +170,14 @@ def test_scoring_a_table_needs_nothing_of_the_training_side(artifact_store: Arti
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_without_pandas_it_says_what_to_install(artifact_store: ArtifactStore) -> None:
+    code = "import sys; sys.modules['pandas'] = None; from cli.main import run; run()"
+    words = ["score", "active", "payments.csv", "--artifacts", str(artifact_store.path)]
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'eddy[tables]'" in " ".join(done.stderr.split())
+
+
 def _spoilt(table: pd.DataFrame) -> pd.DataFrame:
     spoilt = table.copy()
     spoilt.loc[2_500, "amount"] = "much"
