@@ -113,7 +113,7 @@ def _silent(columns: Columns, schema: TransactionSchema) -> dict[str, str]:
     for name, column in zip(names, values, strict=True):
         if _all_missing(column):
             found[name] = "has no value"
-        elif len(pd.unique(column)) == 1:
+        elif (column == column[0]).all():
             found[name] = "has the same value"
     return found
 

@@ -87,6 +87,10 @@ class Seen:
             return True
         return self.filled < self.rows and bool((self.numbers % 1 == 0).all())
 
+    @property
+    def has_fractions(self) -> bool:
+        return self.is_number and bool((self.numbers % 1 != 0).any())
+
     @cached_property
     def numbers(self) -> NDArray[np.float64]:
         """The values as numbers; NaN where text is none."""
@@ -126,14 +130,14 @@ def _unnamed(column: Seen) -> Answer | None:
 
 
 def _label(column: Seen) -> Answer | None:
-    fractions = column.is_number and bool((column.numbers % 1 != 0).any())
-    if column.is_time or fractions or column.levels > LABEL_LEVELS:
+    fraud, target = names.says_fraud(column.words), names.says_target(column.words)
+    if not (fraud or target) or column.is_time or column.levels > LABEL_LEVELS or column.has_fractions:
         return None
-    if names.says_fraud(column.words):
+    if fraud:
         return Kind.LABEL, None, "says by its name which rows are frauds"
-    if names.says_target(column.words) and (column.levels <= 2 or column.words != ("class",)):
-        return Kind.LABEL, None, f"is named as labels are, and has {_levels(column.levels)}"
-    return None
+    if column.levels > 2 and column.words == ("class",):
+        return None
+    return Kind.LABEL, None, f"is named as labels are, and has {_levels(column.levels)}"
 
 
 def _boolean(column: Seen) -> Answer | None:
@@ -264,6 +268,8 @@ def _numbers_as_text(column: Seen) -> Answer | None:
     """Text that should be numbers: training refuses it by the first cell, rather than to learn from half of it."""
     if names.rank_as_amount(column.words) is not None and column.look_like(_MONEY) >= _MOSTLY:
         return Kind.NUMERIC, None, "is an amount by its name, but text: write it with a decimal point and no currency"
+    if pd.to_numeric(column.some, errors="coerce").isna().mean() > 2 * (1 - _MOSTLY):
+        return None
     strange = np.isnan(column.numbers)
     if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_leading_zeros(column):
         return None

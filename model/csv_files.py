@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from model.table_files import TableError, opened, refuse_duplicates
 
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 _MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "-nan")
 """What stands for no number in a column of numbers. In text only an empty cell is missing: NA may be a country."""
 
@@ -93,25 +93,43 @@ def _refuse_endless(name: str, cells: pa.Array) -> None:
 
 def _typed(cells: pa.Array, name: str, known: dict[str, str]) -> pa.Array:
     """Numbers where all cells are; else true and false; else text. What it found first it goes on looking for."""
-    if cells.null_count == len(cells) and known.get(name) != "text":
+    before = known.get(name)
+    if cells.null_count == len(cells) and before != "text":
         return pa.nulls(len(cells), pa.float64())
-    if known.get(name) == "text":
+    found = None if before == "text" else _numbers(cells, before)
+    if found is None and before in (None, "booleans"):
+        found = _booleans(cells)
+    if found is None:
         _refuse_endless(name, cells)
-        return cells
-    numbers = _numbers(cells, name in known)
-    if numbers is None and known.get(name) != "numbers":
-        numbers = _booleans(cells)
-    known.setdefault(name, "text" if numbers is None else "numbers")
-    if numbers is None:
-        _refuse_endless(name, cells)
-    return cells if numbers is None else numbers
+    known[name] = _kind(found)
+    return cells if found is None else found
 
 
-def _numbers(cells: pa.Array, known: bool) -> pa.Array | None:
-    """The numbers that the cells hold; None if one holds none, or is a code such as 0042 or of 16 digits and more."""
-    if not known and pc.any(pc.match_substring_regex(cells, r"^\s*(0\d+|\d{19,})\s*$")).as_py():
+def _kind(found: pa.Array | None) -> str:
+    if found is None:
+        return "text"
+    kinds = {pa.int64(): "whole", pa.float64(): "fractions", pa.bool_(): "booleans"}
+    return kinds[found.type]
+
+
+_PROBE = 100
+
+
+def _numbers(cells: pa.Array, before: str | None) -> pa.Array | None:
+    """The numbers that the cells hold; None if one holds none, or is a code such as 0042 or of 19 digits and more.
+
+    Failed casts are slow, so a few cells tell which one to try.
+    """
+    if before is None and pc.any(pc.match_substring_regex(cells, r"^\s*(0\d+|\d{19,})\s*$")).as_py():
         return None
-    for kind in (pa.int64(), pa.float64()):
+    probe = _cast(cells[:_PROBE], whole=before != "fractions")
+    if probe is None:
+        return None
+    return _cast(cells, whole=probe.type == pa.int64())
+
+
+def _cast(cells: pa.Array, whole: bool) -> pa.Array | None:
+    for kind in (pa.int64(), pa.float64()) if whole else (pa.float64(),):
         try:
             return cells.cast(kind)
         except pa.ArrowInvalid:

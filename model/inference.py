@@ -16,7 +16,7 @@ from model import column_names as names
 from model.column_kinds import Seen, kind_of, look_at
 from model.schema import Field, Kind, Role, SchemaError, TransactionSchema
 
-LOOK_ROWS = 200_000
+LOOK_ROWS = 100_000
 """Kinds are told from so many rows, evenly spread; only whether something is missing is told from all."""
 
 ROWS_PER_CARD = 1.5
