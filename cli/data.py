@@ -59,9 +59,10 @@ def read(
     Raises:
         TableError: it cannot be read.
     """
+    from model.sources import expected_rows
     from model.tables import read_sample
 
-    with counting(f"reading {Path(data).name}", quiet=quiet) as advance:
+    with counting(f"reading {Path(data).name}", expected_rows(data), quiet=quiet) as advance:
         return read_sample(data, rows, seed, advance, texts=schema.texts if schema else ())
 
 

@@ -15,6 +15,7 @@ from cli import (
     models,
     produce,
     readers,
+    schema,
     score,
     serve,
     show_settings,
@@ -33,7 +34,7 @@ MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, Unreada
 
 # As one would use them.
 ORDER = (
-    *("demo", "broker", "topics", "produce", "train", "tune", "score", "evaluate", "models"),
+    *("demo", "broker", "topics", "produce", "explore", "schema", "train", "tune", "score", "evaluate", "models"),
     *("consume", "serve", "alerts", "dead-letters", "ledger", "settings"),
 )
 
@@ -61,6 +62,7 @@ app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("broker", rich_help_panel=START)(broker.broker)
 app.add_typer(topics.app, name="topics", rich_help_panel=START)
 app.add_typer(produce.app, name="produce", rich_help_panel=DATA)
+app.command("schema", rich_help_panel=MODEL)(schema.schema)
 app.command("train", rich_help_panel=MODEL)(train.train)
 app.command("tune", rich_help_panel=MODEL)(tune.tune)
 app.command("score", rich_help_panel=MODEL)(score.score)

@@ -65,32 +65,27 @@ def _check_count(rows: int, left_out: int) -> None:
 
 
 def _check_labels(table: pd.DataFrame, schema: TransactionSchema) -> None:
-    """One label of two values decides what is normal; without one, the words of the labels must tell."""
-    labels = [field for field in schema.of_kind(Kind.LABEL) if field.name in table]
-    values = {field.name: sorted(set(words_of(table[field.name])) - {""}) for field in labels}
-    if not labels or any(len(found) <= 2 for found in values.values()):
-        _check_known(values)
-        return
+    """Refuses labels that do not tell what is normal. Kinds of anomalies may stand beside a label of two values."""
+    labels = [field.name for field in schema.of_kind(Kind.LABEL) if field.name in table]
+    values = {name: sorted(set(words_of(table[name]))) for name in labels}
     for name, found in values.items():
-        if not _tells_normal(found):
-            raise TableError(
-                f"label {name} has more than two values ({_some(found)}): give a column with 0 for normal and 1 for "
-                "anomalous rows, or set this one to ignored in the schema"
-            )
-
-
-def _check_known(values: dict[str, list[str]]) -> None:
-    for name, found in values.items():
-        if found and not set(found) & NORMAL_WORDS and len(found) > 1:
+        if len(found) > 1 and not set(found) & NORMAL_WORDS:
             raise TableError(
                 f"label {name} has the values {_some(found)}, of which none is known to mean normal: write 0 for "
                 "normal and 1 for anomalous rows, or set it to ignored in the schema"
             )
+    if values and all(_are_several_numbers(found) for found in values.values()):
+        name, found = next(iter(values.items()))
+        raise TableError(
+            f"label {name} has more than two values ({_some(found)}): give a column with 0 for normal and 1 for "
+            "anomalous rows, or set this one to ignored in the schema"
+        )
 
 
-def _tells_normal(values: list[str]) -> bool:
-    """Whether the values are words, one of which (or an empty cell) means normal; numbers could be anything."""
-    return not all(_is_number(value) for value in values)
+def _are_several_numbers(values: list[str]) -> bool:
+    """Whether there are more than two, not one of them a word: what they mean is anybody's guess."""
+    told = [value for value in values if value]
+    return len(told) > 2 and all(_is_number(value) for value in told)
 
 
 def _is_number(word: str) -> bool:

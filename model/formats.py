@@ -21,7 +21,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from model import csv_files
-from model.table_files import TableError, opened, refuse_duplicates
+from model.table_files import BROKEN, TableError, opened, refuse_duplicates
 
 RowsOf = Callable[[int, frozenset[str]], Iterator[pd.DataFrame]]
 """Reads a file: most rows of a piece, and columns that are text whatever they look like."""
@@ -49,6 +49,24 @@ def format_of(path: Path) -> RowsOf:
     raise TableError(
         f"{path} is neither .csv (also compressed), .parquet, .jsonl nor .npz: convert it, or name it as what it is"
     )
+
+
+_HEAD = 1 << 18
+
+
+def rows_in(path: Path) -> int | None:
+    """About how many rows a file has: as Parquet says, or by the length of the first lines of text; else None."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix in (".parquet", ".pq"):
+            return int(pa.parquet.read_metadata(path).num_rows)
+        if suffix in (".csv", ".tsv", ".jsonl", ".ndjson", ".json"):
+            with path.open("rb") as file:
+                head = file.read(_HEAD)
+            return round(path.stat().st_size / max(len(head), 1) * head.count(b"\n"))
+    except BROKEN:
+        return None  # reading it says why
+    return None
 
 
 def parquet(path: Path, rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from model.formats import RowsOf, format_of, json_lines, standard_input
+from model.formats import RowsOf, format_of, json_lines, rows_in, standard_input
 from model.table_files import BROKEN, TableError
 
 STANDARD_INPUT = "-"
@@ -59,6 +59,18 @@ def pieces(source: str | Path, rows: int = ROWS, texts: Collection[str] = ()) ->
         for frame in _unbroken(name, read(rows, frozenset(texts))):
             yield Piece(name, columns.checked(name, frame, first), first)
             first += len(frame)
+
+
+def expected_rows(source: str | Path) -> int | None:
+    """About how many rows a source has, for bars; None where that would have to be counted.
+
+    Raises:
+        TableError: there is no such file.
+    """
+    if str(source) == STANDARD_INPUT:
+        return None
+    expected = [rows_in(path) for path in files(source)]
+    return None if None in expected else sum(rows for rows in expected if rows is not None)
 
 
 def files(source: str | Path) -> tuple[Path, ...]:

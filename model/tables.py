@@ -190,9 +190,7 @@ def anomalous(table: pd.DataFrame, schema: TransactionSchema) -> NDArray[np.bool
 
 def words_of(label: "pd.Series[Any]") -> "pd.Series[Any]":
     """What a label says, row by row, in lower case; "" where it says nothing. Whole numbers have no decimal point."""
-    if pd.api.types.is_float_dtype(label):
-        label = label.astype("object").where(label % 1 != 0, label.astype("Int64").astype("object"))
-    return label.astype("object").fillna("").astype(str).str.strip().str.lower()
+    return _whole(label).astype("object").fillna("").astype(str).str.strip().str.lower()
 
 
 def _side_by_side(columns: list[NDArray[Any]], rows: int, kind: type) -> NDArray[Any]:
@@ -217,10 +215,14 @@ def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
 
 
 def _levels(column: "pd.Series[Any]") -> NDArray[Any]:
-    """Text; whole numbers without a decimal point, also where gaps have made them floats."""
+    return _whole(column).astype("object").where(column.notna(), "").astype(str).to_numpy(np.object_)
+
+
+def _whole(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Floats as integers where all are whole: gaps have made them floats, and as text they have no decimal point."""
     if pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all()):
-        column = column.astype("Int64")
-    return column.astype("object").where(column.notna(), "").astype(str).to_numpy(np.object_)
+        return column.astype("Int64")
+    return column
 
 
 def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:

@@ -13,15 +13,15 @@ from model import features, graph, whitening
 from model.artifact import GRAPH, NETWORK, ArtifactStore, Manifest, Probe
 from model.autoencoder import Autoencoder
 from model.calibration import calibrate
+from model.cleaning import FEWEST_ROWS, prepare
 from model.config import DEFAULTS, TrainingConfig
 from model.detector import Detector
 from model.schema import Columns, TransactionSchema
 from model.score import ScoreModel, compress
 from model.scorer import Scorer
-from model.tables import TableError, anomalous, columns_of
+from model.tables import TableError
 from model.threshold import Calibration
 
-FEWEST_ROWS = 500
 PROBE_ROWS = 32
 LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
@@ -55,13 +55,14 @@ class Learned:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out: the version in the store; rows used; rows left out because a label calls them anomalies."""
+    """What came out: the version in the store; rows used; rows left out because a label calls them anomalies; notes."""
 
     version: str
     rows: int
     rows_left_out: int
     loss: float
     threshold: float
+    notes: tuple[str, ...] = ()
 
 
 def train(
@@ -79,14 +80,13 @@ def train(
         ArtifactError: the store cannot be written to.
     """
     progress("reading the columns", 0.0)
-    strange = anomalous(table, schema)
-    left_out = int(strange.sum())
-    model = learn(columns_of(table[~strange], schema), schema, config, progress, left_out)
+    clean = prepare(table, schema, config)
+    model = learn(clean.columns, clean.schema, config, progress, clean.left_out)
     progress("storing the model", 0.95)
     version = save(model, store, created_at)
     progress("done", 1.0)
     threshold = model.calibration.score_at(config.alert_rate)
-    return Trained(version, len(table) - left_out, left_out, model.loss, threshold)
+    return Trained(version, len(clean.columns), clean.left_out, model.loss, threshold, clean.notes)
 
 
 def learn(

@@ -1,0 +1,79 @@
+"""`eddy schema`: what the columns of a table seem to be, as a file to be edited."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import err, fail, out
+from cli.data import AsJson, Data, read
+
+if TYPE_CHECKING:
+    from model.inference import Guess
+    from model.tables import Sample
+
+Out = Annotated[Path | None, typer.Option("--out", help="Write it to this file, which must not be there yet.")]
+SampleRows = Annotated[int, typer.Option(help="Rows drawn at random to tell from; 0: all.", min=0)]
+
+
+def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_json: AsJson = False) -> None:
+    """Tell what the columns of a table seem to be, and why, as a schema file to edit.
+
+    Message decoder, API and training all follow this file: give it to `eddy train --schema`. What it calls ignored is
+    neither needed in messages nor read; change the kind where the guess is wrong.
+
+    Examples:
+
+        eddy schema transactions.csv > schema.toml
+
+        eddy schema 'days/*.parquet' --out schema.toml
+
+    Exit codes: 0 done, 1 the table cannot be used, 2 wrong usage, 130 Ctrl-C.
+    """
+    from model.inference import guess, infer
+    from model.schema import SchemaError
+    from model.tables import TableError
+
+    if to is not None and to.exists():
+        fail(f"{to} is there already: delete it, or give another name")
+    try:
+        sample = read(data, sample_rows, quiet=as_json)
+        guesses = guess(sample.table)
+        text = infer(sample.table).to_toml({one.field.name: one.why for one in guesses})
+    except (TableError, SchemaError) as error:
+        fail(str(error))
+    if as_json:
+        out.print_json(json.dumps(_described(sample, guesses)))
+    if to is not None:
+        _write(to, text)
+    elif not as_json:
+        typer.echo(text, nl=False)
+    if not as_json:
+        _say(sample, guesses, to)
+
+
+def _described(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, Any]:
+    import msgspec
+
+    fields = [{**msgspec.to_builtins(one.field), "why": one.why} for one in guesses]
+    return {"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields}
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}")
+
+
+def _say(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
+    """What the file does not say: what it was told from, and which roles nobody plays."""
+    told_from = f"all {sample.rows:,} rows" if sample.whole else f"{len(sample.table):,} of {sample.rows:,} rows"
+    missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]
+    without = f" No column seems to be the {', the '.join(missing)}." if missing else ""
+    written = f" Written to {to}." if to else ""
+    err.print(f"Told from {told_from}.{without}{written}", highlight=False, markup=False, soft_wrap=True)
