@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
-from model.config import TrainingConfig
+from model.config import DEFAULTS, Parts, TrainingConfig
 from model.schema import TransactionSchema
 
 Choices = Mapping[str, str]
@@ -33,20 +33,17 @@ class Suggests(Protocol):
     def suggest_categorical(self, name: str, choices: list[str], /) -> str: ...
 
 
-_WITHOUT_NETWORKS = ("inputs only", "8 clusters", "32 clusters")
+_PARTS = sorted(get_args(Parts), key=lambda parts: parts != DEFAULTS.parts)
+_CLUSTERS = (8, 32)
+_WITHOUT_NETWORKS = ("inputs", *(f"{count} clusters" for count in _CLUSTERS))
 SCORE = Setting(
     "score",
-    {
-        "inputs and networks": {},
-        "networks only": {"parts": "network"},
-        "inputs only": {"parts": "inputs"},
-        "8 clusters": {"clusters": 8},
-        "32 clusters": {"clusters": 32},
-    },
+    {parts: {"parts": parts} if parts != DEFAULTS.parts else {} for parts in _PARTS}
+    | {f"{count} clusters": {"clusters": count} for count in _CLUSTERS},
 )
 CONTAMINATION = Setting(
     "contamination",
-    {"0.01": {}, "0": {"contamination": 0.0}, "0.003": {"contamination": 0.003}, "0.03": {"contamination": 0.03}},
+    {str(DEFAULTS.contamination): {}} | {str(share): {"contamination": share} for share in (0.0, 0.003, 0.03)},
 )
 NETWORK_INPUT = Setting(
     "network input", {"whitened": {}, "standardised": {"network_input": "standardised"}}, of_networks=True
@@ -90,7 +87,7 @@ def _hidden(width: int) -> Setting:
     """Layers between input and bottleneck, by how many features there are."""
     shapes = {"small": (width,), "large": (min(256, 4 * width), min(128, 2 * width)), "deep": (2 * width, width, width)}
     options = {f"{name} {'-'.join(map(str, widths))}": {"hidden": widths} for name, widths in shapes.items()}
-    return Setting("hidden layers", {"as by default": {}, **options}, of_networks=True)
+    return Setting("hidden", {"as by default": {}, **options}, of_networks=True)
 
 
 def _bottleneck(width: int) -> Setting:

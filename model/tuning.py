@@ -141,7 +141,7 @@ def tune(
 def divide(table: pd.DataFrame, schema: TransactionSchema, seed: int = 0) -> Task:
     """Divides a table into rows to learn from, to judge by, and to compare by at the end.
 
-    Labels decide what settings are judged by where the rows to judge by hold 10 labelled anomalies or more.
+    Labels decide what settings are judged by where there are 10 labelled anomalies or more to judge by.
 
     Raises:
         TableError: there are too few rows, or a column is not what the schema says.
@@ -157,6 +157,8 @@ def divide(table: pd.DataFrame, schema: TransactionSchema, seed: int = 0) -> Tas
             "are needed; give more rows, or train without a search (`eddy train`)"
         )
     learned = prepare(table.iloc[np.sort(first)], schema)
+    if not by_time:  # nothing else is done with the anomalies among the first rows, and more of them judge better
+        validation = np.concatenate([validation, first[strange[first]]])
     labelled = int(strange[validation].sum()) >= FEWEST_ANOMALIES
 
     def judged(rows: Rows, seed: int) -> Judged:
@@ -181,7 +183,9 @@ def study_name(table: pd.DataFrame, schema: TransactionSchema, base: TrainingCon
     digest = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     each = (limits.rows, limits.steps, limits.members)
     rest = replace(base, alert_rate=DEFAULTS.alert_rate)  # says where the line is, not how rows are ordered
-    digest.update(repr((list(table.columns), schema.to_toml(), rest, each, installed_version("eddy"))).encode())
+    searched = [(setting.name, list(setting.options)) for setting in space(schema)]
+    told = (list(table.columns), schema.to_toml(), rest, each, searched, installed_version("eddy"))
+    digest.update(repr(told).encode())
     return digest.hexdigest()[:12]
 
 

@@ -49,7 +49,7 @@ def verdict(tuned: Tuned) -> str:
         )
     change = gain.difference
     told = (
-        "On rows that the search has not seen, the chosen settings reach an average precision of "
+        "On rows that the search has not seen, the best settings reach an average precision of "
         f"{gain.tuned.value:.3f}, the defaults {gain.default.value:.3f}: a difference of {change.value:+.3f}, with "
         "95 % confidence between "
         f"{change.low:+.3f} and {change.high:+.3f}. "
@@ -57,7 +57,7 @@ def verdict(tuned: Tuned) -> str:
     if change.value <= 0:
         return told + "Nothing was gained, so the model was trained with the defaults."
     sure = "" if gain.sure else "It may be nothing: the interval holds zero. "
-    return told + sure + "The model was trained with the chosen settings."
+    return told + sure + "The model was trained with the best settings."
 
 
 def _settings(page: Page, tuned: Tuned) -> None:
@@ -90,7 +90,8 @@ def _gain(page: Page, tuned: Tuned) -> None:
         "bootstrap over rows; another seed of training would move the dots, too.",
     )
     page.table(
-        ("kind of anomaly", "rows", "defaults", "chosen"), [(k.kind, k.rows, k.default, k.tuned) for k in gain.kinds]
+        ("kind of anomaly", "rows", "defaults", "best of the search"),
+        [(k.kind, k.rows, k.default, k.tuned) for k in gain.kinds],
     )
 
 
@@ -152,8 +153,10 @@ def _method(page: Page, tuned: Tuned, notes: Sequence[str]) -> None:
 
 
 def _division(task: Task) -> str:
-    how = "in the order of time, the last rows for the comparison" if task.by_time else "at random, as there is no time"
-    return f"The table was divided {how}. Labelled anomalies are not learned from."
+    if task.by_time:
+        return "The table was divided in the order of time; nothing is learned from labelled anomalies."
+    extra = ", so those among the rows to learn from are judged by, too" if task.labelled else ""
+    return f"The table was divided at random, as there is no time. Nothing is learned from labelled anomalies{extra}."
 
 
 def _anomalies(by_kind: object) -> int:
@@ -165,8 +168,10 @@ def _learned(tuned: Tuned) -> int:
 
 
 def _best(tuned: Tuned) -> list[tuple[object, ...]]:
-    judged = sorted((trial for trial in tuned.trials if trial.value is not None), key=lambda trial: -(trial.value or 0))
-    return [(t.number, t.value, round(t.seconds, 1), _told(tuned, t.chosen)) for t in judged[:BEST]]
+    """The best trials, of each choice of settings the first."""
+    judged = {_told(tuned, trial.chosen): trial for trial in reversed(tuned.trials) if trial.value is not None}
+    ranked = sorted(judged.items(), key=lambda entry: (-(entry[1].value or 0.0), entry[1].number))
+    return [(trial.number, trial.value, round(trial.seconds, 1), told) for told, trial in ranked[:BEST]]
 
 
 def _told(tuned: Tuned, chosen: Choices) -> str:

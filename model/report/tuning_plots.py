@@ -29,7 +29,7 @@ def history(trials: Sequence[Trial]) -> Figure:
     axes.axhline(values[0], linestyle=":", linewidth=1, color=NORMAL, label="the defaults (trial 0)")
     axes.set(xlabel="trial", ylabel="average precision")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
@@ -77,7 +77,7 @@ def gain(found: Gain) -> Figure:
     figure, axes = plots.axes(WIDTH, 1.0 + 0.5 * len(names))
     for offset, name, color, total, each in (
         (-0.13, "defaults", NORMAL, found.default, [kind.default for kind in kinds]),
-        (0.13, "chosen settings", ANOMALOUS, found.tuned, [kind.tuned for kind in kinds]),
+        (0.13, "best of the search", ANOMALOUS, found.tuned, [kind.tuned for kind in kinds]),
     ):
         reach = [[max(0.0, total.value - total.low)], [max(0.0, total.high - total.value)]]
         axes.errorbar([total.value], [offset], xerr=reach, fmt="o", color=color, capsize=3, label=name)

@@ -111,6 +111,15 @@ def test_labelled_anomalies_are_judged_by_and_not_learned_from() -> None:
     assert np.isin(task.validation.anomalies[LABELLED].numeric[:, 0], frauds).all()
 
 
+def test_without_a_time_all_labelled_anomalies_but_the_unseen_are_judged_by() -> None:
+    table = payments().drop(columns="event_time")
+    task = divide(table, UNTIMED)
+    judged, unseen = (len(part.anomalies[LABELLED]) for part in (task.validation, task.test))
+    assert judged + unseen == table["is_fraud"].sum()
+    assert judged > 2 * unseen
+    assert abs(len(task.validation.normal) - len(task.test.normal)) < 40
+
+
 def test_with_too_few_labels_anomalies_are_injected() -> None:
     task = divide(payments(fraud_every=400), TIMED)
     assert not task.labelled
@@ -146,7 +155,7 @@ def test_a_good_model_is_preferred_to_a_broken_one(fraud_every: int) -> None:
 def test_what_is_gained_is_told_and_kept() -> None:
     found = tuned(payments())
     assert found.trials[0].chosen == defaults(found.settings)
-    assert found.winner["contamination"] == "0"
+    assert found.winner["contamination"] == "0.0"
     assert found.config.contamination == 0
     assert found.gain is not None
     assert found.gain.difference.low > 0
@@ -173,7 +182,7 @@ def test_settings_that_do_worse_on_unseen_rows_are_not_kept() -> None:
     table.loc[fraud, "amount"] = 150.0
     table.loc[fraud, "fee"] = 15.0
     found = tuned(table)
-    assert found.winner["contamination"] == "0"
+    assert found.winner["contamination"] == "0.0"
     assert found.gain is not None
     assert found.gain.difference.value < 0
     assert found.config == DEFAULTS
