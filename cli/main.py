@@ -12,6 +12,7 @@ from cli import (
     consume,
     demo,
     evaluate,
+    explore,
     models,
     produce,
     readers,
@@ -62,6 +63,7 @@ app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("broker", rich_help_panel=START)(broker.broker)
 app.add_typer(topics.app, name="topics", rich_help_panel=START)
 app.add_typer(produce.app, name="produce", rich_help_panel=DATA)
+app.command("explore", rich_help_panel=DATA)(explore.explore)
 app.command("schema", rich_help_panel=MODEL)(schema.schema)
 app.command("train", rich_help_panel=MODEL)(train.train)
 app.command("tune", rich_help_panel=MODEL)(tune.tune)

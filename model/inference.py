@@ -212,5 +212,6 @@ class _PairsOfRows:
 
     def _are_near(self, values: NDArray[np.float64]) -> bool:
         """Whether rows of the same card are next to each other, as the ages of a cardholder are."""
-        within, anywhere = (np.abs(values[self.first] - values[rows]) for rows in (self.second, self.other))
+        ranks = pd.Series(values).rank().to_numpy()  # one mistyped number is as far from all others as infinity
+        within, anywhere = (np.abs(ranks[self.first] - ranks[rows]) for rows in (self.second, self.other))
         return bool(np.nanmean(within) <= _STATIC_DISTANCE * np.nanmean(anywhere))

@@ -50,14 +50,19 @@ def draw_map(evidence: Evidence, dimensions: int, seed: int = 0) -> LatentMap:
 
 def embed(latent: Floats, dimensions: int, seed: int = 0) -> Floats:
     """t-SNE of rows [n, z], n >= 4, z >= 1, to [n, dimensions]; every number of the bottleneck counts alike."""
+    spread = latent.std(axis=0)
+    standard = (latent - latent.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
+    return lay_out(standard, dimensions, seed)
+
+
+def lay_out(standard: Floats, dimensions: int, seed: int = 0) -> Floats:
+    """t-SNE of rows [n, z], n >= 4, z >= 1, about zero and on comparable scales, to [n, dimensions]."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    spread = latent.std(axis=0)
-    standard = (latent - latent.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
     layout = TSNE(
         dimensions,
-        perplexity=min(PERPLEXITY, (len(latent) - 1) / 3),
+        perplexity=min(PERPLEXITY, (len(standard) - 1) / 3),
         init=_start(standard, dimensions, seed),
         max_iter=STEPS,
         angle=ANGLE,

@@ -37,6 +37,10 @@ tr:last-child td { border-bottom: 0; } th { background: var(--raised); white-spa
 td.number, th.number { text-align: right; white-space: nowrap; }
 .note { border-left: .25rem solid var(--accent); background: var(--raised); padding: .55rem .9rem; margin: .8rem 0;
   border-radius: 0 .3rem .3rem 0; max-width: 46rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(14.5rem, 1fr)); gap: .6rem 1.1rem;
+  margin: 1rem 0; }
+.grid figure { margin: 0; min-width: 0; } .grid figure svg { width: 100%; max-width: 22rem; }
+.grid strong { display: block; color: var(--text); font-weight: 600; overflow-wrap: anywhere; }
 .warning { border-color: var(--warn); background: var(--warn-ground); }
 """
 
@@ -76,8 +80,19 @@ class Page:
         svg = to_svg(figure, alt or caption)
         return self.raw(f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>")
 
+    def grid(self, figures: Iterable[tuple["Figure", str, str]]) -> "Page":
+        """Small figures side by side, as many as fit: (figure, title, caption)."""
+        from model.report.plots import to_svg
+
+        small = (
+            f"<figure><figcaption><strong>{escape(title)}</strong></figcaption>{to_svg(figure, f'{title}: {caption}')}"
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
+            for figure, title, caption in figures
+        )
+        return self.raw(f'<div class="grid">{"".join(small)}</div>')
+
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> "Page":
-        """Cells: text as it is, whole numbers with separators, floats with four digits, None as nothing."""
+        """Cells: text as it is, numbers with separators and four digits or all before the point, None as nothing."""
         body = [[_cell(value) for value in row] for row in rows]
         numeric = [bool(body) and all(row[place][1] for row in body) for place in range(len(columns))]
         head = "".join(f"<th{_number(numeric[place])}>{escape(name)}</th>" for place, name in enumerate(columns))
@@ -85,7 +100,8 @@ class Page:
             "".join(f"<td{_number(numeric[place])}>{text}</td>" for place, (text, _) in enumerate(row)) for row in body
         )
         inner = "".join(f"<tr>{line}</tr>" for line in lines)
-        return self.raw(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{inner}</tbody></table></div>')
+        top = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
+        return self.raw(f'<div class="wide"><table>{top}<tbody>{inner}</tbody></table></div>')
 
     def raw(self, html: str) -> "Page":
         """HTML as it is: for what another library has drawn."""
@@ -117,7 +133,7 @@ def _cell(value: object) -> tuple[str, bool]:
     if isinstance(value, int):
         return f"{value:,}", True
     if isinstance(value, float):
-        return f"{value:,.4g}", True
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}", True
     return escape(str(value)), False
 
 

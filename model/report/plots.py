@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 import zlib
 from collections.abc import Callable
 from functools import wraps
@@ -78,7 +79,8 @@ def subplots(rows: int, columns: int, width: float = 8.0, height: float = 3.2) -
 def to_svg(made: Figure, alt: str) -> str:
     """An SVG element to stand in a page."""
     target = io.StringIO()
-    with mpl.rc_context(_LOOK):
+    with mpl.rc_context(_LOOK), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in another script: a box
         made.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
     svg = target.getvalue()
     svg = svg[svg.index("<svg") :].replace(_TEXT, "currentColor").replace(_SOFT, "var(--soft, currentColor)")

@@ -1,0 +1,95 @@
+"""`eddy explore`: what is in a table, before anything is learned from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import fail, out
+from cli.data import AsJson, Data, SchemaFile, read, schema_of, sharing
+
+if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
+    from model.exploration.explore import Exploration
+    from model.schema import TransactionSchema
+
+Out = Annotated[Path, typer.Option("--out", help="The report: one HTML file that opens offline.", dir_okay=False)]
+SampleRows = Annotated[int, typer.Option(help="Look at so many rows, drawn at random; 0: at all.", min=0)]
+Seed = Annotated[int, typer.Option(help="The same table and seed give the same report.", min=0, max=2**31 - 1)]
+MARKS = {"STOP": "mend first", "WARNING": "look at", "HINT": "know"}
+
+
+def explore(
+    data: Data,
+    report: Out = Path("exploration.html"),
+    schema: SchemaFile = None,
+    sample_rows: SampleRows = 1_000_000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a table: a report to look at before a model is trained.
+
+    The report says which columns there are and what they were taken for, what is missing, how values are spread, what
+    happens over time, which columns say the same, what is there twice, what is far out, which column gives a label
+    away, and what changed. It begins with what to mend, and ends with a table to browse.
+
+    Examples:
+
+        eddy explore transactions.parquet
+
+        eddy explore 'days/*.csv' --out days.html --schema schema.toml
+    """
+    try:
+        from model.report.exploration import exploration_report
+        from model.schema import SchemaError
+        from model.tables import TableError
+    except ModuleNotFoundError as error:
+        fail(f"exploring needs {error.name}, which is not installed: pip install 'eddy[train]'")
+
+    try:
+        found = _explore(data, schema_of(schema), sample_rows, seed, quiet=as_json)
+    except (SchemaError, TableError) as error:
+        fail(str(error))
+    with sharing(quiet=as_json) as progress:
+        progress("drawing", 0.0)
+        page = exploration_report(found, data)
+        progress("drawn", 1.0)
+    try:
+        page.write(report)
+    except OSError as error:
+        fail(f"{report} cannot be written ({error.strerror}): give another place with --out")
+    _print_json(found, data, report) if as_json else _print(found, data, report)
+
+
+def _explore(data: str, schema: TransactionSchema | None, rows: int, seed: int, quiet: bool) -> Exploration:
+    sample = read(data, rows, seed, schema, quiet)
+    from model.exploration.explore import explore as look
+    from model.exploration.view import by_schema
+    from model.inference import guess
+
+    guesses = by_schema(sample.table, schema) if schema else guess(sample.table)
+    with sharing(quiet) as progress:
+        return look(sample.table, sample.rows, guesses, seed, progress)
+
+
+def _print(found: Exploration, data: str, report: Path) -> None:
+    from model.exploration.findings import findings, next_commands
+
+    told = findings(found)
+    for finding in told:
+        _say(f"{MARKS[finding.weight.name]:>10}  {finding.text}")
+    _say(f"Report: {report}")
+    for command in next_commands(told, data):
+        _say(f"Next: {command}")
+
+
+def _print_json(found: Exploration, data: str, report: Path) -> None:
+    from model.exploration.figures import figures
+
+    out.print_json(json.dumps({"report": str(report), **figures(found, data)}, allow_nan=False))
+
+
+def _say(sentence: str) -> None:
+    out.print(sentence, highlight=False, markup=False, soft_wrap=True)

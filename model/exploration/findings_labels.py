@@ -1,0 +1,113 @@
+"""Findings about labels, about time, and about what changes with it."""
+
+import re
+from collections.abc import Iterator
+
+from model.exploration.explore import Exploration
+from model.exploration.finding import Finding, Weight, listed
+from model.exploration.findings_columns import FEWEST_ROWS, SCORED
+from model.exploration.rhythm import DAY_S
+from model.exploration.separation import Separation
+
+COMMON_ANOMALIES = 0.2
+PAUSE_SHARE = 0.05
+RATE_RATIO = 3.0
+
+_AFTERWARDS = re.compile(
+    r".*(fraud|anomal|outlier|charge_?back|disput|is_bad|target|label|confirmed|investigat).*", re.IGNORECASE
+)
+
+
+def leaks(found: Exploration) -> Iterator[Finding]:
+    separations = found.labels.separations if found.labels else ()
+    told = {each.column: _leak(each) for each in separations if each.gives_away}
+    for column, text in told.items():
+        yield Finding(Weight.STOP, "labels", text, (column,))
+    for facts in found.columns:
+        if facts.kind in SCORED and facts.name not in told and _AFTERWARDS.fullmatch(facts.name):
+            text = (
+                f"`{facts.name}` is named like something known only afterwards, and would be learned from: "
+                "set it to label or ignored if so"
+            )
+            yield Finding(Weight.WARNING, "labels", text, (facts.name,))
+
+
+def _leak(each: Separation) -> str:
+    if each.second_label:
+        return (
+            f"`{each.column}` looks like a second label (AUC {each.auc:.3f} with {each.distinct} different values): "
+            "set it to label or ignored in the schema"
+        )
+    return (
+        f"the label leaks through `{each.column}`: alone it reaches AUC {each.auc:.3f}, AP {each.ap:.2f}; "
+        "set it to ignored, unless it is known when a transaction is made"
+    )
+
+
+def labels(found: Exploration) -> Iterator[Finding]:
+    told = found.labels
+    if told is None:
+        text = "there is no label: how well frauds are told apart cannot be shown here"
+        yield Finding(Weight.HINT, "labels", text)
+        return
+    columns = tuple(name for name, _ in told.columns)
+    if told.anomalous == 0:
+        yield Finding(Weight.WARNING, "labels", f"{listed(columns)} calls no row an anomaly", columns)
+    elif told.anomalous == len(found.view):
+        text = f"{listed(columns)} calls every row an anomaly: no normal row is left to learn from"
+        yield Finding(Weight.STOP, "labels", text, columns)
+    elif told.share > COMMON_ANOMALIES:
+        text = f"{told.share:.0%} of the rows are labelled anomalies, which should be rare: which value means normal?"
+        yield Finding(Weight.WARNING, "labels", text, columns)
+    if 0 < told.missing < 1:
+        text = f"{told.missing:.1%} of the rows have no label; they count as normal"
+        yield Finding(Weight.WARNING, "labels", text, columns)
+
+
+def time(found: Exploration) -> Iterator[Finding]:
+    told = found.rhythm
+    if told is None:
+        text = "there is no time: hours and days cannot be judged, drift only in the order of the rows"
+        yield Finding(Weight.HINT, "time", text)
+        return
+    names = (told.column,)
+    if told.missing:
+        yield Finding(Weight.WARNING, "time", f"{told.missing:.1%} of the rows have no time", names)
+    if told.span_s < 7 * DAY_S:
+        text = f"the rows span {duration(told.span_s)}, less than a week: hours and days not seen will be strange"
+        yield Finding(Weight.WARNING, "time", text, names)
+    if told.pause_s > PAUSE_SHARE * told.span_s > 0 and len(found.view) >= FEWEST_ROWS:
+        text = f"there is no row for {duration(told.pause_s)} in a span of {duration(told.span_s)}"
+        yield Finding(Weight.WARNING, "time", text, names)
+    if not told.ordered:
+        text = f"the rows are not in the order of `{told.column}`: sort them before replaying them"
+        yield Finding(Weight.HINT, "time", text, names)
+
+
+def duration(seconds: float) -> str:
+    """`3.5 days`: the largest unit of which there are one and a half."""
+    for size, name in ((365.25 * DAY_S, "years"), (DAY_S, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:,.3g} {name}"
+    return f"{seconds:,.3g} seconds"
+
+
+def drift(found: Exploration) -> Iterator[Finding]:
+    if found.drift is None:
+        return
+    fifth = "fifth of time" if found.drift.by_time else "fifth of the rows"
+    different = tuple(each.column for each in found.drift.columns if each.verdict == "different")
+    if different:
+        text = (
+            f"the last {fifth} differs from the first in {listed(different)}: "
+            "a model of the past may not fit what comes"
+        )
+        yield Finding(Weight.WARNING, "drift", text, different)
+    moved = tuple(each.column for each in found.drift.columns if each.verdict == "moved")
+    if moved:
+        yield Finding(Weight.HINT, "drift", f"the last {fifth} has moved a little in {listed(moved)}", moved)
+    rates = found.drift.label_rates
+    if rates and max(rates) > RATE_RATIO * min(rates) and abs(rates[0] - rates[1]) > found.drift.label_noise:
+        sorted_by = "" if found.drift.by_time else ": the rows seem to be sorted by label"
+        text = f"{rates[0]:.2%} of the first {fifth} are anomalies, and {rates[1]:.2%} of the last{sorted_by}"
+        yield Finding(Weight.WARNING, "drift", text)

@@ -1,0 +1,154 @@
+"""Values far from the middle of their column, and rows that are strange in several columns at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from model.exploration.columns import Distribution
+from model.exploration.view import Floats, Levels, View
+
+FAR = 6.0
+"""From this distance on a value is an outlier: a bell curve has one in 500 million there."""
+TAMED = 10.0
+"""Beyond this, distances count by their logarithm: one mistyped number is not stranger than all else together."""
+STRANGEST, REASONS = 12, 4
+STAND_IN_SHARE = 0.005
+"""A value beyond all others in at least this share of the rows may stand for a missing one (-999)."""
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """Values of a column that are far from its middle.
+
+    Args:
+        share: of its numbers, those `FAR` robust standard deviations or more away.
+        least, most: the outermost values; least_z, most_z: how far out they are.
+        transformed: whether distances were taken on a logarithmic scale, since the column is skewed.
+        stand_in: a value far out that many rows share, as if it stood for a missing one.
+    """
+
+    share: float
+    least: float
+    least_z: float
+    most: float
+    most_z: float
+    transformed: bool
+    stand_in: float | None = None
+
+    @property
+    def farthest(self) -> float:
+        return max(-self.least_z, self.most_z)
+
+
+@dataclass(frozen=True)
+class StrangeRow:
+    """A row (of the source, from 1), its distance, and why: (column, value as text, distance), farthest first."""
+
+    row: int
+    distance: float
+    anomalous: bool | None
+    reasons: tuple[tuple[str, str, float], ...]
+
+
+def outliers(view: View, spreads: dict[str, Distribution]) -> dict[str, Outliers]:
+    """Of every numeric column that varies, those with most outliers first."""
+    made = {name: _outliers(view.numbers[name], spread) for name, spread in spreads.items()}
+    return dict(sorted(made.items(), key=lambda each: -each[1].share))
+
+
+def _outliers(numbers: Floats, spread: Distribution) -> Outliers:
+    known = numbers[~np.isnan(numbers)]
+    z = robust_z(known, spread)
+    low, high = int(known.argmin()), int(known.argmax())
+    return Outliers(
+        float((np.abs(z) >= FAR).mean()),
+        float(known[low]),
+        float(z[low]),
+        float(known[high]),
+        float(z[high]),
+        spread.scale != "linear",
+        _stand_in(known),
+    )
+
+
+def robust_z(numbers: Floats, spread: Distribution) -> Floats:
+    """Distance from the median in robust standard deviations [n], on the scale on which the column is drawn; NaN stays.
+
+    The standard deviation is that of the median distance (MAD), never less than that of the middle 90 % would make it
+    for a bell curve, so that a column with few different values has no outliers for that reason alone.
+    """
+    values = _transformed(numbers, spread)
+    known = values[~np.isnan(values)]
+    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
+    scale = max(float(np.median(np.abs(known - middle))) / float(ndtri(0.75)), (high - low) / (2 * float(ndtri(0.95))))
+    return np.asarray((values - middle) / (scale or float(known.std()) or 1.0))
+
+
+def _transformed(numbers: Floats, spread: Distribution) -> Floats:
+    if spread.scale == "log":
+        positive = numbers[numbers > 0]
+        return np.asarray(np.log(np.maximum(numbers, positive.min() / 2)))
+    if spread.scale == "symlog":
+        return np.asarray(np.arcsinh((numbers - np.nanmedian(numbers)) / spread.linear_within))
+    return numbers
+
+
+def _stand_in(known: Floats) -> float | None:
+    """An outermost value that many rows have and that is far from the next one."""
+    for end in (known.min(), known.max()):
+        same = known == end
+        if STAND_IN_SHARE <= same.mean() < 0.5:
+            rest = known[~same]
+            low, high = np.quantile(rest, (0.001, 0.999))
+            gap = low - end if end < low else end - high
+            if gap > 2 * (high - low) > 0:
+                return float(end)
+    return None
+
+
+def strangest_rows(view: View, spreads: dict[str, Distribution]) -> tuple[StrangeRow, ...]:
+    """Rows with the largest distance from the middle over all columns; levels count by how rare they are."""
+    names, distances = _distances(view, spreads)
+    if not names:
+        return ()
+    overall = np.sqrt((np.log1p(distances / TAMED) ** 2).mean(axis=1)) * TAMED
+    farthest = np.argsort(-overall, kind="stable")[:STRANGEST]
+    return tuple(_strange_row(view, int(row), float(overall[row]), names, distances[row]) for row in farthest)
+
+
+def _distances(view: View, spreads: dict[str, Distribution]) -> tuple[list[str], NDArray[np.float32]]:
+    """Names [k], and distances [n, k]; a missing value is at distance 0."""
+    columns = {
+        name: np.nan_to_num(np.abs(robust_z(view.numbers[name], spread))) for name, spread in spreads.items()
+    } | {name: _surprise(levels) for name, levels in view.levels.items() if len(levels.names) > 1}
+    made = np.empty((len(view), len(columns)), np.float32)
+    for place, distance in enumerate(columns.values()):
+        made[:, place] = distance
+    return list(columns), made
+
+
+def _surprise(levels: Levels) -> Floats:
+    """-log p on the scale of a bell curve's distance, whose tail is exp(-z^2 / 2)."""
+    share = levels.counts / len(levels.codes)
+    distance = np.sqrt(-2.0 * np.log(share))
+    return np.asarray(np.append(distance, 0.0)[levels.codes])
+
+
+def _strange_row(view: View, row: int, distance: float, names: list[str], distances: NDArray[np.float32]) -> StrangeRow:
+    farthest = np.argsort(-distances, kind="stable")[:REASONS]
+    reasons = tuple(
+        (names[place], _value(view, names[place], row), float(distances[place]))
+        for place in farthest
+        if distances[place] >= 3.0
+    )
+    return StrangeRow(view.row(row), distance, None if view.anomalous is None else bool(view.anomalous[row]), reasons)
+
+
+def _value(view: View, name: str, row: int) -> str:
+    if name in view.hidden:
+        return "(not shown)"
+    if name in view.numbers:
+        return f"{view.numbers[name][row]:,.6g}"
+    return str(view.levels[name].names[view.levels[name].codes[row]])
