@@ -125,7 +125,7 @@ def _train(store: Path) -> None:
 
     table = pd.DataFrame(transactions(TRAINING_ROWS, seed=1))
     table["event_time"] = table["event_time"].dt.tz_localize("UTC")
-    train(table, SCHEMA, ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=TRAINING_STEPS))
+    train(table, SCHEMA, ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=TRAINING_STEPS), report=False)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,9 @@ def train(store: Path) -> None:
     table = pd.DataFrame({**past.columns, **labels})
     table["event_time"] = table["event_time"].dt.tz_localize("UTC")
     _say(f"learning from {len(table):,} transactions", 0.02)
-    learn(table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _say)
+    learn(
+        table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _say, report=False
+    )
 
 
 def _say(doing: str, share: float) -> None:

@@ -28,10 +28,11 @@ from model.schema import Columns, Field, TransactionSchema
 from model.scorer import Scorer
 from model.threshold import Calibration, Threshold
 
-FORMAT = 1
-GRAPH, NETWORK, MANIFEST, MANIFEST_HASH, ACTIVE = (
+FORMAT = 2
+GRAPH, NETWORK, REPORT, MANIFEST, MANIFEST_HASH, ACTIVE = (
     "scoring.onnx",
     "autoencoder.keras",
+    "report.html",
     "manifest.json",
     "manifest.sha256",
     "ACTIVE",

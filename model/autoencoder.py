@@ -1,4 +1,4 @@
-"""The network, in Keras: it learns to reconstruct normal transactions from a few numbers, and fails at strange ones.
+"""The networks, in Keras: they learn to reconstruct normal transactions from a few numbers, and fail at strange ones.
 
 The only module that imports Keras and TensorFlow, and only when a network is built: that takes seconds and 600 MB.
 """
@@ -6,9 +6,10 @@ The only module that imports Keras and TensorFlow, and only when a network is bu
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats32 = NDArray[np.float32]
-Progress = Callable[[int, int, float], None]
-"""Called with steps done, steps in all, mean loss of the last ones."""
-
 REPORT_STEPS = 50
+CHECKED_ROWS = 4_096
+"""Held-out rows that decide when to stop: enough to tell, few enough to cost nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,78 +31,186 @@ class Layer:
     activation: str
 
 
+@dataclass(frozen=True)
+class Step:
+    """How far the training is: loss on training rows (mean of the last steps) and on held-out rows."""
+
+    done: int
+    of: int
+    loss: float
+    held_out_loss: float
+
+
 class Autoencoder:
-    """A dense autoencoder d - 2d - d - z - d - 2d - d on features u [n, d].
+    """Dense autoencoders of one shape on features u [n, d]: m members that differ in their start and in their batches.
 
     Args:
         features: d.
+        members: m.
+        hidden: widths from input to bottleneck, mirrored behind it; by default 2 d and d, at most 256 and 128.
         bottleneck: z, by default three tenths of d.
         seed: of everything random, here and in `fit`.
     """
 
-    def __init__(self, features: int, bottleneck: int | None = None, seed: int = 0) -> None:
-        keras = _keras()
-        keras.utils.set_random_seed(seed)
+    def __init__(
+        self,
+        features: int,
+        members: int = 1,
+        hidden: Sequence[int] | None = None,
+        bottleneck: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        before = list(hidden) if hidden else [min(256, 2 * features), min(128, features)]
         narrow = bottleneck or max(1, round(0.3 * features))
-        wide, middle = min(256, 2 * features), min(128, features)
-        sizes = [(wide, "elu"), (middle, "elu"), (narrow, "linear"), (middle, "elu"), (wide, "elu")]
-        dense = [keras.layers.Dense(size, activation=activation) for size, activation in sizes]
-        last = keras.layers.Dense(features, activation="linear")
-        self._model = keras.Sequential([keras.layers.Input((features,)), *dense, last], name="autoencoder")
-        self._seed = seed
+        self._acts = (*("elu" for _ in before), "linear", *("elu" for _ in before), "linear")
+        self._sizes = (features, *before, narrow, *reversed(before), features)
+        self._members, self._seed = members, seed
+        self._to_latent = len(before) + 1
+        self._model = self._build()
+        rng = np.random.default_rng(seed)
+        for layer, (inner, outer) in zip(self._dense, pairwise(self._sizes), strict=True):
+            bound = np.sqrt(6 / (inner + outer))  # Glorot's, for each member by itself
+            weights = rng.uniform(-bound, bound, (members, inner, outer)).astype(np.float32)
+            layer.set_weights([weights, np.zeros((members, outer), np.float32)])
 
-    def fit(self, rows: Floats32, steps: int, batch: int = 512, progress: Progress | None = None) -> float:
-        """Trains on rows [n, d] for so many steps, each on a batch drawn with replacement; gives the last loss.
+    def fit(
+        self,
+        rows: Floats32,
+        held_out: Floats32,
+        steps: int,
+        batch: int = 512,
+        loss: str = "huber",
+        trim: float = 0.0,
+        progress: Callable[[Step], None] | None = None,
+    ) -> tuple[Step, ...]:
+        """Trains on rows [n, d], each member on batches of its own, drawn with replacement; gives the history.
 
-        Huber loss, Adam with cosine decay of its rate. The same rows, seed and steps give the same weights.
+        Adam with cosine decay of its rate; ends early when the loss on held-out rows has not become smaller for a
+        fifth of the steps, and keeps the best weights. The same rows, seed and settings give the same weights.
+
+        Args:
+            trim: the share of each batch that gives no gradient: the rows with the largest loss.
         """
         keras = _keras()
         together = min(REPORT_STEPS, steps)
-        epochs = max(1, round(steps / together))
-        rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * together, alpha=0.02)
+        rounds = max(1, round(steps / together))
+        rate = keras.optimizers.schedules.CosineDecay(2e-3, rounds * together, alpha=0.02)
         self._model.compile(
             optimizer=keras.optimizers.Adam(rate, clipnorm=5.0),
-            loss=keras.losses.Huber(delta=1.0),
+            loss=_trimmed(loss, trim),
             steps_per_execution=together,
         )
-        batches = _batches(rows, epochs * together, min(batch, len(rows)), self._seed)
-        report = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: (
-                progress and progress((epoch + 1) * together, epochs * together, logs["loss"])
-            )
+        record = _Record(rounds * together, together, progress)
+        checked = self._as_input(held_out[:CHECKED_ROWS])
+        self._model.fit(
+            _batches(rows, rounds * together, min(batch, len(rows)), self._members, self._seed),
+            epochs=rounds,
+            steps_per_epoch=together,
+            validation_data=(checked, checked),
+            validation_batch_size=CHECKED_ROWS,
+            verbose=0,
+            shuffle=False,
+            callbacks=[
+                keras.callbacks.LambdaCallback(on_epoch_end=record),
+                keras.callbacks.EarlyStopping(patience=max(5, rounds // 5), restore_best_weights=True),
+            ],
         )
-        history = self._model.fit(
-            batches, epochs=epochs, steps_per_epoch=together, verbose=0, shuffle=False, callbacks=[report]
-        )
-        return float(history.history["loss"][-1])
+        return tuple(record.steps)
 
     def reconstruct(self, rows: Floats32) -> Floats32:
-        """What the network makes of rows [n, d]."""
-        parts = [np.asarray(self._model(rows[start : start + 8_192])) for start in range(0, len(rows), 8_192)]
-        return np.concatenate(parts) if parts else rows
+        """What each member makes of rows [n, d]: [m, n, d]."""
+        return self._through(self._model, rows)
 
-    def layers(self) -> tuple[Layer, ...]:
-        """The trained layers, first to last."""
-        dense = [layer for layer in self._model.layers if layer.weights]
-        return tuple(_layer(layer) for layer in dense)
+    def latent(self, rows: Floats32) -> Floats32:
+        """What the bottlenecks say of rows [n, d]: [n, m z], member by member."""
+        keras = _keras()
+        inner = self._dense[self._to_latent - 1].output
+        latent = self._through(keras.Model(self._model.inputs[0], inner), rows)
+        return np.concatenate(list(latent), axis=1)
+
+    def members(self) -> tuple[tuple[Layer, ...], ...]:
+        """The trained layers of each member, first to last."""
+        weights = [layer.get_weights() for layer in self._dense]
+        return tuple(
+            tuple(Layer(w[member], b[member], act) for (w, b), act in zip(weights, self._acts, strict=True))
+            for member in range(self._members)
+        )
 
     def to_bytes(self) -> bytes:
-        """The network as a `.keras` file."""
+        """The network as a `.keras` file, which Keras loads by itself: input and output are [n, m, d]."""
+        bare = self._build()
+        bare.set_weights(self._model.get_weights())
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "autoencoder.keras"
-            self._model.save(path)
+            bare.save(path)
             return path.read_bytes()
 
+    def _build(self) -> Any:
+        keras = _keras()
+        widths = zip(self._sizes[1:], self._acts, strict=True)
+        dense = [
+            keras.layers.EinsumDense("bmi,mio->bmo", (self._members, width), activation=act, bias_axes="mo")
+            for width, act in widths
+        ]
+        return keras.Sequential([keras.layers.Input((self._members, self._sizes[0])), *dense], name="autoencoder")
 
-def _batches(rows: Floats32, steps: int, batch: int, seed: int) -> Any:
-    """A dataset of `steps` random batches as (input, target); drawn in one go, so that a step costs one gather."""
+    @property
+    def _dense(self) -> list[Any]:
+        return [layer for layer in self._model.layers if layer.weights]
+
+    def _as_input(self, rows: Floats32) -> Floats32:
+        """The same rows for every member: [n, m, d]."""
+        return np.repeat(rows[:, None, :], self._members, axis=1)
+
+    def _through(self, model: Any, rows: Floats32) -> Floats32:
+        starts = range(0, max(len(rows), 1), 8_192)
+        parts = [np.asarray(model(self._as_input(rows[start : start + 8_192]))) for start in starts]
+        return np.ascontiguousarray(np.concatenate(parts).transpose(1, 0, 2))
+
+
+class _Record:
+    """What Keras tells at the end of each round of steps."""
+
+    def __init__(self, of: int, together: int, progress: Callable[[Step], None] | None) -> None:
+        self.steps: list[Step] = []
+        self._of, self._together, self._progress = of, together, progress
+
+    def __call__(self, epoch: int, logs: dict[str, float]) -> None:
+        step = Step((epoch + 1) * self._together, self._of, float(logs["loss"]), float(logs["val_loss"]))
+        self.steps.append(step)
+        if self._progress:
+            self._progress(step)
+
+
+def _trimmed(loss: str, trim: float) -> Any:
+    """The loss of each row and member [b, m], 0 for the rows that are trimmed away; the rest makes up for them."""
     import tensorflow as tf
 
-    places = tf.constant(np.random.default_rng(seed).integers(len(rows), size=(steps, batch), dtype=np.int32))
+    def of_rows(target: Any, reconstruction: Any) -> Any:
+        missed = tf.abs(target - reconstruction)
+        each = 0.5 * missed**2 if loss == "mse" else tf.where(missed < 1.0, 0.5 * missed**2, missed - 0.5)
+        rows = tf.reduce_mean(each, axis=2)
+        if not trim:
+            return rows
+        batch = tf.cast(tf.shape(rows)[0], tf.float32)
+        strangest = tf.cast(tf.math.ceil(trim * batch), tf.int32)
+        line = tf.math.top_k(tf.transpose(rows), strangest).values[:, -1]
+        kept = tf.stop_gradient(tf.cast(rows < line, tf.float32))
+        return rows * kept / tf.maximum(tf.reduce_mean(kept, axis=0), 1e-6)
+
+    return of_rows
+
+
+def _batches(rows: Floats32, steps: int, batch: int, members: int, seed: int) -> Any:
+    """A dataset of `steps` random batches [b, m, d] as (input, target); a step costs one gather."""
+    import tensorflow as tf
+
     table = tf.constant(rows)
 
     def draw(step: Any) -> Any:
-        chosen = tf.gather(table, places[step])
+        key = tf.stack([tf.constant(seed, tf.int64), step])
+        places = tf.random.stateless_uniform((batch, members), key, 0, len(rows), tf.int32)
+        chosen = tf.gather(table, places)
         return chosen, chosen
 
     return tf.data.Dataset.range(steps).map(draw).prefetch(4)
@@ -132,8 +240,3 @@ def _no_stderr() -> Iterator[None]:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(nowhere)
-
-
-def _layer(dense: Any) -> Layer:
-    weights, bias = dense.get_weights()
-    return Layer(weights, bias, dense.activation.__name__)

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from model.threshold import check_rate
 
 Loss = Literal["huber", "mse"]
-Parts = Literal["both", "network", "inputs"]
+Parts = Literal["balanced", "both", "network", "inputs"]
 NetworkInput = Literal["whitened", "standardised"]
 Score = Literal["whitened", "mse"]
 
@@ -24,7 +24,8 @@ class TrainingConfig:
         contamination: the share of the training rows that may be frauds nobody has labelled. 0: the rows are known to
             be clean; nothing is trimmed, which suits normal data of many kinds better.
         parts: what the score counts: how unusual a row is by itself ("inputs"), what the networks could not
-            reconstruct ("network"), or both.
+            reconstruct ("network"), or both; "balanced" adds what is far out in a single feature to what the networks
+            could not reconstruct, on a scale on which no single feature can decide alone.
         network_input: what the networks see: features whitened and compressed, or only standardised.
         score: "whitened", or the textbook's mean squared error ("mse") of one standardised network, to compare with.
         loss: what the networks are trained on.
@@ -49,7 +50,7 @@ class TrainingConfig:
 
     alert_rate: float = 0.001
     contamination: float = 0.01
-    parts: Parts = "both"
+    parts: Parts = "balanced"
     network_input: NetworkInput = "whitened"
     score: Score = "whitened"
     loss: Loss = "huber"

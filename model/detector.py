@@ -51,17 +51,19 @@ class Verdicts:
     @property
     def expected(self) -> NDArray[np.float64]:
         """What was expected of every field [n, f]: numbers in original units, hours of day, NaN for categories."""
-        return self._scores.expected
+        return self._scorer.score(self._columns).expected
 
     def contributions(self, i: int, top: int | None = None) -> tuple[Contribution, ...]:
         """The `top` largest parts of transaction i's score (None: all), largest first."""
         parts = self._scores.contributions[i]
         largest = np.argsort(-parts, kind="stable")[:top]
-        return tuple(self._contribution(i, int(place), float(parts[place])) for place in largest)
+        expected = self._scorer.score(self._columns[i : i + 1]).expected[0]
+        return tuple(
+            self._contribution(i, int(place), float(parts[place]), float(expected[place])) for place in largest
+        )
 
-    def _contribution(self, i: int, place: int, part: float) -> Contribution:
+    def _contribution(self, i: int, place: int, part: float, expected: float) -> Contribution:
         name = self._scorer.fields[place]
-        expected = float(self._scores.expected[i, place])
         numeric, categorical = self._columns.numeric[i], self._columns.categorical[i]
         if place < len(numeric):
             return Contribution(name, part, _plain(float(numeric[place])), _number(expected))
@@ -84,7 +86,7 @@ class Detector:
 
     def judge(self, columns: Columns) -> Verdicts:
         """Judges n transactions (`schema.columns(rows)`), n >= 0. Anomalous is what reaches the threshold."""
-        scores = self.scorer.score(columns)
+        scores = self.scorer.score(columns, explain=False)
         line = self.threshold.score
         rarity = self.calibration.rarity(scores.score)
         return Verdicts(scores.score, rarity, scores.score >= line, line, columns, scores, self.scorer)
@@ -103,6 +105,8 @@ def _number(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float) -> str | None:
+    if not np.isfinite(seconds):
+        return None
     minutes = int(seconds // 60) % 1_440
     return f"{minutes // 60:02d}:{minutes % 60:02d}"

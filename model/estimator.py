@@ -133,7 +133,7 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
         if not config.keep_labelled:
             kept = ~anomalous(table, schema) & ~_labelled(y, len(table))
         rows = prepare(_enough(table[kept]), schema, config)
-        self.learned_ = learn(rows.columns, rows.schema, config, left_out=int((~kept).sum()))
+        self.learned_ = learn(rows.columns, rows.schema, config)
         self.schema_ = self.learned_.schema
         self._detector = self.learned_.detector()
         # A score on the line is anomalous, and so must be below zero.

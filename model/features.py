@@ -1,197 +1,173 @@
-"""The fitted encoder: raw columns to the numbers that the network sees, learned with scikit-learn.
+"""The fitted encoder: raw columns to features, numbers that each belong to one field. `model.encoding` learns it.
 
-    numbers      missing -> median; symmetric log where heavy-tailed; robust scaling
-    categories   surprisal -log p(level), so a rare level is far from usual ones; standardised
-    times        sine and cosine of the hour of day (UTC)
+    numbers             missing -> median; as they are
+    missing             -log p of a number being there, or not, where training rows lack some
+    amount              log(1 + amount / mean amount)
+    amount_by_category  log(1 + amount / mean amount of the category)
+    categories          surprisal -log p(level), so a rare level is far from usual ones
+    hour                sine and cosine of the hour of day (UTC)
+    hour_by_category    surprisal -log p(hour given the category)
 
-`model.graph` builds the same from the numbers learned here, and checks at every export that it gives the same.
+All are standardised by mean and standard deviation. "The category" is the categorical field that tells most about the
+amount; where there is one, the hour is judged by it and not by itself: features that repeat each other, or carry
+nothing, dilute the score. `model.graph` builds the same from the numbers learned here, and checks at every export that
+it gives the same.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import RobustScaler, StandardScaler
 
-from model.schema import Columns, TransactionSchema
+from model.columns import Columns
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
-PSEUDO_COUNTS = 5.0
-"""Spread over the levels of a category, as if each had been seen that often between them; unseen ones get none."""
+GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
-HEAVY_TAIL_SKEWNESS = 2.0
-DAY_S = 86_400.0
+DAY_S, HOUR_S = 86_400.0, 3_600.0
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Numeric columns [k]: `fill` for what is missing, `unit` of the logarithm where `heavy`, `center`, `scale`."""
+    """Numeric columns at `places` [k]: `fill` for what is missing; where `logged`, log(1 + |value| / unit), signed.
 
+    Logarithms below `floor` count as the floor.
+    """
+
+    places: Places
     fill: Floats
-    heavy: NDArray[np.bool_]
+    logged: NDArray[np.bool_]
     unit: Floats
-    center: Floats
-    scale: Floats
+    floor: float
 
-    def encode(self, values: Floats) -> Floats:
+    def encode(self, columns: Columns) -> Floats:
+        values = columns.numeric[:, self.places]
         filled = np.where(np.isnan(values), self.fill, values)
-        logs = np.sign(filled) * np.log1p(np.abs(filled) / self.unit)
-        return np.asarray((np.where(self.heavy, logs, filled) - self.center) / self.scale)
+        logs = np.maximum(np.sign(filled) * np.log1p(np.abs(filled) / self.unit), self.floor)
+        return np.where(self.logged, logs, filled)
 
-    def decode(self, z: Floats) -> Floats:
-        values = z * self.scale + self.center
-        return np.where(self.heavy, np.sign(values) * np.expm1(np.abs(values)) * self.unit, values)
+    def decode(self, values: Floats) -> Floats:
+        return np.where(self.logged, np.sign(values) * np.expm1(np.abs(values)) * self.unit, values)
+
+
+@dataclass(frozen=True, eq=False)
+class Missing:
+    """Numeric columns at `places` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
+
+    places: Places
+    present: Floats
+    absent: Floats
+
+    def encode(self, columns: Columns) -> Floats:
+        return np.where(np.isnan(columns.numeric[:, self.places]), self.absent, self.present)
 
 
 @dataclass(frozen=True, eq=False)
 class Categories:
-    """Categorical columns [c]: surprisal of each level in nats, `unseen` for all others, `center`, `scale`."""
+    """Categorical columns at `places` [c]: surprisal of each level in nats, `unseen` for all others."""
 
+    places: Places
     surprisals: tuple[dict[str, float], ...]
     unseen: Floats
-    center: Floats
-    scale: Floats
 
-    def encode(self, levels: NDArray[np.object_]) -> Floats:
-        return (self.nats(levels) - self.center) / self.scale
-
-    def nats(self, levels: NDArray[np.object_]) -> Floats:
-        out = np.empty(levels.shape)
-        for place, (known, unseen) in enumerate(zip(self.surprisals, self.unseen, strict=True)):
-            out[:, place] = [known.get(level, unseen) for level in levels[:, place]]
+    def encode(self, columns: Columns) -> Floats:
+        out = np.empty((len(columns), len(self.places)))
+        for feature, place in enumerate(self.places):
+            known, unseen = self.surprisals[feature], self.unseen[feature]
+            out[:, feature] = [known.get(level, unseen) for level in columns.categorical[:, place]]
         return out
-
-    @property
-    def usual(self) -> tuple[str, ...]:
-        """The most frequent level of each column."""
-        return tuple(min(known, key=lambda level: (known[level], level)) for known in self.surprisals)
 
 
 @dataclass(frozen=True, eq=False)
-class Times:
-    """Timestamps [t] as sines and cosines of the hour [2 t], `center`, `scale`."""
+class ByCategory:
+    """What is usual for each level of the category, and for levels never seen (the last row).
 
-    center: Floats
-    scale: Floats
+    Args:
+        category, amount, time: places of the columns; amount and time None where not used.
+        levels: the rows' names. mean: mean amount [levels + 1]. hours: -log p(hour) [levels + 1, 24].
+        floor: logarithms of the amount below this count as this.
+    """
 
-    def encode(self, seconds: Floats) -> Floats:
-        return (self.circle(seconds) - self.center) / self.scale
+    category: int
+    levels: tuple[str, ...]
+    amount: int | None
+    fill: float
+    mean: Floats
+    time: int | None
+    hours: Floats
+    floor: float
 
-    def hours(self, z: Floats) -> Floats:
-        sine, cosine = np.split(z * self.scale + self.center, 2, axis=1)
-        return np.arctan2(sine, cosine) / (2 * np.pi) * 24 % 24
+    def encode(self, columns: Columns) -> Floats:
+        index = {level: row for row, level in enumerate(self.levels)}
+        rows = np.array([index.get(level, len(index)) for level in columns.categorical[:, self.category]], np.intp)
+        parts = []
+        if self.amount is not None:
+            amount = columns.numeric[:, self.amount]
+            filled = np.where(np.isnan(amount), self.fill, amount)
+            logs = np.sign(filled) * np.log1p(np.abs(filled) / self.mean[rows])
+            parts.append(np.maximum(logs, self.floor))
+        if self.time is not None:
+            parts.append(self.hours[rows, hour_of_day(columns.timestamp[:, self.time])])
+        return np.column_stack(parts) if parts else np.empty((len(columns), 0))
 
-    @staticmethod
-    def circle(seconds: Floats) -> Floats:
-        angle = 2 * np.pi * (seconds % DAY_S) / DAY_S
+
+@dataclass(frozen=True, eq=False)
+class Hours:
+    """Timestamps at `places` [t] as sines and cosines of the hour of day [2 t]."""
+
+    places: Places
+
+    def encode(self, columns: Columns) -> Floats:
+        angle = 2 * np.pi * (columns.timestamp[:, self.places] % DAY_S) / DAY_S
         return np.hstack([np.sin(angle), np.cos(angle)])
 
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """Everything learned about the columns of one schema; features are ordered numbers, categories, sines, cosines."""
+    """Everything learned about the columns of one schema.
+
+    Features are ordered numbers, missing, categories, by category (amount, hour), sines, cosines; standardised with
+    `center` and `scale`. `field_of_feature` gives for each the index of its field in `TransactionSchema.scored`.
+    `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most frequent level of each
+    categorical column, whether it makes a feature or not.
+    """
 
     numbers: Numbers
+    missing: Missing
     categories: Categories
-    times: Times
+    by_category: ByCategory | None
+    hours: Hours
+    field_of_feature: Places
+    usual_level: tuple[str, ...]
+    usual_hour: Floats
+    center: Floats
+    scale: Floats
 
     @property
-    def center(self) -> Floats:
-        return np.concatenate([self.numbers.center, self.categories.center, self.times.center])
-
-    @property
-    def scale(self) -> Floats:
-        return np.concatenate([self.numbers.scale, self.categories.scale, self.times.scale])
-
-    @property
-    def field_of_feature(self) -> NDArray[np.intp]:
-        """For each feature the index of its field in `TransactionSchema.scored`."""
-        plain = len(self.numbers.fill) + len(self.categories.unseen)
-        times = plain + np.arange(len(self.times.center) // 2)
-        return np.concatenate([np.arange(plain), times, times])
+    def upper(self) -> NDArray[np.bool_]:
+        """Features [d] of which only large values are strange: amounts and surprisals."""
+        counts = len(self.missing.places) + len(self.categories.places)
+        by = (
+            0
+            if self.by_category is None
+            else (self.by_category.amount is not None) + (self.by_category.time is not None)
+        )
+        times = 2 * len(self.hours.places)
+        return np.concatenate([self.numbers.logged, np.ones(counts + by, np.bool_), np.zeros(times, np.bool_)])
 
     def encode(self, columns: Columns) -> Floats:
-        """Features z [n, d] of n transactions."""
-        return np.hstack(
-            [
-                self.numbers.encode(columns.numeric),
-                self.categories.encode(columns.categorical),
-                self.times.encode(columns.timestamp),
-            ]
-        )
+        """Features x [n, d] of n transactions, standardised."""
+        return (self.raw(columns) - self.center) / self.scale
 
-    def decode(self, z: Floats) -> Floats:
-        """What features z [n, d] mean, per field [n, f]: numbers in original units, hours of day, NaN for levels."""
-        numbers, categories = len(self.numbers.fill), len(self.categories.unseen)
-        levels = np.full((len(z), categories), np.nan)
-        return np.hstack([self.numbers.decode(z[:, :numbers]), levels, self.times.hours(z[:, numbers + categories :])])
+    def raw(self, columns: Columns) -> Floats:
+        """Features [n, d] before they are standardised."""
+        by_category = [self.by_category.encode(columns)] if self.by_category else []
+        plain = [part.encode(columns) for part in (self.numbers, self.missing, self.categories)]
+        return np.hstack([*plain, *by_category, self.hours.encode(columns)])
 
 
-def fit(columns: Columns, schema: TransactionSchema) -> Encoder:
-    """Learns the encoder from the columns of normal transactions."""
-    amount = schema.role("amount")
-    amounts = np.array([amount is not None and name == amount.name for name in schema.numeric], np.bool_)
-    return Encoder(
-        _fit_numbers(columns.numeric, amounts), _fit_categories(columns.categorical), _fit_times(columns.timestamp)
-    )
-
-
-def _fit_numbers(values: Floats, amounts: NDArray[np.bool_]) -> Numbers:
-    if not values.shape[1]:
-        none = np.empty(0)
-        return Numbers(none, amounts, none, none, none)
-    imputer = SimpleImputer(strategy="median").fit(values)
-    filled = imputer.transform(values)
-    heavy = amounts | (_skewness(filled) > HEAVY_TAIL_SKEWNESS)
-    unit = np.array([_unit(column) for column in filled.T])
-    logs = np.sign(filled) * np.log1p(np.abs(filled) / unit)
-    chosen = np.where(heavy, logs, filled)
-    scaler = RobustScaler(unit_variance=True).fit(chosen)
-    return Numbers(imputer.statistics_, heavy, unit, scaler.center_, _scale(scaler.scale_, chosen))
-
-
-def _scale(robust: Floats, values: Floats) -> Floats:
-    """The quartiles' scale, but the standard deviation where more than half of the values are the same."""
-    narrow = np.ptp(np.quantile(values, (0.25, 0.75), axis=0), axis=0) == 0
-    deviation = values.std(axis=0)
-    usable = np.where(deviation > 0, deviation, 1.0)
-    return np.where(narrow, usable, np.maximum(robust, 0.05 * usable))
-
-
-def _skewness(values: Floats) -> Floats:
-    """Of each column; 0 where constant or where there are negative values."""
-    deviation = values.std(axis=0)
-    z = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    return np.where(values.min(axis=0) >= 0, np.mean(z**3, axis=0), 0.0)
-
-
-def _unit(column: Floats) -> float:
-    sizes = np.abs(column[column != 0])
-    return float(np.median(sizes)) if len(sizes) else 1.0
-
-
-def _fit_categories(levels: NDArray[np.object_]) -> Categories:
-    if not levels.shape[1]:
-        return Categories((), np.empty(0), np.empty(0), np.empty(0))
-    fitted = [_surprisals(column) for column in levels.T]
-    known, unseen = tuple(table for table, _ in fitted), np.array([worst for _, worst in fitted])
-    unscaled = Categories(known, unseen, np.zeros(len(known)), np.ones(len(known)))
-    scaler = StandardScaler().fit(unscaled.nats(levels))
-    return Categories(known, unseen, scaler.mean_, scaler.scale_)
-
-
-def _surprisals(column: NDArray[np.object_]) -> tuple[dict[str, float], float]:
-    """-log p(level) of each level, and of a level never seen; a level more is counted for all those unseen."""
-    names, counts = np.unique(column.astype(str), return_counts=True)
-    share = PSEUDO_COUNTS / (len(names) + 1)
-    total = len(column) + PSEUDO_COUNTS
-    nats = -np.log((counts + share) / total)
-    return dict(zip(names.tolist(), nats.tolist(), strict=True)), float(-np.log(share / total))
-
-
-def _fit_times(seconds: Floats) -> Times:
-    circle = Times.circle(seconds)
-    deviation = circle.std(axis=0)
-    return Times(circle.mean(axis=0), np.where(deviation > 1e-3, deviation, 1.0))
+def hour_of_day(seconds: Floats) -> NDArray[np.intp]:
+    """The hour of day (UTC), 0 to 23, of Unix seconds."""
+    return (seconds % DAY_S // HOUR_S).astype(np.intp)

@@ -1,45 +1,102 @@
-"""The score: how unusual a transaction is by itself, and how much of it the network could not reconstruct.
+"""The score: the sum, over features, of how strange each is by itself, in its company, and to the networks.
 
-    w_in  = W_in(z)                    how unusual the features z are together
-    u     = sign(w_in) log(1 + |w_in|) what the network sees: far-out values stay far out, but never explode
-    w_ae  = W_ae(u - network(u))       what the network could not reconstruct
-    score = sum over features of |w_in| + |w_ae|
+    x      features, standardised                     (model.features)
+    m      margins of x                               how far out in its tail a feature is      (model.margins)
+    w_in   W_in(x)                                    how unusual the features are together     (model.whitening)
+    u      sign(w_in) log(1 + |w_in|)                 what the networks see: far out stays far out, nothing explodes
+    w_ae   mean over networks of |W_i(u - net_i(u))|  what the networks could not reconstruct   (model.autoencoder)
 
-A feature's two terms are its contribution; a field's is the sum over its features.
+What is summed up is the setting `parts` (`WEIGHTS`). A feature's term is its contribution; a field's is the sum over
+its features; contributions add up to the score.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.autoencoder import Layer
+from model.clusters import Clusters
+from model.columns import Columns
+from model.config import NetworkInput, Parts
 from model.features import Encoder
-from model.schema import Columns
+from model.margins import Margins
 from model.whitening import Whitening
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
+Reconstruct = Callable[[Floats32], Floats32]
+"""From what the networks see, u [n, d], to what each makes of it [members, n, d]."""
+
+
+class Weights(NamedTuple):
+    """What a part counts; `compressed`: of inputs and network not w, but log(1 + w)."""
+
+    inputs: float
+    network: float
+    margins: float
+    compressed: bool
+
+
+WEIGHTS: dict[Parts, Weights] = {
+    "balanced": Weights(0.0, 1.0, 1.0, compressed=True),
+    "both": Weights(1.0, 1.0, 0.0, compressed=False),
+    "network": Weights(0.0, 1.0, 0.0, compressed=False),
+    "inputs": Weights(1.0, 0.0, 0.0, compressed=False),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreModel:
-    """All that was learned. `lowest` and `highest` [d] are the bounds of u among the rows that the network learned."""
+    """All that was learned.
+
+    Args:
+        inputs: W_in. residuals: W_i of each network, None for the textbook's mean squared error.
+        clusters: take the place of networks and whitening where there are some.
+        lowest, highest: bounds of u [d] among the rows that the networks learned from; None with clusters.
+    """
 
     encoder: Encoder
     inputs: Whitening
-    layers: tuple[Layer, ...]
-    residuals: Whitening
+    margins: Margins
+    members: tuple[tuple[Layer, ...], ...]
+    residuals: tuple[Whitening, ...] | None
+    clusters: Clusters | None
     lowest: Floats32
     highest: Floats32
+    parts: Parts
+    network_input: NetworkInput
 
-    def score(self, columns: Columns, reconstruct: Callable[[Floats32], Floats32]) -> Floats:
-        """Scores [n] of n transactions with the network itself: what the scoring graph is held against."""
-        white = self.inputs.apply(self.encoder.encode(columns))
-        u = compress(white).astype(np.float32)
-        missed = self.residuals.apply((u - reconstruct(u)).astype(np.float64))
-        return np.asarray((np.abs(white) + np.abs(missed)).sum(axis=1))
+    def contributions(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
+        """Contributions [n, d] of n transactions by feature, with the networks themselves: what the scoring graph is
+        held against."""
+        x = self.encoder.encode(columns)
+        white = self.inputs.apply(x)
+        if self.clusters is not None:
+            return self.clusters.contributions(white)
+        u = seen(x, white, self.network_input)
+        missed = (u - reconstruct(u)).astype(np.float64)
+        if self.residuals is None:
+            return np.asarray((missed**2).mean(axis=0) / x.shape[1])
+        strange = np.mean([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)], axis=0)
+        return self._sum(np.abs(white), strange, self.margins.apply(x))
+
+    def score(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
+        """Scores [n]."""
+        return np.asarray(self.contributions(columns, reconstruct).sum(axis=1))
+
+    def _sum(self, inputs: Floats, network: Floats, margins: Floats) -> Floats:
+        weights = WEIGHTS[self.parts]
+        if weights.compressed:
+            inputs, network = np.log1p(inputs), np.log1p(network)
+        return np.asarray(weights.inputs * inputs + weights.network * network + weights.margins * margins)
+
+
+def seen(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
+    """What the networks see of features x [n, d] and W_in(x) [n, d]."""
+    return (compress(white) if network_input == "whitened" else x).astype(np.float32)
 
 
 def compress(white: Floats) -> Floats:

@@ -21,6 +21,8 @@ LANE_ROWS = 16
 """Rows go through the graph in multiples of this, so that none meets the remainder loop of a vectorised kernel, which
 rounds differently: a row's score is the same alone and in any batch, at any place."""
 
+EXPLAIN = "explain"
+"""Input of the graph that says whether expected values are wanted."""
 OUTPUTS = ("score", "contributions", "expected")
 USUAL_LEVELS = "eddy.usual_levels"
 """Key of the graph's metadata: the most usual level of each categorical field, as JSON."""
@@ -30,7 +32,8 @@ class Scores(NamedTuple):
     """What the graph says of n transactions with f scored fields.
 
     score: float64 [n], higher is stranger. contributions: float32 [n, f], they add up to the score.
-    expected: float64 [n, f]; numeric fields in original units, timestamps as hour of day (UTC), NaN for categories.
+    expected: float64 [n, f], or [0, f] where it was not asked for; numeric fields in original units, timestamps as
+    hour of day (UTC), NaN where there is nothing to say.
     """
 
     score: NDArray[np.float64]
@@ -55,14 +58,16 @@ class Scorer:
         options.log_severity_level = 3
         source = graph if isinstance(graph, bytes) else str(graph)
         self._session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self._inputs = tuple(node.name for node in self._session.get_inputs())
+        names = [node.name for node in self._session.get_inputs()]
+        self._inputs = tuple(name for name in names if name != EXPLAIN)
+        self._explains_when_asked = EXPLAIN in names  # graphs of format 1 explain always
         self.fields = tuple(fields)
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.usual_levels: Mapping[str, str] = json.loads(metadata.get(USUAL_LEVELS, "{}"))
 
-    def score(self, columns: Columns) -> Scores:
-        """Scores n transactions, n >= 0."""
-        parts = [self._run(columns[rows]) for rows in _chunks(len(columns))]
+    def score(self, columns: Columns, explain: bool = True) -> Scores:
+        """Scores n transactions, n >= 0; `explain`: with expected values, which take a fifth of the time."""
+        parts = [self._run(columns[rows], explain) for rows in _chunks(len(columns))]
         if len(parts) == 1:
             return parts[0]
         if not parts:
@@ -70,10 +75,13 @@ class Scorer:
             return Scores(np.empty(0), none.astype(np.float32), none)
         return Scores(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
-    def _run(self, columns: Columns) -> Scores:
+    def _run(self, columns: Columns, explain: bool) -> Scores:
         rows = len(columns)
         full = columns[np.arange(-(-rows // LANE_ROWS) * LANE_ROWS) % rows] if rows % LANE_ROWS else columns
-        outputs = self._session.run(OUTPUTS, {name: getattr(full, name) for name in self._inputs})
+        feed = {name: getattr(full, name) for name in self._inputs}
+        if self._explains_when_asked:
+            feed[EXPLAIN] = np.array(explain)
+        outputs = self._session.run(OUTPUTS, feed)
         return Scores(*(output[:rows] for output in outputs))
 
 

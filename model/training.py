@@ -1,6 +1,6 @@
 """From a table to an artifact, as one readable sequence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -9,20 +9,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model import features, graph, whitening
-from model.artifact import GRAPH, NETWORK, ArtifactStore, Manifest, Probe
-from model.autoencoder import Autoencoder
+from model import clusters, encoding, graph, margins, whitening
+from model.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
+from model.autoencoder import Autoencoder, Step
 from model.calibration import calibrate
-from model.cleaning import FEWEST_ROWS, prepare
+from model.cleaning import prepare
 from model.config import DEFAULTS, TrainingConfig
 from model.detector import Detector
+from model.evidence import Evidence
 from model.schema import Columns, TransactionSchema
-from model.score import ScoreModel, compress
+from model.score import ScoreModel, seen
 from model.scorer import Scorer
-from model.tables import TableError
 from model.threshold import Calibration
 
 PROBE_ROWS = 32
+EVIDENCE_ROWS = 5_000
+CALIBRATION_ROWS = 200_000
 LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
 Progress = Callable[[str, float], None]
@@ -39,12 +41,17 @@ class Learned:
     schema: TransactionSchema
     config: TrainingConfig
     graph: bytes
-    keras: bytes
+    keras: bytes | None
     calibration: Calibration
     probe: Probe
-    loss: float
+    evidence: Evidence
     learned: NDArray[np.intp]
     held_out: NDArray[np.intp]
+
+    @property
+    def loss(self) -> float | None:
+        """On held-out rows, the least that was reached; None where there are clusters and no network."""
+        return min((held_out for _, _, held_out in self.evidence.history), default=None)
 
     def detector(self, version: str = "not stored") -> Detector:
         """Judges by this model, under the threshold of its own alert rate."""
@@ -60,7 +67,7 @@ class Trained:
     version: str
     rows: int
     rows_left_out: int
-    loss: float
+    loss: float | None
     threshold: float
     notes: tuple[str, ...] = ()
 
@@ -72,21 +79,37 @@ def train(
     created_at: datetime,
     config: TrainingConfig = DEFAULTS,
     progress: Progress = lambda *_: None,
+    report: bool = True,
+    notes: Sequence[str] = (),
 ) -> Trained:
     """Trains a model of normal transactions and stores it.
 
+    Args:
+        report: whether the artifact gets a report, which takes longer to draw than a small model to train.
+        notes: sentences on what was done with the table before, for the report.
+
     Raises:
         TableError: the table cannot be learned from.
+        ConfigError: the settings make nothing of this table.
         ArtifactError: the store cannot be written to.
     """
     progress("reading the columns", 0.0)
-    clean = prepare(table, schema, config)
-    model = learn(clean.columns, clean.schema, config, progress, clean.left_out)
-    progress("storing the model", 0.95)
-    version = save(model, store, created_at)
+    prepared = prepare(table, schema, config)
+    share = 0.8 if report else 0.95
+    model = learn(
+        prepared.columns, prepared.schema, config, lambda what, done: progress(what, share * done), prepared.anomalies
+    )
+    page = None
+    if report:
+        from model.report.training import training_report  # draws with libraries that take a second to import
+
+        progress("drawing the report", share)
+        page = training_report(model, [*notes, *prepared.notes]).html()
+    progress("storing the model", 0.97)
+    version = save(model, store, created_at, page)
     progress("done", 1.0)
     threshold = model.calibration.score_at(config.alert_rate)
-    return Trained(version, len(clean.columns), clean.left_out, model.loss, threshold, clean.notes)
+    return Trained(version, len(prepared.columns), prepared.left_out, model.loss, threshold, prepared.notes)
 
 
 def learn(
@@ -94,62 +117,88 @@ def learn(
     schema: TransactionSchema,
     config: TrainingConfig = DEFAULTS,
     progress: Progress = lambda *_: None,
-    left_out: int = 0,
+    anomalies: Columns | None = None,
 ) -> Learned:
-    """Learns a model from the columns of n normal transactions.
+    """Learns a model from the columns of n normal transactions (`model.cleaning.prepare`).
 
     Args:
-        left_out: rows that were not passed on because a label calls them anomalies; for the error message.
+        anomalies: labelled ones, for the evidence; nothing is learned from them.
 
     Raises:
-        TableError: the rows cannot be learned from.
+        ConfigError: the settings make nothing of these columns.
     """
-    _check(columns, schema, left_out)
-    learned, held_out = _split(len(columns), config)
+    rows = _split(len(columns), config)
+    learned, held_out = columns[rows.learned], columns[rows.held_out]
+    strangest = max(0.01, 2 * config.contamination)
 
-    progress("learning the encoding", 0.05)
-    encoder = features.fit(columns[learned], schema)
-    z = encoder.encode(columns)
-    inputs = whitening.fit(z[learned], _spread(z[learned]))
-    u = compress(inputs.apply(z)).astype(np.float32)
+    progress("learning the features", 0.02)
+    encoder = encoding.fit(learned, schema, config.features, config.hinge)
+    x, x_held_out = encoder.encode(learned), encoder.encode(held_out)
+    ones = np.ones(x.shape[1])
+    inputs = whitening.fit(x_held_out, ones, strangest)
+    u = seen(x, inputs.apply(x), config.network_input)
+    u_held_out = seen(x_held_out, inputs.apply(x_held_out), config.network_input)
 
-    progress("starting TensorFlow", 0.1)
-    network = Autoencoder(u.shape[1], config.bottleneck, config.seed)
-    loss = network.fit(
-        u[learned],
-        config.steps,
-        config.batch,
-        lambda done, of, loss: progress(f"training, loss {loss:.4f}", 0.3 + 0.54 * done / of),
+    network, grouped, residuals = None, None, None
+    history: tuple[Step, ...] = ()
+    if config.clusters:
+        progress("looking for clusters", 0.1)
+        grouped = clusters.fit(inputs.apply(x), config.clusters, config.seed)
+    else:
+        progress("starting TensorFlow", 0.05)
+        network = Autoencoder(u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
+        history = network.fit(
+            u,
+            u_held_out,
+            config.steps,
+            config.batch,
+            config.loss,
+            trim=5 * config.contamination,
+            progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
+        )
+    if network is not None and config.score == "whitened":
+        progress("learning what the networks miss", 0.9)
+        missed = (u_held_out - network.reconstruct(u_held_out)).astype(np.float64)
+        residuals = tuple(whitening.fit(each, _spread(u), strangest) for each in missed)
+
+    model = ScoreModel(
+        encoder=encoder,
+        inputs=inputs,
+        margins=margins.fit(x, encoder.upper),
+        members=network.members() if network else (),
+        residuals=residuals,
+        clusters=grouped,
+        lowest=u.min(axis=0),
+        highest=u.max(axis=0),
+        parts=config.parts,
+        network_input=config.network_input,
     )
-
-    progress("calibrating", 0.85)
-    missed = (u[held_out] - network.reconstruct(u[held_out])).astype(np.float64)
-    residuals = whitening.fit(missed, _spread(u[learned].astype(np.float64)))
-    lowest, highest = u[learned].min(axis=0), u[learned].max(axis=0)
-    model = ScoreModel(encoder, inputs, network.layers(), residuals, lowest, highest)
+    progress("calibrating", 0.93)
     scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
-    calibration = calibrate(scorer.score(columns[held_out]).score)
+    calibration = calibrate(scorer.score(columns[rows.calibration], explain=False).score)
 
-    progress("checking the scoring graph", 0.9)
-    probe = _probe_rows(columns[held_out])
+    progress("checking the scoring graph", 0.97)
+    probe = _probe_rows(held_out)
     probe_score = scorer.score(probe).score
-    graph.check_parity(model.score(probe, network.reconstruct), probe_score)
+    graph.check_parity(model.score(probe, network.reconstruct if network else np.asarray), probe_score)
     return Learned(
-        schema,
-        config,
-        scoring,
-        network.to_bytes(),
-        calibration,
-        Probe.of(probe, probe_score),
-        loss,
-        learned,
-        held_out,
+        schema=schema,
+        config=config,
+        graph=scoring,
+        keras=network.to_bytes() if network else None,
+        calibration=calibration,
+        probe=Probe.of(probe, probe_score),
+        evidence=_evidence(
+            model, scorer, network, held_out, anomalies, [(s.done, s.loss, s.held_out_loss) for s in history]
+        ),
+        learned=rows.learned,
+        held_out=rows.held_out,
     )
 
 
-def save(model: Learned, store: ArtifactStore, created_at: datetime) -> str:
-    """Stores a model as an artifact; gives its version.
+def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str | None = None) -> str:
+    """Stores a model as an artifact, with a report (HTML) if there is one; gives its version.
 
     Raises:
         ArtifactError: the store cannot be written to.
@@ -168,36 +217,55 @@ def save(model: Learned, store: ArtifactStore, created_at: datetime) -> str:
         },
         libraries={name: installed_version(name) for name in LIBRARIES},
     )
-    return store.add(draft, {GRAPH: model.graph, NETWORK: model.keras})
+    files = {GRAPH: model.graph}
+    files |= {NETWORK: model.keras} if model.keras is not None else {}
+    files |= {REPORT: report.encode()} if report is not None else {}
+    return store.add(draft, files)
 
 
-def _check(columns: Columns, schema: TransactionSchema, left_out: int) -> None:
-    rows = len(columns)
-    if rows < FEWEST_ROWS:
-        but = f" ({left_out} more are labelled anomalous)" if left_out else ""
-        raise TableError(f"{rows} rows{but} are too few: give at least {FEWEST_ROWS} normal transactions")
-    for name, values in zip(schema.numeric, columns.numeric.T, strict=True):
-        if np.isnan(values).all():
-            raise TableError(f"column {name} has no value in any row: set it to ignored in the schema")
-    varying = any(_varies(table) for table in (columns.numeric, columns.categorical, columns.timestamp))
-    if not varying:
-        raise TableError(f"all {rows} rows are the same: there is nothing to learn; give real transactions")
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Places of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
+
+    learned: NDArray[np.intp]
+    held_out: NDArray[np.intp]
+    calibration: NDArray[np.intp]
 
 
-def _varies(values: NDArray[np.generic]) -> bool:
-    return any(len(pd.unique(column)) > 1 for column in values.T)
-
-
-def _split(rows: int, config: TrainingConfig) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows to learn from and rows held out, at random."""
+def _split(rows: int, config: TrainingConfig) -> _Rows:
+    """At random. What a sample leaves over of a large table serves the calibration."""
     order = np.random.default_rng(config.seed).permutation(rows)
-    count = min(int(config.held_out * rows), config.held_out_rows)
-    return np.sort(order[count:]), np.sort(order[:count])
+    count = max(1, min(int(config.held_out * rows), config.held_out_rows))
+    last = count + config.sample_rows if config.sample_rows else rows
+    others = order[last : last + CALIBRATION_ROWS]
+    held_out = np.sort(order[:count])
+    return _Rows(np.sort(order[count:last]), held_out, np.concatenate([held_out, np.sort(others)]))
+
+
+def _evidence(
+    model: ScoreModel,
+    scorer: Scorer,
+    network: Autoencoder | None,
+    held_out: Columns,
+    anomalies: Columns | None,
+    history: Sequence[tuple[int, float, float]],
+) -> Evidence:
+    """A look at the model from outside: some held-out rows and some anomalies, as it sees them."""
+    normal = held_out[:EVIDENCE_ROWS]
+    strange = held_out[:0] if anomalies is None else anomalies[:EVIDENCE_ROWS]
+    latents = []
+    for rows in (normal, strange):
+        x = model.encoder.encode(rows)
+        u = seen(x, model.inputs.apply(x), model.network_input)
+        latents.append(network.latent(u) if network else np.empty((len(rows), 0), np.float32))
+    return Evidence(
+        normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history)
+    )
 
 
 def _probe_rows(columns: Columns) -> Columns:
     """Some rows, and some that no table has: missing values, zero, negative, extreme, a level never seen."""
-    some = columns[np.arange(PROBE_ROWS)]
+    some = columns[np.arange(PROBE_ROWS) % len(columns)]
     numeric, categorical = some.numeric.copy(), some.categorical.copy()
     for row, value in enumerate((np.nan, 0.0, -1.0, -1e15, 1e15)):
         numeric[row] = value
@@ -205,6 +273,6 @@ def _probe_rows(columns: Columns) -> Columns:
     return Columns(numeric, categorical, some.timestamp)
 
 
-def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    deviation = values.std(axis=0)
+def _spread(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    deviation = values.std(axis=0, dtype=np.float64)
     return np.where(deviation > 1e-9, deviation, 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model import baselines, features
+from model import baselines, encoding
 from model.columns import Columns
 from model.detector import Detector, Verdicts
 from model.evaluation import MOST_KINDS, Bools, Figures, Floats, figures
@@ -221,7 +221,7 @@ def _figures(score: Floats, rows: Rows, budget: float, flagged: Bools | None = N
 def _features(training: Rows, rows: Rows, schema: TransactionSchema) -> tuple[Floats, Floats]:
     """Eddy's own features, the encoding learned from the training rows."""
     learned = columns_of(training.table, schema)
-    encoder = features.fit(learned, schema)
+    encoder = encoding.fit(learned, schema)
     return encoder.encode(learned), encoder.encode(columns_of(rows.table, schema))
 
 

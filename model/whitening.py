@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-STRANGEST = 0.02
 ROUNDS = 3
 FIT_LIMIT = 20.0
 SHRINKAGE = 0.02
@@ -33,11 +32,12 @@ class Whitening:
         return np.asarray(np.linalg.inv(self.matrix))
 
 
-def fit(values: Floats, unit: Floats) -> Whitening:
+def fit(values: Floats, unit: Floats, strangest: float = 0.02) -> Whitening:
     """Learns the whitening of values [n, d] from all rows but the strangest.
 
     Args:
         unit: what counts as one, per column [d]: the standard deviation of the network's input there.
+        strangest: the share of the rows that is left out.
     """
     relative = values / unit
     center = np.median(relative, axis=0)
@@ -47,7 +47,7 @@ def fit(values: Floats, unit: Floats) -> Whitening:
     kept = np.ones(len(z), np.bool_)
     for _ in range(ROUNDS):
         size = ((z @ _rotation(z, kept)) ** 2).sum(axis=1)
-        kept = size <= np.quantile(size, 1 - STRANGEST)
+        kept = size <= np.quantile(size, 1 - strangest)
     return Whitening(center * unit, _rotation(z, kept) / (unit * scale)[:, None])
 
 

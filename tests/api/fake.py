@@ -33,7 +33,7 @@ class DistanceFromUsual:
     fields = ("amount", "distance_km", "country", "event_time")
     usual_levels = {"country": "DE"}  # noqa: RUF012
 
-    def score(self, columns: Columns) -> Scores:
+    def score(self, columns: Columns, explain: bool = True) -> Scores:  # noqa: ARG002
         n = len(columns)
         parts = np.zeros((n, 4))
         parts[:, :2] = np.abs(np.nan_to_num(columns.numeric, nan=USUAL_KM) - (USUAL_AMOUNT, USUAL_KM)) / 10

@@ -211,7 +211,7 @@ def test_a_mistake_of_ours_is_a_500_that_tells_nothing_and_logs_where(fake, tran
     class Broken:
         fields = fake.DETECTOR.scorer.fields
 
-        def score(self, _columns):
+        def score(self, _columns, explain=True):  # noqa: ARG002
             raise ZeroDivisionError(f"while scoring {CARD}")
 
     broken = replace(fake.DETECTOR, scorer=Broken())

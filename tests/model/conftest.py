@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from model import features, graph, whitening
+from model import clusters, encoding, graph, margins, whitening
 from model.artifact import GRAPH, ArtifactStore, Manifest, Probe
 from model.autoencoder import Layer
 from model.calibration import calibrate
+from model.config import NetworkInput, Parts
 from model.detector import Detector
 from model.schema import Columns, Field, Kind, TransactionSchema
-from model.score import ScoreModel, compress
+from model.score import ScoreModel, seen
 from model.scorer import Scorer
 from model.tables import columns_of
 
@@ -124,21 +125,49 @@ def random_model_fixture() -> Callable[..., ScoreModel]:
     return random_model
 
 
-@pytest.fixture(scope="session", name="forward")
-def forward_fixture() -> Callable[..., NDArray[np.float32]]:
-    return forward
+@pytest.fixture(scope="session", name="reconstructions")
+def reconstructions_fixture() -> Callable[..., NDArray[np.float32]]:
+    return reconstructions
 
 
-def random_model(columns: Columns, schema: TransactionSchema, seed: int = 0) -> ScoreModel:
-    """Encoder and whitening fitted to the columns; a network that does something, but has learned nothing."""
-    encoder = features.fit(columns, schema)
-    z = encoder.encode(columns)
-    inputs = whitening.fit(z, np.ones(z.shape[1]))
-    u = compress(inputs.apply(z)).astype(np.float32)
-    layers = _random_layers(u.shape[1], np.random.default_rng(seed))
-    missed = (u - forward(layers, u)).astype(np.float64)
-    residuals = whitening.fit(missed, u.std(axis=0).astype(np.float64))
-    return ScoreModel(encoder, inputs, layers, residuals, u.min(axis=0), u.max(axis=0))
+def random_model(
+    columns: Columns,
+    schema: TransactionSchema,
+    seed: int = 0,
+    parts: Parts = "balanced",
+    network_input: NetworkInput = "whitened",
+    mse: bool = False,
+    members: int = 2,
+    count: int = 0,
+    hinge: bool = False,
+    groups: tuple[str, ...] | None = None,
+) -> ScoreModel:
+    """Encoder and whitening fitted to the columns; networks that do something, but have learned nothing."""
+    encoder = encoding.fit(columns, schema, groups, hinge)
+    x = encoder.encode(columns)
+    inputs = whitening.fit(x, np.ones(x.shape[1]))
+    u = seen(x, inputs.apply(x), network_input)
+    rng = np.random.default_rng(seed)
+    networks = () if count else tuple(_random_layers(u.shape[1], rng) for _ in range(members))
+    missed = [(u - forward(layers, u)).astype(np.float64) for layers in networks]
+    spread = u.std(axis=0, dtype=np.float64)
+    return ScoreModel(
+        encoder=encoder,
+        inputs=inputs,
+        margins=margins.fit(x, encoder.upper),
+        members=networks,
+        residuals=None if mse else tuple(whitening.fit(each, spread) for each in missed),
+        clusters=clusters.fit(inputs.apply(x), count, seed) if count else None,
+        lowest=u.min(axis=0),
+        highest=u.max(axis=0),
+        parts=parts,
+        network_input=network_input,
+    )
+
+
+def reconstructions(model: ScoreModel, u: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What each network of a model makes of u [n, d], in NumPy: [members, n, d]."""
+    return np.array([forward(layers, u) for layers in model.members])
 
 
 def forward(layers: tuple[Layer, ...], values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 
 from model import graph
 from model.columns import Columns
+from model.detector import Detector
 from model.schema import Field, Kind, TransactionSchema
-from model.score import ScoreModel, compress
+from model.score import ScoreModel, seen
 from model.scorer import CHUNK_ROWS, Scorer
 from model.tables import columns_of
+from producer.synthetic import SyntheticStream
+from tests.plugins.artifacts import artifact_store as artifact_store
+from tests.plugins.artifacts import trained_detector as trained_detector
 
 MakeTable = Callable[..., pd.DataFrame]
-Forward = Callable[..., Any]
+Reconstructions = Callable[..., Any]
+RandomModel = Callable[..., ScoreModel]
 
 NUMBERS = st.sampled_from([np.nan, 0.0, -0.0, 1e-300, 1.0, -1.0, 1e15, -1e15]) | st.floats(-1e6, 1e6)
 LEVELS = st.sampled_from(["fuel", "grocery", "DE", "", "\N{SNOWMAN}", "x" * 4_000])
@@ -32,32 +37,95 @@ def strange_columns(draw: st.DrawFn) -> Columns:
 
 
 def test_the_graph_scores_as_the_python_pipeline_does(
-    scorer: Scorer, score_model: ScoreModel, columns: Columns, forward: Forward
+    scorer: Scorer, score_model: ScoreModel, columns: Columns, reconstructions: Reconstructions
 ) -> None:
-    expected = score_model.score(columns, lambda u: forward(score_model.layers, u))
+    expected = score_model.score(columns, lambda u: reconstructions(score_model, u))
     np.testing.assert_allclose(scorer.score(columns).score, expected, rtol=graph.PARITY)
 
 
 @given(strange_columns())
 @settings(deadline=None)
 def test_the_graph_and_the_pipeline_agree_on_what_no_table_has(
-    scorer: Scorer, score_model: ScoreModel, forward: Forward, rows: Columns
+    scorer: Scorer, score_model: ScoreModel, reconstructions: Reconstructions, rows: Columns
 ) -> None:
     scores = scorer.score(rows)
     assert np.isfinite(scores.score).all()
     assert np.isfinite(scores.contributions).all()
-    expected = score_model.score(rows, lambda u: forward(score_model.layers, u))
+    expected = score_model.score(rows, lambda u: reconstructions(score_model, u))
     np.testing.assert_allclose(scores.score, expected, rtol=graph.PARITY)
 
 
-def test_expected_values_are_the_reconstruction_in_original_units(
-    scorer: Scorer, score_model: ScoreModel, columns: Columns, forward: Forward
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"parts": "both"},
+        {"parts": "network", "members": 1},
+        {"parts": "inputs"},
+        {"network_input": "standardised"},
+        {"network_input": "standardised", "mse": True},
+        {"hinge": True},
+        {"count": 4},
+        {"groups": ("numbers",)},
+        {"groups": ("amount", "amount_by_category", "hour_by_category")},
+        {"groups": ("categories", "hour")},
+    ],
+    ids=str,
+)
+def test_graph_and_pipeline_agree_under_every_setting(
+    make_table: MakeTable,
+    schema: TransactionSchema,
+    random_model: RandomModel,
+    reconstructions: Reconstructions,
+    choice: dict[str, Any],
 ) -> None:
-    u = compress(score_model.inputs.apply(score_model.encoder.encode(columns))).astype(np.float32)
-    kept = np.clip(forward(score_model.layers, u), score_model.lowest, score_model.highest).astype(np.float64)
-    white = np.sign(kept) * np.expm1(np.abs(kept))
-    expected = score_model.encoder.decode(white @ score_model.inputs.inverse + score_model.inputs.center)
-    np.testing.assert_allclose(scorer.score(columns).expected, expected, rtol=1e-3, atol=1e-3)
+    columns = columns_of(make_table(800), schema)
+    model = random_model(columns, schema, **choice)
+    scorer = Scorer(graph.build(schema, model), schema.scored)
+    strange = columns[slice(0, 64)]
+    strange.numeric[:8] = np.array([np.nan, 0.0, -1.0, -1e15, 1e15, 1e-9, 1e6, -1e6])[:, None]
+    strange.categorical[8] = "never seen"
+    scores = scorer.score(strange)
+    parts = model.contributions(strange, lambda u: reconstructions(model, u))
+    np.testing.assert_allclose(scores.score, parts.sum(axis=1), rtol=graph.PARITY)
+    by_field = np.zeros(scores.contributions.shape)
+    np.add.at(by_field.T, model.encoder.field_of_feature, parts.T)
+    np.testing.assert_allclose(scores.contributions, by_field, rtol=1e-3, atol=1e-3)
+
+
+def test_expected_numbers_are_the_mean_reconstruction_in_original_units(
+    make_table: MakeTable, schema: TransactionSchema, random_model: RandomModel, reconstructions: Reconstructions
+) -> None:
+    columns = columns_of(make_table(800), schema)
+    model = random_model(columns, schema, network_input="standardised")
+    x = model.encoder.encode(columns)
+    u = seen(x, model.inputs.apply(x), "standardised")
+    kept = np.clip(reconstructions(model, u).mean(axis=0), model.lowest, model.highest)
+    raw = kept * model.encoder.scale + model.encoder.center
+    expected = Scorer(graph.build(schema, model), schema.scored).score(columns).expected
+    np.testing.assert_allclose(expected[:, :3], model.encoder.numbers.decode(raw[:, :3]), rtol=1e-3, atol=1e-3)
+    assert np.isnan(expected[:, 3:5]).all()
+    assert (expected[:, 5] == model.encoder.usual_hour[0]).all()
+
+
+def test_what_networks_see_whitened_comes_back_in_original_units(scorer: Scorer, columns: Columns) -> None:
+    """The networks are random, but what they give is kept within what they were taught, so numbers stay near."""
+    expected = scorer.score(columns).expected
+    assert (np.abs(expected[:, 2]) < 200).all()
+    assert np.isfinite(expected[:, :3]).all()
+
+
+def test_expected_hours_are_on_the_clock(make_table: MakeTable, random_model: RandomModel) -> None:
+    schema = TransactionSchema((Field("event_time", Kind.TIMESTAMP, unit="iso8601"), Field("amount", Kind.NUMERIC)))
+    columns = columns_of(make_table(500), schema)
+    model = random_model(columns, schema)
+    expected = Scorer(graph.build(schema, model), schema.scored).score(columns).expected[:, 1]
+    assert ((expected >= 0) & (expected < 24)).all()
+
+
+def test_expected_values_are_left_out_unless_asked_for(scorer: Scorer, columns: Columns) -> None:
+    asked, plain = scorer.score(columns), scorer.score(columns, explain=False)
+    assert len(plain.expected) == 0
+    np.testing.assert_array_equal(plain.score, asked.score)
 
 
 def test_a_row_scores_the_same_alone_and_in_any_batch(scorer: Scorer, columns: Columns) -> None:
@@ -79,26 +147,22 @@ def test_contributions_add_up_to_the_score(scorer: Scorer, columns: Columns) -> 
     np.testing.assert_allclose(scores.contributions.astype(np.float64).sum(axis=1), scores.score, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("kind", "place", "value"),
-    [("numeric", 0, 1e15), ("numeric", 2, -1e15), ("categorical", 0, "never seen"), ("timestamp", 0, 3 * 3_600.0)],
-)
-def test_what_is_strange_about_a_row_contributes_most(
-    scorer: Scorer, make_table: MakeTable, schema: TransactionSchema, kind: str, place: int, value: object
-) -> None:
-    """All rows are from the afternoon; a clearly strange value in one field must be that field's contribution."""
-    columns = columns_of(make_table(3_000), schema)
-    usual = columns[np.arange(900, 901)]
-    getattr(usual, kind)[0, place] = value
-    scores = scorer.score(usual)
-    first = {"numeric": 0, "categorical": 3, "timestamp": 5}[kind]
-    if kind != "timestamp":  # any hour is usual in this table: it only must be scored
-        assert int(scores.contributions[0].argmax()) == first + place
-    assert np.isfinite(scores.score[0])
+@pytest.mark.parametrize("field", ["amount", "distance_km", "card_transactions_24h", "amount_ratio_30d"])
+def test_what_is_strange_about_a_transaction_contributes_most(trained_detector: Detector, field: str) -> None:
+    probe = SyntheticStream(seed=5, cards=50)
+    rows = next(probe.chunks(count=40, size=40))
+    columns = columns_of(pd.DataFrame(rows.columns), trained_detector.schema)
+    place = trained_detector.schema.numeric.index(field)
+    columns.numeric[:, place] = 50 * np.nanmax(columns.numeric[:, place]) + 1e6
+    scores = trained_detector.scorer.score(columns)
+    assert (scores.contributions.argmax(axis=1) == place).mean() > 0.9
 
 
-def test_the_hour_of_day_keeps_its_minutes(scorer: Scorer, columns: Columns) -> None:
+def test_the_hour_of_day_keeps_its_minutes(make_table: MakeTable, random_model: RandomModel) -> None:
     """A float32 of Unix seconds is good for two minutes; two times ten milliseconds apart must already differ."""
+    schema = TransactionSchema((Field("event_time", Kind.TIMESTAMP, unit="iso8601"),))
+    columns = columns_of(make_table(500), schema)
+    scorer = Scorer(graph.build(schema, random_model(columns, schema)), schema.scored)
     row = columns[np.array([0, 0, 0])]
     row.timestamp[:, 0] = 1772366400.0 + np.array([0.0, 0.01, 86_400.0])
     score = scorer.score(row).score
@@ -122,14 +186,17 @@ def test_no_rows_give_no_scores(scorer: Scorer, columns: Columns) -> None:
     ids=lambda fields: "+".join(field.kind.value for field in fields),
 )
 def test_a_schema_may_lack_any_kind_of_field(
-    make_table: MakeTable, fields: tuple[Field, ...], random_model: Callable[..., ScoreModel], forward: Forward
+    make_table: MakeTable,
+    fields: tuple[Field, ...],
+    random_model: RandomModel,
+    reconstructions: Reconstructions,
 ) -> None:
     schema = TransactionSchema(fields)
     columns = columns_of(make_table(500), schema)
     model = random_model(columns, schema)
     scores = Scorer(graph.build(schema, model), schema.scored).score(columns)
     np.testing.assert_allclose(
-        scores.score, model.score(columns, lambda u: forward(model.layers, u)), rtol=graph.PARITY, atol=1e-6
+        scores.score, model.score(columns, lambda u: reconstructions(model, u)), rtol=graph.PARITY, atol=1e-6
     )
 
 

@@ -31,7 +31,7 @@ from producer.synthetic import SyntheticStream
 
 rows = next(SyntheticStream(seed=1, cards=500).chunks(count=8_000, size=8_000))
 table = pd.DataFrame({**rows.columns, "is_fraud": rows.is_fraud, "fraud_kind": rows.fraud_kind})
-train(table, infer(table), ArtifactStore(sys.argv[1]), datetime.now(UTC), TrainingConfig(steps=1_000))
+train(table, infer(table), ArtifactStore(sys.argv[1]), datetime.now(UTC), TrainingConfig(steps=1_000), report=False)
 """
 
 

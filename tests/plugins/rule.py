@@ -35,7 +35,7 @@ class AmountScorer:
     fields: tuple[str, ...] = SCHEMA.scored
     usual_levels: Any = None
 
-    def score(self, columns: Columns) -> Scores:
+    def score(self, columns: Columns, explain: bool = True) -> Scores:  # noqa: ARG002
         score = np.abs(columns.numeric[:, 0]) / 100
         contributions = np.zeros((len(columns), len(self.fields)), np.float32)
         contributions[:, 0] = score

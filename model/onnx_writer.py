@@ -1,0 +1,73 @@
+"""Writes ONNX graphs: operators and constants, one after the other."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+
+class Graph:
+    """Nodes and constants as they are written down; every method gives the name of what it made.
+
+    Args:
+        around: the graph that this one is to be a branch in.
+
+    `precision` is that of the constants that are still to come.
+    """
+
+    def __init__(self, around: "Graph | None" = None) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.precision: type = np.float64
+        self._names: Iterator[int] = around._names if around else itertools.count()
+
+    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        name = output or f"{kind.lower()}_{next(self._names)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, values: Any, kind: type | None = None) -> str:
+        name = f"constant_{next(self._names)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values, kind or self.precision), name))
+        return name
+
+    def cast(self, value: str, kind: int) -> str:
+        return self.op("Cast", value, to=kind)
+
+    def affine(self, value: str, matrix: NDArray[Any], bias: NDArray[Any]) -> str:
+        return self.op("Add", self.op("MatMul", value, self.constant(matrix)), self.constant(bias))
+
+    def columns(self, value: str, first: int, last: int) -> str:
+        """The columns from `first` to before `last`."""
+        bounds = (self.constant([bound], np.int64) for bound in (first, last, 1))
+        return self.op("Slice", value, *bounds)
+
+    def chosen(self, value: str, places: NDArray[np.intp], of: int) -> str:
+        """The columns at these places, of so many."""
+        if len(places) == of:
+            return value
+        return self.op("Gather", value, self.constant(places, np.int64), axis=1)
+
+    def as_branch(self, output: str, width: int) -> Any:
+        """What was written down, as a branch of an If: it sees the values of the graph around it."""
+        result = helper.make_tensor_value_info(output, TensorProto.DOUBLE, [None, width])
+        return helper.make_graph(self.nodes, output, [], [result], self.constants)
+
+    def where(self, chosen: NDArray[np.bool_], value: str, otherwise: str) -> str:
+        """By column, known now: `value` or `otherwise`."""
+        if chosen.all() or not chosen.any():
+            return value if chosen.all() else otherwise
+        return self.op("Where", self.constant(chosen, np.bool_), value, otherwise)
+
+    def signed(self, value: str, size: str) -> str:
+        """`size` with the sign of `value`."""
+        return self.op("Mul", self.op("Sign", value), size)
+
+    def log1p(self, size: str) -> str:
+        return self.op("Log", self.op("Add", size, self.constant(1.0)))
+
+    def expm1(self, size: str) -> str:
+        return self.op("Sub", self.op("Exp", size), self.constant(1.0))
