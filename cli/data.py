@@ -12,6 +12,8 @@ import typer
 from cli.console import err
 
 if TYPE_CHECKING:  # pandas would cost every command a second
+    from pandas import DataFrame
+
     from model.schema import TransactionSchema
     from model.tables import Sample
 
@@ -49,6 +51,25 @@ def schema_of(file: Path | None) -> TransactionSchema | None:
         raise SchemaError(f"{file} cannot be read ({error}): give a schema file in UTF-8") from None
     except SchemaError as error:
         raise SchemaError(f"{file}: {error}") from None
+
+
+def checked_schema(file: Path | None, schema: TransactionSchema | None, table: DataFrame) -> TransactionSchema | None:
+    """The schema of a file, if the table has the fields that it scores.
+
+    Raises:
+        SchemaError: naming file, line and remedy.
+    """
+    from model.schema import SchemaError
+    from model.schema_file import line_of
+
+    absent = [name for name in schema.scored if name not in table] if schema else []
+    if absent and file is not None:
+        line = line_of(absent[0], file.read_text(encoding="utf-8"))
+        raise SchemaError(
+            f"{file}, line {line}: the table has no column {absent[0]}; it has {', '.join(table.columns)}: correct the "
+            "name, or remove the line"
+        )
+    return schema
 
 
 def read(

@@ -3,91 +3,144 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from cli.console import err, fail, out
-from cli.data import Artifacts, AsJson, Data, SchemaFile, schema_of
+from cli import training_options as options
+from cli.console import fail, out
+from cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
+from cli.interruption import interruptible
+from model.artifact import ArtifactError, ArtifactStore
+from model.config import DEFAULTS, ConfigError, TrainingConfig
+from model.threshold import ThresholdError
+from settings import load
 
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
-    from model.artifact import ArtifactStore
-    from model.schema import TransactionSchema
-    from model.training import Trained
+    from pathlib import Path
 
-AlertRate = Annotated[float, typer.Option(help="Share of normal transactions that may be flagged.", min=1e-8, max=0.5)]
-Seed = Annotated[int, typer.Option(help="The same table, schema and seed give the same scores.", min=0, max=2**31 - 1)]
+    from cli.interruption import Interruption
+    from model.schema import TransactionSchema
+    from model.tables import Sample
+    from model.training import Trained
 
 
 def train(
-    file: Data,
+    data: Data,
     artifacts: Artifacts = None,
-    alert_rate: AlertRate = 0.001,
-    seed: Seed = 0,
     schema: SchemaFile = None,
     as_json: AsJson = False,
+    alert_rate: options.AlertRate = DEFAULTS.alert_rate,
+    sample_rows: options.SampleRows = DEFAULTS.sample_rows,
+    keep_labelled: options.KeepLabelled = DEFAULTS.keep_labelled,
+    contamination: options.Contamination = DEFAULTS.contamination,
+    held_out: options.HeldOut = DEFAULTS.held_out,
+    held_out_rows: options.HeldOutRows = DEFAULTS.held_out_rows,
+    features: options.Features = None,
+    hinge: options.Hinge = DEFAULTS.hinge,
+    parts: options.Parts = DEFAULTS.parts,
+    score: options.Score = DEFAULTS.score,
+    network_input: options.NetworkInput = DEFAULTS.network_input,
+    members: options.Members = DEFAULTS.members,
+    hidden: options.Hidden = None,
+    bottleneck: options.Bottleneck = DEFAULTS.bottleneck,
+    clusters: options.Clusters = DEFAULTS.clusters,
+    loss: options.Loss = DEFAULTS.loss,
+    steps: options.Steps = DEFAULTS.steps,
+    batch: options.Batch = DEFAULTS.batch,
+    seed: options.Seed = DEFAULTS.seed,
 ) -> None:
     """Learn what normal transactions look like, from a table, and store the model.
 
     Rows that a label calls anomalous are left out. The table should cover a week or more: hours and days that the
     model has never seen are strange to it. Columns are told apart by names and values; to correct that, write the
-    schema of a first model out (`eddy models show VERSION --schema`), edit it, and give it back.
+    schema out (`eddy schema DATA`), edit it, and give it back. A table larger than --sample-rows is read in pieces and
+    sampled. The same table, schema, settings and seed give the same scores, bit by bit, on one machine.
 
     Examples:
 
         eddy train transactions.parquet
 
-        eddy train transactions.csv --alert-rate 0.0005 --schema schema.toml
-    """
-    try:
-        from model.artifact import ArtifactError, ArtifactStore
-        from model.schema import SchemaError
-        from model.tables import TableError
-        from settings import load
-    except ModuleNotFoundError as error:
-        fail(f"training needs {error.name}, which is not installed: pip install 'eddy[train]'")
+        eddy train 'days/*.csv' --alert-rate 0.0005 --schema schema.toml
 
+        eddy train clean.parquet --contamination 0 --parts network --hidden 128,64 --json
+
+    Exit codes: 0 stored; 1 not with this table, schema or setting (nothing is stored); 2 wrong usage; 130 Ctrl-C.
+    """
+    settings = _settings(locals())
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
-    try:
-        trained = _train(file, store, alert_rate, seed, schema_of(schema), quiet=as_json)
-    except (ArtifactError, SchemaError, TableError) as error:
-        fail(str(error))
+    before = set(store.versions())
+    with interruptible(lambda: _left(store, before)) as interruption:
+        sample, trained = _train(data, schema, store, settings, as_json, interruption)
     if as_json:
-        out.print_json(json.dumps({**asdict(trained), "path": str(store.path / trained.version)}))
+        told = {**asdict(trained), "rows_in_data": sample.rows, "path": str(store.path / trained.version)}
+        out.print_json(json.dumps(told))
     else:
         _report(trained, store, alert_rate)
 
 
-def _train(
-    file: str, store: ArtifactStore, alert_rate: float, seed: int, schema: TransactionSchema | None, quiet: bool
-) -> Trained:
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+def _settings(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings of training among a command's arguments; lists are written with commas."""
+    return {field.name: given[field.name] for field in fields(TrainingConfig)}
 
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=err, disable=quiet) as bar:
-        task = bar.add_task(f"reading {Path(file).name}", total=1.0)
-        from model.config import TrainingConfig
+
+def _train(
+    data: str,
+    schema_file: Path | None,
+    store: ArtifactStore,
+    settings: dict[str, Any],
+    quiet: bool,
+    interruption: Interruption,
+) -> tuple[Sample, Trained]:
+    try:
+        from model.schema import SchemaError
+        from model.tables import TableError
+    except ModuleNotFoundError as error:
+        fail(f"training needs {error.name}, which is not installed: pip install 'eddy[train]'")
+
+    try:
+        config = TrainingConfig(**settings)
+        schema = schema_of(schema_file)
+        sample = read(data, config.sample_rows, config.seed, schema, quiet)
+        known = checked_schema(schema_file, schema, sample.table)
+        trained = _learn(sample, known, store, config, quiet, interruption)
+    except (ArtifactError, ConfigError, SchemaError, TableError, ThresholdError) as error:
+        fail(str(error))
+    interruption.let_through()
+    return sample, trained
+
+
+def _learn(
+    sample: Sample,
+    schema: TransactionSchema | None,
+    store: ArtifactStore,
+    config: TrainingConfig,
+    quiet: bool,
+    interruption: Interruption,
+) -> Trained:
+    with sharing(quiet) as bar:
+
+        def progress(doing: str, share: float) -> None:
+            bar(doing, share)
+            if doing.startswith("storing"):  # to the end, or it is half a model
+                interruption.hold_back()
+
+        bar("starting", 0.0)
         from model.inference import infer
-        from model.tables import read_table
         from model.training import train as learn
 
-        table = read_table(file)
-        return learn(
-            table,
-            schema or infer(table),
-            store,
-            datetime.now(UTC),
-            TrainingConfig(alert_rate=alert_rate, seed=seed),
-            lambda doing, share: bar.update(task, description=doing, completed=share),
-        )
+        return learn(sample.table, schema or infer(sample.table), store, datetime.now(UTC), config, progress)
+
+
+def _left(store: ArtifactStore, before: set[str]) -> str:
+    stored = set(store.versions()) - before
+    return f"model {', '.join(stored)} was stored already" if stored else "no model was stored"
 
 
 def _report(trained: Trained, store: ArtifactStore, alert_rate: float) -> None:
-    left_out = f" ({trained.rows_left_out:,} labelled anomalous were left out)" if trained.rows_left_out else ""
-    _say(f"Trained on {trained.rows:,} transactions{left_out}.")
+    _say(f"Trained on {trained.rows:,} transactions.")
+    for note in trained.notes:
+        _say(note)
     one_in, score = f"{1 / alert_rate:,.0f}", f"{trained.threshold:.4g}"
     _say(f"Model {trained.version} flags about 1 normal transaction in {one_in}: those that score {score} or more.")
     active = store.active()
@@ -95,6 +148,9 @@ def _report(trained: Trained, store: ArtifactStore, alert_rate: float) -> None:
         _say(f"It is the active model of {store.path}: consumer and API will run it.")
     else:
         _say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
+    report = store.path / trained.version / "report.html"
+    if report.is_file():
+        _say(f"What it has learned, in pictures: {report}")
 
 
 def _say(sentence: str) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model.config import DEFAULTS, TrainingConfig
 from model.schema import Columns, Field, Kind, SchemaError, TransactionSchema
-from model.tables import NORMAL_WORDS, TableError, anomalous, columns_of, words_of
+from model.tables import NORMAL_WORDS, ROWS_DRAWN, ROWS_OF_SOURCE, TableError, anomalous, columns_of, words_of
 
 FEWEST_ROWS = 500
 
@@ -45,12 +45,20 @@ def prepare(table: pd.DataFrame, schema: TransactionSchema, config: TrainingConf
     _check_count(len(rows), left_out)
     columns = columns_of(rows, schema)
     silent = _silent(columns, schema)
-    notes = [_note_on_labels(int(strange.sum()), len(table), config.keep_labelled)] if strange.any() else []
+    notes = _notes_on_sample(table)
+    notes += [_note_on_labels(int(strange.sum()), len(table), config.keep_labelled)] if strange.any() else []
     notes += [f"Column {name} was dropped: it {why} in the {len(rows):,} rows." for name, why in silent.items()]
     cleaned = _without(schema, silent, len(rows))
     if silent:
         columns = columns_of(rows, cleaned)
     return Prepared(columns, cleaned, columns_of(table[strange], cleaned), tuple(notes), left_out)
+
+
+def _notes_on_sample(table: pd.DataFrame) -> list[str]:
+    rows, drawn = table.attrs.get(ROWS_OF_SOURCE, 0), table.attrs.get(ROWS_DRAWN)
+    if drawn != len(table) or drawn >= rows:
+        return []
+    return [f"{drawn:,} rows were drawn at random from {rows:,}: the table was read in pieces."]
 
 
 def _note_on_labels(labelled: int, rows: int, kept: bool) -> str:

@@ -110,6 +110,7 @@ def _read_sample(source: str | Path, rows: int, seed: int, progress: Report, tex
         raise TableError(f"{source} has no rows: give a table of past transactions")
     table = reservoir.table()
     table.attrs[_FILES] = tuple(files.items())
+    table.attrs |= {ROWS_OF_SOURCE: reservoir.seen, ROWS_DRAWN: len(table)}
     return Sample(table, reservoir.seen)
 
 
@@ -119,6 +120,10 @@ def _placed(piece: Piece, first: int) -> pd.DataFrame:
 
 _FILES = "files"
 """Among a table's attributes: the name of each file and the place of its first row, for errors."""
+
+
+ROWS_OF_SOURCE, ROWS_DRAWN = "rows_of_source", "rows_drawn"
+"""Among a table's attributes: how many rows its source has, and how many of them it was made of."""
 
 
 @dataclass(eq=False)
@@ -133,7 +138,8 @@ class _Reservoir:
     _bar: float = 1.0
 
     def __post_init__(self) -> None:
-        self._rng = np.random.default_rng(self.seed)
+        # Not the plain seed: a table that was made with it would be drawn by its own values.
+        self._rng = np.random.default_rng([self.seed, 0x5A3B1E])
 
     def add(self, frame: pd.DataFrame) -> None:
         self.seen += len(frame)

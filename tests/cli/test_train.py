@@ -1,6 +1,11 @@
+import inspect
 import json
+import random
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +15,7 @@ from typer.testing import CliRunner
 
 from cli.train import train
 from model.artifact import ArtifactStore
+from model.config import TrainingConfig
 from producer.synthetic import SyntheticStream
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +44,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object],
             "--artifacts",
             str(here / "store"),
             "--json",
+            *("--steps", "300", "--hidden", "20,10", "--seed", "7"),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -58,6 +65,44 @@ def test_a_csv_becomes_the_active_model(answer: tuple[dict[str, object], Path]) 
     card = detector.schema.role("card")
     assert card is not None
     assert card.name == "card_id"
+
+
+def test_settings_given_as_options_are_those_of_the_model(answer: tuple[dict[str, object], Path]) -> None:
+    told, path = answer
+    training = ArtifactStore(path).manifest(str(told["version"])).training
+    assert (training["steps"], tuple(training["hidden"]), training["seed"]) == (300, (20, 10), 7)
+    assert training["members"] == TrainingConfig().members
+
+
+def test_every_setting_of_training_is_an_option_with_the_same_default() -> None:
+    parameters = inspect.signature(train).parameters
+    for setting in fields(TrainingConfig):
+        assert parameters[setting.name].default == setting.default, setting.name
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--parts", "all"], 1, ["parts", "both, network, inputs", "'all'"]),
+        (["--network-input", "raw"], 1, ["network-input", "whitened, standardised"]),
+        (["--contamination", "0.5"], 1, ["contamination", "0.1", "0.5"]),
+        (["--alert-rate", "2"], 1, ["alert rate", "2.0"]),
+        (["--members", "0"], 1, ["members", "32"]),
+        (["--hidden", "64,0"], 1, ["hidden", "4,096"]),
+        (["--hidden", "wide"], 2, ["hidden", "64,32"]),
+        (["--steps", "many"], 2, ["--steps", "integer"]),
+        (["--epochs", "5"], 2, ["No such option"]),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_before_anything_is_read(
+    tmp_path: Path, options: list[str], code: int, said: list[str]
+) -> None:
+    result = CliRunner().invoke(app, [str(tmp_path / "none.csv"), *options], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert result.exit_code == code
+    told = " ".join(result.stderr.split())
+    for words in said:
+        assert words in told
+    assert "none.csv" not in told
 
 
 def test_rows_labelled_anomalous_are_left_out(answer: tuple[dict[str, object], Path]) -> None:
@@ -102,3 +147,69 @@ def test_a_schema_with_a_wrong_edit_is_told_with_file_and_line(tmp_path: Path) -
     told = " ".join(result.stderr.split())
     for words in ("schema.toml", "line 2", "amount", "number"):
         assert words in told
+
+
+def test_a_schema_with_a_field_that_the_table_lacks_is_told_with_file_and_line(tmp_path: Path) -> None:
+    payments(10).to_csv(tmp_path / "payments.csv", index=False)
+    (tmp_path / "schema.toml").write_text('[fields]\namount = {kind = "numeric"}\nshop = {kind = "categorical"}\n')
+    arguments = [str(tmp_path / "payments.csv"), "--schema", str(tmp_path / "schema.toml")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    told = " ".join(result.stderr.split())
+    for words in ("schema.toml, line 3", "no column shop", "it has transaction_id"):
+        assert words in told
+
+
+INTERRUPTED_WHILE_STORING = """
+import os, signal, sys
+from model import artifact
+
+write = artifact._write
+def interrupted(path, content):
+    write(path, content)
+    os.kill(os.getpid(), signal.SIGINT)
+artifact._write = interrupted
+
+from cli.main import run
+run()
+"""
+
+
+def interrupted(program: list[str], here: Path, after_s: float | None) -> "subprocess.CompletedProcess[str]":
+    """`eddy train`, with a real SIGINT after some seconds, or by itself."""
+    arguments = ["train", str(here / "payments.csv"), "--artifacts", str(here / "store")]
+    steps = ["--steps", "300"] if after_s is None else ["--steps", "1000000"]
+    process = subprocess.Popen(
+        [sys.executable, *program, *arguments, *steps],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    if after_s is not None:
+        time.sleep(after_s)
+        process.send_signal(signal.SIGINT)
+    told, errors = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(program, process.returncode, told, errors)
+
+
+@pytest.mark.parametrize("least_s", [2.0, 6.0, 12.0], ids=["begun", "starting TensorFlow", "training"])
+def test_ctrl_c_while_training_ends_with_130_and_one_line_and_leaves_nothing(tmp_path: Path, least_s: float) -> None:
+    payments(2_000).to_csv(tmp_path / "payments.csv", index=False)
+    done = interrupted(["-m", "cli.main"], tmp_path, least_s + random.random())
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1] == "stopped: no model was stored"
+    assert not (tmp_path / "store").exists() or list((tmp_path / "store").iterdir()) == []
+
+
+def test_ctrl_c_while_storing_leaves_a_whole_model(tmp_path: Path) -> None:
+    payments(2_000).to_csv(tmp_path / "payments.csv", index=False)
+    done = interrupted(["-c", INTERRUPTED_WHILE_STORING], tmp_path, None)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    store = ArtifactStore(tmp_path / "store")
+    (version,) = store.versions()
+    assert f"stopped: model {version} was stored already" in done.stderr
+    assert store.detector(version).version == version
+    assert [entry.name for entry in store.path.iterdir()] == [version]

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 from model.cleaning import FEWEST_ROWS, Prepared, prepare
 from model.config import TrainingConfig
 from model.schema import Field, Kind, TransactionSchema
-from model.tables import TableError
+from model.tables import TableError, read_sample
 
 MakeTable = Callable[..., pd.DataFrame]
 
@@ -72,6 +73,16 @@ def test_what_varies_only_among_anomalies_is_dropped_too(make_table: MakeTable, 
 
 def test_a_role_ends_with_its_column(make_table: MakeTable, schema: TransactionSchema) -> None:
     assert prepare(make_table(600).assign(amount=1.0), schema).schema.role("amount") is None
+
+
+def test_that_rows_were_drawn_from_more_is_noted(
+    make_table: MakeTable, schema: TransactionSchema, tmp_path: Path
+) -> None:
+    make_table(2_000).to_parquet(tmp_path / "t.parquet")
+    assert prepare(read_sample(tmp_path / "t.parquet", 0).table, schema).notes == ()
+    assert prepare(read_sample(tmp_path / "t.parquet", 700).table, schema).notes == (
+        "700 rows were drawn at random from 2,000: the table was read in pieces.",
+    )
 
 
 def test_too_few_rows_are_refused(make_table: MakeTable, labelled: TransactionSchema) -> None:

@@ -160,6 +160,11 @@ def test_a_sample_is_uniform_in_order_and_the_same_for_the_same_seed(tmp_path: P
     assert read_sample(tmp_path / "t.csv", 0).whole
 
 
+def test_a_table_made_with_the_same_seed_is_sampled_fairly(tmp_path: Path) -> None:
+    pd.DataFrame({"value": np.random.default_rng(4).random(5_000)}).to_parquet(tmp_path / "t.parquet")
+    assert 0.45 < read_sample(tmp_path / "t.parquet", 1_000, seed=4).table["value"].mean() < 0.55
+
+
 def test_every_row_is_as_likely_to_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.sources.ROWS", 7)
     pd.DataFrame({"n": np.arange(40)}).to_csv(tmp_path / "t.csv", index=False)

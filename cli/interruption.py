@@ -1,0 +1,59 @@
+"""Ctrl-C: ends a command at once, but not in the middle of what must be whole."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from cli.console import err
+
+INTERRUPTED = 130
+
+
+class Interruption:
+    """Whether Ctrl-C was pressed, and whether it has to wait."""
+
+    def __init__(self) -> None:
+        self.pending = False
+        self._waiting = False
+
+    def hold_back(self) -> None:
+        """From now on Ctrl-C waits: what follows must be done to its end."""
+        self._waiting = True
+
+    def let_through(self) -> None:
+        """Raises KeyboardInterrupt if there was one, now or later."""
+        self._waiting = False
+        if self.pending:
+            raise KeyboardInterrupt
+
+    def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.pending = True
+        if not self._waiting:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible(left: Callable[[], str]) -> Iterator[Interruption]:
+    """Ends the command with one line and the exit code 130 at Ctrl-C.
+
+    Args:
+        left: what the line says of what is left behind.
+    """
+    interruption = Interruption()
+    main = threading.current_thread() is threading.main_thread()  # others may not watch for signals
+    before = signal.signal(signal.SIGINT, interruption.handle) if main else None
+    try:
+        yield interruption
+    except KeyboardInterrupt:
+        if main:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to stop
+        err.print(f"stopped: {left()}", highlight=False, soft_wrap=True)
+        sys.exit(INTERRUPTED)
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
