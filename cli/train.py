@@ -24,11 +24,14 @@ if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from model.tables import Sample
     from model.training import Trained
 
+CALIBRATION_ROWS = 200_000
+
 
 def train(
     data: Data,
     artifacts: Artifacts = None,
     schema: SchemaFile = None,
+    report: options.Report = True,
     as_json: AsJson = False,
     alert_rate: options.AlertRate = DEFAULTS.alert_rate,
     sample_rows: options.SampleRows = DEFAULTS.sample_rows,
@@ -71,7 +74,7 @@ def train(
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
     before = set(store.versions())
     with interruptible(lambda: _left(store, before)) as interruption:
-        sample, trained = _train(data, schema, store, settings, as_json, interruption)
+        sample, trained = _train(data, schema, store, settings, as_json, report, interruption)
     if as_json:
         told = {**asdict(trained), "rows_in_data": sample.rows, "path": str(store.path / trained.version)}
         out.print_json(json.dumps(told))
@@ -90,6 +93,7 @@ def _train(
     store: ArtifactStore,
     settings: dict[str, Any],
     quiet: bool,
+    report: bool,
     interruption: Interruption,
 ) -> tuple[Sample, Trained]:
     try:
@@ -101,13 +105,18 @@ def _train(
     try:
         config = TrainingConfig(**settings)
         schema = schema_of(schema_file)
-        sample = read(data, config.sample_rows, config.seed, schema, quiet)
+        sample = read(data, _rows_to_read(config), config.seed, schema, quiet)
         known = checked_schema(schema_file, schema, sample.table)
-        trained = _learn(sample, known, store, config, quiet, interruption)
+        trained = _learn(sample, known, store, config, quiet, report, interruption)
     except (ArtifactError, ConfigError, SchemaError, TableError, ThresholdError) as error:
         fail(str(error))
     interruption.let_through()
     return sample, trained
+
+
+def _rows_to_read(config: TrainingConfig) -> int:
+    """What the networks learn from, what is held out, and more for the calibration; 0: all."""
+    return config.sample_rows and config.sample_rows + config.held_out_rows + CALIBRATION_ROWS
 
 
 def _learn(
@@ -116,6 +125,7 @@ def _learn(
     store: ArtifactStore,
     config: TrainingConfig,
     quiet: bool,
+    report: bool,
     interruption: Interruption,
 ) -> Trained:
     with sharing(quiet) as bar:
@@ -129,7 +139,8 @@ def _learn(
         from model.inference import infer
         from model.training import train as learn
 
-        return learn(sample.table, schema or infer(sample.table), store, datetime.now(UTC), config, progress)
+        known = schema or infer(sample.table)
+        return learn(sample.table, known, store, datetime.now(UTC), config, progress, report)
 
 
 def _left(store: ArtifactStore, before: set[str]) -> str:

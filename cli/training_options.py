@@ -30,6 +30,8 @@ def _widths(text: Any) -> Any:
         raise typer.BadParameter(f"{text!r} is no list of whole numbers such as 64,32") from None
 
 
+Report = Annotated[bool, typer.Option(help="Draw what was learned, as a page beside the model.")]
+
 AlertRate = Annotated[float, _option(ALERTS, "Share of normal transactions that the model's own threshold flags.")]
 
 SampleRows = Annotated[int, _option(ROWS, "From a larger table so many rows are drawn at random; 0: all are used.")]
@@ -45,16 +47,18 @@ HeldOutRows = Annotated[int, _option(ROWS, "At most so many of them.")]
 Features = Annotated[
     Any,
     _option(
-        SCORE, "Groups of features, with commas; by default all that the schema has fields for.", parser=_names,
-        metavar="NAMES", show_default=False,
+        SCORE, "Groups of features, with commas: numbers, missing, amount, amount_by_category, categories, hour, "
+        "hour_by_category; by default all that the schema has fields for.",
+        parser=_names, metavar="NAMES", show_default=False,
     ),
 ]  # fmt: skip
 Hinge = Annotated[bool, _option(SCORE, "Count only amounts above the usual, not those below.")]
 Parts = Annotated[
     str,
     _option(
-        SCORE, "What counts: how unusual a row is (inputs), what the networks cannot reconstruct (network), or both.",
-        metavar="both|network|inputs",
+        SCORE, "What counts: how unusual a row is by itself (inputs), what the networks cannot reconstruct (network), "
+        "both, or both on a scale on which no single feature decides alone (balanced).",
+        metavar="balanced|both|network|inputs",
     ),
 ]  # fmt: skip
 Score = Annotated[

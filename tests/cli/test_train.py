@@ -7,15 +7,18 @@ import sys
 import time
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.train import train
+from cli.train import CALIBRATION_ROWS, train
+from model import training
 from model.artifact import ArtifactStore
-from model.config import TrainingConfig
+from model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
+from model.features import GROUPS
 from producer.synthetic import SyntheticStream
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +47,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object],
             "--artifacts",
             str(here / "store"),
             "--json",
-            *("--steps", "300", "--hidden", "20,10", "--seed", "7"),
+            *("--steps", "300", "--hidden", "20,10", "--seed", "7", "--no-report"),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -69,9 +72,9 @@ def test_a_csv_becomes_the_active_model(answer: tuple[dict[str, object], Path]) 
 
 def test_settings_given_as_options_are_those_of_the_model(answer: tuple[dict[str, object], Path]) -> None:
     told, path = answer
-    training = ArtifactStore(path).manifest(str(told["version"])).training
-    assert (training["steps"], tuple(training["hidden"]), training["seed"]) == (300, (20, 10), 7)
-    assert training["members"] == TrainingConfig().members
+    noted = ArtifactStore(path).manifest(str(told["version"])).training
+    assert (noted["steps"], tuple(noted["hidden"]), noted["seed"]) == (300, (20, 10), 7)
+    assert noted["members"] == TrainingConfig().members
 
 
 def test_every_setting_of_training_is_an_option_with_the_same_default() -> None:
@@ -80,10 +83,17 @@ def test_every_setting_of_training_is_an_option_with_the_same_default() -> None:
         assert parameters[setting.name].default == setting.default, setting.name
 
 
+def test_the_help_names_every_group_of_features_and_every_choice() -> None:
+    told = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
+    choices = [*get_args(Loss), *get_args(Parts), *get_args(NetworkInput), *get_args(Score)]
+    assert [word for word in (*GROUPS, *choices) if word not in told] == []
+    assert CALIBRATION_ROWS == training.CALIBRATION_ROWS
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--parts", "all"], 1, ["parts", "both, network, inputs", "'all'"]),
+        (["--parts", "all"], 1, ["parts", "both", "'all'"]),
         (["--network-input", "raw"], 1, ["network-input", "whitened, standardised"]),
         (["--contamination", "0.5"], 1, ["contamination", "0.1", "0.5"]),
         (["--alert-rate", "2"], 1, ["alert rate", "2.0"]),
@@ -178,7 +188,7 @@ run()
 def interrupted(program: list[str], here: Path, after_s: float | None) -> "subprocess.CompletedProcess[str]":
     """`eddy train`, with a real SIGINT after some seconds, or by itself."""
     arguments = ["train", str(here / "payments.csv"), "--artifacts", str(here / "store")]
-    steps = ["--steps", "300"] if after_s is None else ["--steps", "1000000"]
+    steps = ["--steps", "300", "--no-report"] if after_s is None else ["--steps", "1000000"]
     process = subprocess.Popen(
         [sys.executable, *program, *arguments, *steps],
         cwd=ROOT,
