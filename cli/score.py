@@ -162,17 +162,14 @@ def strangest_table(rows: Iterable[StrangeRow]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("row", "transaction", "rarity", "score", "largest contributions (observed; expected)", box=None)
-    for row in rows:
-        style = "" if row.anomalous else "dim"
-        cells = (
-            f"{row.row:,}",
-            row.transaction or "-",
-            rarity_text(row.rarity),
-            f"{row.score:.4g}",
-            why(row.contributions),
-        )
-        table.add_row(*(Text(cell) for cell in cells), style=style)
+    listed = list(rows)
+    named = any(row.transaction for row in listed)
+    reasons = "largest contributions (observed; expected)"
+    table = Table("row", *(["transaction"] if named else []), "rarity", "score", reasons, box=None)
+    for row in listed:
+        name = [row.transaction or "-"] if named else []
+        cells = (f"{row.row:,}", *name, rarity_text(row.rarity), f"{row.score:.4g}", why(row.contributions))
+        table.add_row(*(Text(cell) for cell in cells), style="" if row.anomalous else "dim")
     return table
 
 

@@ -44,7 +44,7 @@ class Verdicts:
         return len(self.score)
 
     @property
-    def parts(self) -> NDArray[np.float32]:
+    def contribution_matrix(self) -> NDArray[np.float32]:
         """Every field's part of every score [n, f], in the order of `TransactionSchema.scored`."""
         return self._scores.contributions
 

@@ -80,7 +80,7 @@ def strangest(piece: Piece, count: int, top: int, named: bool) -> list[StrangeRo
 
 
 def _frame(table: pd.DataFrame, verdicts: Verdicts, schema: TransactionSchema) -> pd.DataFrame:
-    judged = [verdicts.score, verdicts.rarity, verdicts.anomalous, *verdicts.parts.T]
+    judged = [verdicts.score, verdicts.rarity, verdicts.anomalous, *verdicts.contribution_matrix.T]
     identifier = schema.role("transaction")
     own = [] if identifier is None else [_texts(table, identifier.name)]
     return pd.DataFrame(dict(zip(names(schema), own + judged, strict=True)))

@@ -86,7 +86,7 @@ def _contributions(fields: list[str], first: Judged, second: Judged) -> "Figure"
     rows = flagged if flagged.any() else ~flagged
     shares = []
     for judged in (first, second):
-        mean = judged.verdicts.parts[rows].mean(axis=0, dtype=np.float64)
+        mean = judged.verdicts.contribution_matrix[rows].mean(axis=0, dtype=np.float64)
         places = [judged.detector.schema.scored.index(name) for name in fields]
         shares.append((judged.name, mean[places] / max(mean.sum(), 1e-12)))
     order = np.argsort(-np.sum([share for _, share in shares], axis=0), kind="stable")

@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from model.evaluation import calibration, precision_recall
 from model.report import evaluation_plots, training_plots
-from model.report.figures import FIGURES, KIND_FIGURES, budget_sentence, kind_row, method_rows, textbook_sentence
+from model.report.figures import (
+    FIGURES,
+    KIND_FIGURES,
+    budget_sentence,
+    kind_row,
+    kind_rows,
+    method_rows,
+    textbook_sentence,
+)
 from model.report.maps import one_in
 from model.report.page import Page
 from model.report.training import reason
@@ -96,13 +104,16 @@ def _for_each(page: Page, trial: Trial, heading: str, write: Write) -> None:
         write(page, judged, trial)
 
 
-def _kinds(page: Page, judged: Judged, _: Trial) -> None:
+def _kinds(page: Page, judged: Judged, trial: Trial) -> None:
     assert judged.figures is not None
     page.table(
         ["kind", "anomalies", *KIND_FIGURES],
         [(found.kind, found.rows, *kind_row(found)) for found in judged.figures.kinds],
     )
     page.paragraph("Each kind among all normal rows and no other anomalies.")
+    if trial.baselines and judged is trial.judged[-1]:
+        page.section("Average precision by kind and method", 3)
+        page.table(["", *(found.kind for found in judged.figures.kinds)], kind_rows(trial))
 
 
 def _confusion(page: Page, judged: Judged, _: Trial) -> None:
@@ -148,7 +159,7 @@ def _calibration(page: Page, judged: Judged, trial: Trial) -> None:
 
 
 def _fields(page: Page, judged: Judged, trial: Trial) -> None:
-    labels, parts = _labels(trial), judged.verdicts.parts.astype(np.float64)
+    labels, parts = _labels(trial), judged.verdicts.contribution_matrix.astype(np.float64)
     normal = "all rows" if trial.rows.anomalous is None else "normal"
     kinds = [
         (normal, parts[~labels]),
@@ -171,11 +182,14 @@ def _reconstruction(page: Page, judged: Judged, trial: Trial) -> None:
         page.paragraph("There is no numeric field to show.")
         return
     strange = labels if labels.any() else judged.verdicts.anomalous
-    weight = judged.verdicts.parts[strange].mean(axis=0) if strange.any() else judged.verdicts.parts.mean(axis=0)
+    matrix = judged.verdicts.contribution_matrix
+    weight = matrix[strange if strange.any() else ~strange].mean(axis=0)
     shown = sorted(np.argsort(-weight[: len(names)], kind="stable")[:SMALL_PICTURES])
     normal, some = _some(~strange, SCATTER_ROWS), _some(strange, SCATTER_ANOMALIES)
-    numeric, expected = judged.columns.numeric, judged.verdicts.expected
-    pictures = [(names[i], numeric[normal, i], expected[normal, i], numeric[some, i], expected[some, i]) for i in shown]
+    sides = [
+        (judged.columns[rows].numeric, judged.detector.judge(judged.columns[rows]).expected) for rows in (normal, some)
+    ]
+    pictures = [(names[i], *(values[:, i] for side in sides for values in side)) for i in shown]
     which = "labelled anomalous" if labels.any() else "flagged"
     cut = f"The {len(shown)} numeric fields of {len(names)} that matter most. " if len(shown) < len(names) else ""
     page.figure(

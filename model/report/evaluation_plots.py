@@ -94,7 +94,7 @@ def calibration(points: Sequence[CalibrationPoint], line: float) -> "Figure":
     requested = np.array([point.requested for point in points])
     observed = np.array([point.observed.value for point in points])
     low, high = (np.array([getattr(point.observed, end) for point in points]) for end in ("low", "high"))
-    least = requested.min() / 10
+    least = requested.min() / 4
     shown = observed > 0
     axes.vlines(requested, np.maximum(low, least), np.maximum(high, least), color=plots.NORMAL, lw=1.2, alpha=0.6)
     axes.scatter(requested[shown], observed[shown], s=26, color=plots.NORMAL, label="observed, with 95 % interval")

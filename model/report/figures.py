@@ -8,8 +8,17 @@ from model.trial import Baseline, Judged, Trial
 
 def method_rows(trial: Trial) -> list[tuple[object, ...]]:
     """One row per method: name, and the figures that FIGURES names."""
+    return [(name, *_row(found)) for name, found in _methods(trial)]
+
+
+def kind_rows(trial: Trial) -> list[tuple[object, ...]]:
+    """One row per method: name, and the average precision for each kind of anomaly."""
+    return [(name, *(f"{kind.average_precision:.3f}" for kind in found.kinds)) for name, found in _methods(trial)]
+
+
+def _methods(trial: Trial) -> list[tuple[str, Figures]]:
     methods: Sequence[Judged | Baseline] = (*trial.judged, *trial.baselines)
-    return [(method.name, *_row(method.figures)) for method in methods if method.figures is not None]
+    return [(method.name, method.figures) for method in methods if method.figures is not None]
 
 
 FIGURES = (
@@ -41,6 +50,7 @@ def budget_sentence(trial: Trial) -> str:
         budget = f"{trial.budget:g} of every 1,000 rows, for the schema names no time"
     else:
         budget = f"{trial.budget:g} alerts a day, the strangest of each day (UTC)"
+        budget += f"; of this sample {trial.rows.share:.0%} of that" if trial.rows.share < 1 else ""
     return f"The budget is {budget}. {BRACKETS}"
 
 

@@ -30,7 +30,7 @@ class OneField:
         self.fields = schema.scored
         self.place = schema.numeric.index(field)
 
-    def score(self, columns: Columns) -> Scores:
+    def score(self, columns: Columns, explain: bool = True) -> Scores:  # noqa: ARG002
         values = columns.numeric[:, self.place]
         middle = float(np.nanmedian(values))
         parts = np.zeros((len(values), len(self.fields)), np.float32)
