@@ -104,9 +104,10 @@ def _legend(coloured: Sequence[Group]) -> str:
 
 
 def one_in(rarity: float) -> str:
-    """A rarity in words.
+    """A rarity in words, to two digits.
 
-    >>> one_in(0.0004), one_in(0.7)
-    ('1 in 2,500', '1 in 1.4')
+    >>> one_in(0.0004), one_in(1 / 16_632), one_in(0.7)
+    ('1 in 2,500', '1 in 17,000', '1 in 1.4')
     """
-    return f"1 in {1 / rarity:,.0f}" if rarity < 0.2 else f"1 in {1 / rarity:.2g}"
+    count = float(f"{1 / rarity:.2g}")
+    return f"1 in {count:,.0f}" if count >= 10 else f"1 in {count:g}"

@@ -254,9 +254,9 @@ def _map(page: Page, learned: Explained) -> None:
     drawn = latent.draw_map(evidence, 2, learned.config.seed)
     coloured = maps.groups(drawn, learned.calibration)
     page.paragraph(
-        f"What the bottleneck ({evidence.latent.shape[1]} numbers) says of each row, laid out by t-SNE: rows that it "
-        "tells apart little stand side by side. Distances between far-away groups, and how dense a group is, mean "
-        "nothing here. Anomalies need not stand apart: a row is strange by what the bottleneck does not let through."
+        f"What the networks' bottlenecks say of each row ({evidence.latent.shape[1]} numbers), laid out by t-SNE: rows "
+        "that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group is, "
+        "mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
     )
     page.figure(maps.flat(drawn, coloured), f"In two dimensions: {_sample(drawn, evidence)}.", "t-SNE map, 2-D")
     solid = latent.draw_map(evidence, 3, learned.config.seed)

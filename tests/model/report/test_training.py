@@ -146,7 +146,8 @@ def test_the_same_learning_gives_the_same_report() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rarity", "words"), [(1.0, "1 in 1"), (0.3, "1 in 3.3"), (0.1, "1 in 10"), (1e-5, "1 in 100,000")]
+    ("rarity", "words"),
+    [(1.0, "1 in 1"), (0.3, "1 in 3.3"), (0.1, "1 in 10"), (1 / 16_632, "1 in 17,000"), (1e-5, "1 in 100,000")],
 )
 def test_rarities_read_as_one_in_so_many(rarity: float, words: str) -> None:
     assert maps.one_in(rarity) == words
