@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,19 +13,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import training_options as options
 from cli.console import err, fail, out
-from cli.data import Artifacts, AsJson, Data, SchemaFile, read, schema_of, sharing
+from cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
+from cli.interruption import interruptible
+from model.config import DEFAULTS
 
 if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
+    from pandas import DataFrame
+
+    from cli.interruption import Interruption
     from model.artifact import ArtifactStore
     from model.config import TrainingConfig
+    from model.schema import TransactionSchema
     from model.search import Told
     from model.tables import Sample
     from model.training import Trained
     from model.tuning import Tuned
 
 MOST_ROWS = 300_000
-INTERRUPTED = 130
 
 Trials = Annotated[int, typer.Option(help="Settings to try, those of earlier sessions counted.", min=1, max=10_000)]
 Minutes = Annotated[float | None, typer.Option(help="Begin no further trial after so many minutes.", min=0.0)]
@@ -36,9 +41,7 @@ StudyFile = Annotated[
     typer.Option("--study", help="Where the search is kept; otherwise beside the model store.", dir_okay=False),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier sessions have tried.")]
-AlertRate = Annotated[float, typer.Option(help="Share of normal transactions that may be flagged.", min=1e-8, max=0.5)]
-Steps = Annotated[int, typer.Option(help="How long networks learn; in the search less.", min=1)]
-Seed = Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**31 - 1)]
+Steps = Annotated[int, typer.Option(help="How long the networks learn in the end; in the search less.", min=1)]
 
 
 def tune(
@@ -50,9 +53,9 @@ def tune(
     artifacts: Artifacts = None,
     study: StudyFile = None,
     fresh: Fresh = False,
-    alert_rate: AlertRate = 0.001,
-    steps: Steps = 3_000,
-    seed: Seed = 0,
+    alert_rate: options.AlertRate = DEFAULTS.alert_rate,
+    steps: Steps = DEFAULTS.steps,
+    seed: options.Seed = DEFAULTS.seed,
     as_json: AsJson = False,
 ) -> None:
     """Search for the settings of training that suit a table, and train a model with them.
@@ -66,34 +69,37 @@ def tune(
         eddy tune transactions.parquet
 
         eddy tune transactions.csv --schema schema.toml --trials 100 --minutes 60 --out tuning.html
+
+    Exit codes: 0 stored; 1 not with this table, schema or setting; 2 wrong usage; 130 Ctrl-C.
     """
     try:
         from model.artifact import ArtifactError, ArtifactStore
-        from model.config import TrainingConfig
+        from model.config import ConfigError, TrainingConfig
         from model.inference import infer
         from model.schema import SchemaError
         from model.search import StudyError
         from model.tables import TableError
+        from model.threshold import ThresholdError
         from settings import load
     except ModuleNotFoundError as error:
         fail(f"tuning needs {error.name}, which is not installed: pip install 'eddy[train]'")
 
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
-    config = TrainingConfig(alert_rate=alert_rate, steps=steps, seed=seed)
-    try:
-        told = schema_of(schema)
-        sample = read(data, MOST_ROWS, seed, told, quiet=as_json)
-        known = told or infer(sample.table)
-        tuned = _search(sample.table, known, config, trials, _study_file(store, study), fresh, minutes, as_json)
-        trained = _train(sample.table, known, store, tuned.config, as_json)
-        _write(tuned, data, sample, report)
-    except (ArtifactError, SchemaError, StudyError, TableError) as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{error.filename} cannot be written ({error.strerror}): free space, or choose another file")
-    except KeyboardInterrupt:
-        _say("Stopped. What was tried is kept: the same command goes on, --fresh begins anew.", err)
-        sys.exit(INTERRUPTED)
+    kept = study or store.path.with_name(f"{store.path.name}-tuning.journal")
+    with interruptible(lambda: f"what was tried is kept in {kept}: the same command goes on") as interruption:
+        try:
+            config = TrainingConfig(alert_rate=alert_rate, steps=steps, seed=seed)
+            told = schema_of(schema)
+            sample = read(data, MOST_ROWS, seed, told, as_json)
+            known = checked_schema(schema, told, sample.table) or infer(sample.table)
+            tuned = _search(sample.table, known, config, trials, kept, fresh, minutes, as_json)
+            trained = _train(sample.table, known, store, tuned, as_json, interruption)
+            _write(tuned, data, sample, report)
+        except (ArtifactError, ConfigError, SchemaError, StudyError, TableError, ThresholdError) as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename} cannot be written ({error.strerror}): free space, or choose another file")
+        interruption.let_through()
     if as_json:
         out.print_json(json.dumps(_as_json(tuned, trained, store, report)))
     else:
@@ -101,8 +107,8 @@ def tune(
 
 
 def _search(
-    table: Any,
-    schema: Any,
+    table: DataFrame,
+    schema: TransactionSchema,
     config: TrainingConfig,
     trials: int,
     file: Path,
@@ -124,15 +130,26 @@ def _search(
         return tune(task, study, config, limits, lambda: time.monotonic() < until, told)
 
 
-def _train(table: Any, schema: Any, store: ArtifactStore, config: TrainingConfig, quiet: bool) -> Trained:
+def _train(
+    table: DataFrame,
+    schema: TransactionSchema,
+    store: ArtifactStore,
+    tuned: Tuned,
+    quiet: bool,
+    interruption: Interruption,
+) -> Trained:
+    from model.report.tuning import verdict
     from model.training import train
 
-    with sharing(quiet) as progress:
-        return train(table, schema, store, datetime.now(UTC), config, progress)
+    with sharing(quiet) as bar:
 
+        def progress(doing: str, share: float) -> None:
+            bar(doing, share)
+            if doing.startswith("storing"):  # to the end, or it is half a model
+                interruption.hold_back()
 
-def _study_file(store: ArtifactStore, given: Path | None) -> Path:
-    return given or store.path.with_name(f"{store.path.name}-tuning.journal")
+        notes = [f"Its settings come from a search of {len(tuned.trials)} trials. {verdict(tuned)}"]
+        return train(table, schema, store, datetime.now(UTC), tuned.config, progress, notes=notes)
 
 
 def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, get_args
 
 from model.config import DEFAULTS, Parts, TrainingConfig
-from model.schema import TransactionSchema
+from model.features import GROUPS
+from model.schema import Kind, TransactionSchema
 
 Choices = Mapping[str, str]
 """The option taken, by the name of the setting. Settings without an option are as they are by default."""
@@ -54,8 +55,10 @@ HINGE = Setting("hinge", {"off": {}, "on": {"hinge": True}})
 def space(schema: TransactionSchema) -> tuple[Setting, ...]:
     """What can be chosen for transactions of this schema."""
     width = max(2, len(schema.scored) + len(schema.timestamps))
+    groups = _groups(schema)
+    features = (_features(groups),) if len(groups) > 1 else ()
     hinge = (HINGE,) if schema.role("amount") else ()
-    return (SCORE, CONTAMINATION, NETWORK_INPUT, _hidden(width), _bottleneck(width), *hinge)
+    return (SCORE, CONTAMINATION, NETWORK_INPUT, _hidden(width), _bottleneck(width), *features, *hinge)
 
 
 def suggest(settings: tuple[Setting, ...], chooses: Suggests) -> dict[str, str]:
@@ -95,3 +98,25 @@ def _bottleneck(width: int) -> Setting:
     return Setting(
         "bottleneck", {"as by default": {}, **{str(size): {"bottleneck": size} for size in sizes}}, of_networks=True
     )
+
+
+def _features(groups: tuple[str, ...]) -> Setting:
+    """All groups of features, or all but one."""
+    without = {f"no {left_out}": {"features": tuple(g for g in GROUPS if g != left_out)} for left_out in groups}
+    return Setting("features", {"all": {}, **without})
+
+
+def _groups(schema: TransactionSchema) -> tuple[str, ...]:
+    """The groups of features that transactions of this schema may have."""
+    amount, time, levels = schema.role("amount"), schema.role("time"), schema.categorical
+    numbers = [field for field in schema.of_kind(Kind.NUMERIC) if field != amount]
+    there = {
+        "numbers": numbers,
+        "missing": [field for field in schema.of_kind(Kind.NUMERIC) if field.nullable],
+        "amount": amount,
+        "amount_by_category": amount and levels,
+        "categories": levels,
+        "hour": schema.timestamps,
+        "hour_by_category": amount and time and levels,
+    }
+    return tuple(group for group in GROUPS if there.get(group))

@@ -12,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.tune import INTERRUPTED, tune
+from cli.interruption import INTERRUPTED
+from cli.tune import tune
 from model.artifact import ArtifactStore
 from producer.synthetic import SyntheticStream
 

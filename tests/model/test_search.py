@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.config import DEFAULTS
-from model.schema import TransactionSchema
+from model.schema import Field, Kind, TransactionSchema
 from model.search import StudyError, Values, importances, open_study, search, trials_of
 from model.space import Choices, Setting, configured, defaults, differing, space
 from model.tables import TableError
@@ -131,6 +131,14 @@ def test_default_options_change_nothing_and_all_others_something(settings: tuple
     for setting in settings:
         for option in list(setting.options)[1:]:
             assert configured(DEFAULTS, settings, {setting.name: option}) != DEFAULTS, (setting.name, option)
+
+
+def test_a_group_of_features_can_be_left_out_if_the_schema_has_it(schema: TransactionSchema) -> None:
+    amount_alone = TransactionSchema((Field("amount", Kind.NUMERIC, role="amount"),))
+    assert "features" not in [setting.name for setting in space(amount_alone)]
+    [features] = [setting for setting in space(schema) if setting.name == "features"]
+    assert {"no hour", "no numbers", "no missing", "no categories"} <= features.options.keys()
+    assert "hour" not in features.options["no hour"]["features"]
 
 
 def test_only_what_has_an_effect_is_chosen(settings: tuple[Setting, ...]) -> None:
