@@ -21,12 +21,16 @@ CATEGORY_LEVELS = 1_000
 """Text with more levels than this, or with more than a tenth as many as there are rows, is no category."""
 
 FEW_LEVELS, MANY_ROWS = 50, 1_000
+FEWEST_CARDS = 9
+"""A column of many rows with no more values is no identifier, whatever its name: the second card of a user, say."""
+
 LABEL_LEVELS = 50
 _ALL_DISTINCT_ROWS = 50
 _MOSTLY = 0.9
 _PLAUSIBLE_S = (5e8, 4.2e9)  # 1985 to 2103
 _LIKELY_S = (9.4e8, 2.1e9)  # 2000 to 2036
 _DAY_S = 86_400.0
+_HASH = 1e13
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -97,9 +101,9 @@ class Seen:
         return pd.to_numeric(self.values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
     @cached_property
-    def some(self) -> "pd.Series[Any]":
+    def some(self) -> list[str]:
         """Text of some values, evenly spread."""
-        return self.values.iloc[:: max(1, self.filled // _LOOK)].astype(str)
+        return [str(value) for value in self.values.iloc[:: max(1, self.filled // _LOOK)]]
 
     def look_like(self, pattern: "re.Pattern[str]") -> float:
         """The share of some values that match from begin to end."""
@@ -196,6 +200,8 @@ def _identifier_number(column: Seen) -> Answer | None:
     why = _identifier_by_name(column)
     if why is None and _one_per_row(column):
         why = "is a whole number that is another one in every row"
+    if why is None and _is_hash(column):
+        why = f"is a whole number of 14 digits and more, with {_levels(column.levels)}"
     if why is None and names.says_code(column.words) and _too_many(column):
         why = f"is a code by its name, with {_levels(column.levels)}: too many to learn"
     return None if why is None else _identifier(column, "integer", why)
@@ -214,19 +220,25 @@ def _identifier(column: Seen, unit: str | None, why: str) -> Answer:
 
 
 def _one_per_row(column: Seen) -> bool:
-    """Whether whole numbers count rows, in whatever order, or are too large to be anything but identifiers."""
+    """Whether whole numbers count rows, in whatever order."""
     if column.filled < _ALL_DISTINCT_ROWS or column.levels < column.filled:
         return False
     spread = float(np.ptp(column.numbers)) + 1
-    steady = bool((np.diff(column.numbers) > 0).all())
-    return steady or spread <= 10 * column.filled or spread >= 2.0**40
+    return bool((np.diff(column.numbers) > 0).all()) or spread <= 10 * column.filled
+
+
+def _is_hash(column: Seen) -> bool:
+    """Whole numbers too large to count or to pay anything."""
+    return column.levels > FEW_LEVELS and float(np.median(np.abs(column.numbers))) >= _HASH
 
 
 def _identifier_by_name(column: Seen) -> str | None:
-    words, few = column.words, column.rows >= MANY_ROWS and column.levels <= FEW_LEVELS
+    words, many = column.words, column.rows >= MANY_ROWS
+    if many and column.levels <= FEWEST_CARDS:
+        return None
     if names.is_plain_card(words) or names.rank_as_transaction(words) is not None:
         return "is an identifier by its name"
-    if few:
+    if many and column.levels <= FEW_LEVELS:
         return None
     if names.says_identifier(words):
         return "is an identifier by its name"
@@ -261,14 +273,14 @@ def _time_as_text(column: Seen) -> Answer | None:
 
 
 def _parse_as_iso(column: Seen) -> bool:
-    return bool(pd.to_datetime(column.some, utc=True, errors="coerce", format="ISO8601").notna().all())
+    return bool(pd.to_datetime(pd.Series(column.some), utc=True, errors="coerce", format="ISO8601").notna().all())
 
 
 def _numbers_as_text(column: Seen) -> Answer | None:
     """Text that should be numbers: training refuses it by the first cell, rather than to learn from half of it."""
     if names.rank_as_amount(column.words) is not None and column.look_like(_MONEY) >= _MOSTLY:
         return Kind.NUMERIC, None, "is an amount by its name, but text: write it with a decimal point and no currency"
-    if pd.to_numeric(column.some, errors="coerce").isna().mean() > 2 * (1 - _MOSTLY):
+    if pd.to_numeric(pd.Series(column.some), errors="coerce").isna().mean() > 2 * (1 - _MOSTLY):
         return None
     strange = np.isnan(column.numbers)
     if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_leading_zeros(column):

@@ -12,12 +12,16 @@ _FRAUD = {
 }  # fmt: skip
 _BESIDE_FRAUD = {
     "is", "has", "was", "tx", "txn", "transaction", "trans", "flag", "flagged", "label", "labelled", "kind", "type",
-    "scenario", "bool", "indicator", "target", "found", "confirmed", "known", "reported", "class", "case", "p", "0",
-    "1",
+    "ind", "scenario", "bool", "binary", "indicator", "target", "found", "confirmed", "known", "reported", "class",
+    "case", "status", "result", "p", "yn", "0", "1",
 }  # fmt: skip
+_IN_ONE_WORD = re.compile(r"^(is|has|tx)?(fraud|fraudulent|anomaly|outlier)(flag|label|ind|bool|type|kind)?$")
 _TARGETS = {"label", "target", "y", "class", "outcome"}
 
 _IDENTIFIERS = {"id", "ids", "uuid", "guid", "hash", "iban", "pan"}
+_JOINED_IDENTIFIERS = {
+    f"{thing}id" for thing in ("merchant", "terminal", "device", "shop", "store", "session", "order")
+}
 _NUMBERS_OF_THINGS = {"num", "number", "no", "nr", "ref", "reference", "key"}
 _CODES = {
     "code", "cd", "type", "category", "cat", "mcc", "class", "kind", "group", "status", "zip", "zipcode", "postcode",
@@ -34,9 +38,13 @@ _CARDS = (
     "originator", "orig", "debtor",
 )  # fmt: skip
 _PLAIN_CARDS = {"card", "cc", "pan", "account", "acct", "iban", "customer", "user", "client"}
-_JOINED_CARDS = {"cardid", "accountid", "customerid", "userid", "clientid", "cardnumber"}
+_JOINED_CARDS = {
+    "cardid", "cardno", "cardnum", "cardnumber", "accountid", "accountno", "accountnumber", "acctnum", "customerid",
+    "custid", "userid", "clientid",
+}  # fmt: skip
 _BESIDE_CARDS = {"id", "no", "nr", "num", "number", "key", "hash", "token", "ref", "name", "from", "source", "of", "tx"}
-_AMOUNTS = ("amount", "amt", "value")
+_AMOUNTS = ("amount", "amt")
+_PAYING = {"transaction", "trans", "tx", "txn", "payment", "purchase", "order", "event", "paid"}
 _DERIVED = {
     "ratio", "rate", "avg", "average", "mean", "median", "std", "var", "max", "min", "count", "cnt", "num", "diff",
     "delta", "prev", "previous", "last", "limit", "score", "log", "per", "share", "percent", "pct", "normalized", "z",
@@ -60,7 +68,8 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def says_fraud(words: tuple[str, ...]) -> bool:
     """Whether the name says that a row is a fraud, not how likely or how often."""
-    return bool(_FRAUD & set(words)) and set(words) <= _FRAUD | _BESIDE_FRAUD
+    parts = {part for word in words for part in _IN_ONE_WORD.sub(r"\1 \2 \3", word).split()}
+    return bool(_FRAUD & parts) and parts <= _FRAUD | _BESIDE_FRAUD
 
 
 def says_target(words: tuple[str, ...]) -> bool:
@@ -68,7 +77,7 @@ def says_target(words: tuple[str, ...]) -> bool:
 
 
 def says_identifier(words: tuple[str, ...]) -> bool:
-    return bool(words) and words[-1] in _IDENTIFIERS
+    return bool(words) and (words[-1] in _IDENTIFIERS or words[-1] in _JOINED_IDENTIFIERS)
 
 
 def says_number_of_a_thing(words: tuple[str, ...]) -> bool:
@@ -110,14 +119,18 @@ def is_plain_card(words: tuple[str, ...]) -> bool:
 
 def rank_as_amount(words: tuple[str, ...]) -> int | None:
     """How well a name fits what was paid: 0 is best, None not at all."""
-    places = [_AMOUNTS.index(word) for word in words if word in _AMOUNTS]
     derived = _DERIVED & set(words) or any(word.isdigit() for word in words)
-    if not places or derived or (places == [2] and len(words) > 1):
+    if derived:
         return None
-    return min(places) + 3 * len(words)
+    if any(word.endswith(_AMOUNTS) for word in words):
+        return 3 * len(words)
+    plain_value = "value" in words and set(words) <= {"value"} | _PAYING
+    return 3 * len(words) + 2 if plain_value else None
 
 
 def rank_as_time(words: tuple[str, ...]) -> int | None:
     """How well a name fits the time of the transaction: 0 is best, None not at all."""
     joined = "".join(words)
-    return _TIMES.index(joined) if joined in _TIMES else None
+    if joined in _TIMES:
+        return _TIMES.index(joined)
+    return len(_TIMES) + len(words) if says_time(words) and _PAYING & set(words) and not _DERIVED & set(words) else None

@@ -135,7 +135,11 @@ def matrix(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     columns = _columns_of_arrays(arrays)
     length = len(next(iter(columns.values())))
     for begin in range(0, length, rows):
-        yield pd.DataFrame({name: np.asarray(values[begin : begin + rows]) for name, values in columns.items()})
+        yield pd.DataFrame({name: _text(np.asarray(values[begin : begin + rows])) for name, values in columns.items()})
+
+
+def _text(values: NDArray[Any]) -> NDArray[Any]:
+    return np.char.decode(values, "utf-8", "replace") if values.dtype.kind == "S" else values
 
 
 def _columns_of_arrays(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -95,7 +95,8 @@ def _with_roles(guesses: list[Guess], seen: list[Seen]) -> list[Guess]:
         ]  # fmt: skip
         fitting = sorted((place_in_list, place) for place_in_list, place in ranked if place_in_list is not None)
         if role == "time" and not fitting:
-            fitting = [(0, place) for place, one in enumerate(guesses) if one.field.kind is Kind.TIMESTAMP][:1]
+            times = [place for place, one in enumerate(guesses) if one.field.kind is Kind.TIMESTAMP]
+            fitting = [(0, times[0])] if times else []
         for _, place in fitting[:1]:
             guesses[place] = _given_role(guesses[place], role)
     return guesses

@@ -200,6 +200,42 @@ def card_simulation(rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
+def card_histories(rng: np.random.Generator) -> pd.DataFrame:
+    user = np.sort(rng.integers(0, 60, ROWS))
+    return pd.DataFrame(
+        {
+            "User": user,
+            "Card": rng.integers(0, 5, ROWS),
+            "Month": rng.integers(1, 13, ROWS),
+            "Time": [f"{n % 24:02}:{n % 60:02}" for n in range(ROWS)],
+            "Amount": rng.lognormal(3, 1, ROWS).round(2),
+            "Use Chip": rng.choice(["Swipe Transaction", "Online Transaction"], ROWS),
+            "Merchant Name": rng.choice(rng.integers(-(2**62), 2**62, 500), ROWS),
+            "Merchant City": rng.choice(["ONLINE", "La Verne"], ROWS),
+            "Zip": np.where(rng.random(ROWS) < 0.1, np.nan, rng.integers(10_000, 99_999, ROWS).astype(float)),
+            "MCC": rng.choice([5411, 5812, 5300, 4784], ROWS),
+            "Errors?": rng.choice([None, "Bad PIN"], ROWS),
+            "Is Fraud?": rng.choice(["No", "Yes"], ROWS, p=[0.99, 0.01]),
+        }
+    )
+
+
+def online_shop(rng: np.random.Generator) -> pd.DataFrame:
+    bought = pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 10_000_000, ROWS), unit="s")
+    return pd.DataFrame(
+        {
+            "user_id": rng.permutation(ROWS),
+            "signup_time": (bought - pd.to_timedelta(rng.integers(60, 9_000_000, ROWS), unit="s")).astype(str),
+            "purchase_time": bought.astype(str),
+            "purchase_value": rng.integers(9, 150, ROWS),
+            "device_id": [f"D{n:010}" for n in rng.integers(0, 10**9, ROWS)],
+            "browser": rng.choice(["Chrome", "Safari"], ROWS),
+            "age": rng.integers(18, 70, ROWS),
+            "isfraud": (rng.random(ROWS) < 0.05).astype(int),
+        }
+    )
+
+
 WELL_KNOWN: Mapping[Callable[[np.random.Generator], pd.DataFrame], Mapping[str, str]] = {
     credit_cards: {"Time": "timestamp time s", "V1": "numeric", "V28": "numeric", "Amount": "numeric amount",
                    "Class": "label"},
@@ -219,6 +255,13 @@ WELL_KNOWN: Mapping[Callable[[np.random.Generator], pd.DataFrame], Mapping[str, 
                        "credit_risk_score": "numeric", "phone_home_valid": "numeric", "bank_months_count": "numeric",
                        "proposed_credit_limit": "numeric", "device_os": "categorical", "device_fraud_count": "ignored",
                        "month": "ignored"},
+    card_histories: {"User": "identifier card integer", "Card": "categorical integer", "Month": "numeric",
+                     "Time": "ignored", "Amount": "numeric amount", "Use Chip": "categorical",
+                     "Merchant Name": "identifier integer", "Merchant City": "categorical", "Zip": "ignored",
+                     "MCC": "categorical integer", "Errors?": "categorical", "Is Fraud?": "label"},
+    online_shop: {"user_id": "identifier card integer", "signup_time": "timestamp iso8601",
+                  "purchase_time": "timestamp time iso8601", "purchase_value": "numeric amount",
+                  "device_id": "identifier", "browser": "categorical", "age": "numeric", "isfraud": "label"},
     card_simulation: {"unnamed_0": "ignored", "trans_date_trans_time": "timestamp time iso8601",
                       "cc_num": "identifier card integer", "merchant": "categorical", "category": "categorical",
                       "amt": "numeric amount", "first": "ignored", "gender": "ignored", "zip": "ignored",
@@ -329,6 +372,9 @@ def test_numbers_with_a_few_cells_of_text_are_refused_by_the_first_of_them(make_
         ("prior_fraud_count", [0, 1, 0, 1], "numeric"),
         ("Is Fraud?", ["Yes", "No", "No", "No"], "label"),
         ("Is Laundering", [0, 1, 0, 0], "label"),
+        ("fraud_ind", ["N", "Y", "N", "N"], "label"),
+        ("ISFRAUD", [0, 1, 0, 0], "label"),
+        ("txfraudflag", [0, 1, 0, 0], "label"),
         ("class", ["economy", "business", "first", "economy"], "categorical"),
         ("target", [0, 1, 2, 3], "label"),
     ],
@@ -361,6 +407,7 @@ def test_the_card_is_the_one_that_pays(names: list[str], card: str | None, rng: 
         (["amount_ratio_30d", "avg_amount", "tx_amount"], "tx_amount"),
         (["Amount Paid", "amount"], "amount"),
         (["value", "amt"], "amt"),
+        (["transactionamount", "AccountBalance"], "transactionamount"),
         (["market_value", "distance"], None),
     ],
 )
@@ -381,3 +428,40 @@ def test_a_time_that_is_not_always_there_is_not_scored(make_table: MakeTable) ->
     found = guesses(table)["settled"]
     assert found.field.kind is Kind.IGNORED
     assert "gaps" in found.why
+
+
+WEIRD: Mapping[str, list[object]] = {
+    "mixed": [1, "a", None, 2.5],
+    "infinite": [1.0, np.inf, -np.inf, np.nan],
+    "timedelta": list(pd.to_timedelta([1, 2, 3, None], unit="s")),
+    "with zone": list(pd.to_datetime(["2026-01-01T10:00:00+02:00"] * 3 + [None], utc=True)),
+    "objects": [{"a": 1}, {"b": [2]}, None, {}],
+    "bytes": [b"a", b"\xff", None, b""],
+    "huge": [2**70, -(2**70), 1, 0],
+    "complex": [1 + 2j, 2j, 0j, 1j],
+    "empty text": ["", " ", "", None],
+    "days": [pd.Timestamp("2026-01-01").date()] * 4,
+    "\n": [1.0, 2.0, 3.0, 4.0],
+    "time": [0, 0, 0, 1],
+    "id": [1.5, 2.5, 3.5, 4.5],
+    "amount": ["", "x", None, "12"],
+    "is_fraud": [0.5, 1.5, None, 2],
+    "": ["a", "b", "c", "d"],
+}
+
+
+@pytest.mark.parametrize("name", WEIRD)
+@pytest.mark.parametrize("rows", [1, 4, 400])
+def test_whatever_a_column_holds_it_is_guessed_or_refused(name: str, rows: int) -> None:
+    values = pd.Series((WEIRD[name] * 100)[:rows], dtype=object)
+    for column in (values, values.astype("category") if name != "objects" else values):
+        found = guess(pd.DataFrame({"card_id": [f"c{n % 7}" for n in range(rows)], name: column}))
+        assert [one.field.name for one in found] == ["card_id", name]
+
+
+def test_values_of_every_numpy_kind_are_guessed(rng: np.random.Generator) -> None:
+    kinds_of_numbers = [*np.typecodes["AllInteger"], *np.typecodes["Float"], "?"]
+    table = pd.DataFrame({f"n{kind}": rng.integers(0, 2, 200).astype(kind) for kind in kinds_of_numbers if kind != "g"})
+    assert {found.field.kind for found in guess(table)} == {Kind.NUMERIC}
+    nullable = pd.DataFrame({kind: pd.array([1, 0, None] * 60, dtype=kind) for kind in ("Int8", "Float32", "boolean")})
+    assert all(found.field.kind is Kind.NUMERIC and found.field.nullable for found in guess(nullable))

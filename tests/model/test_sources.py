@@ -107,7 +107,7 @@ def test_a_matrix_becomes_columns_that_sort_and_a_label(tmp_path: Path) -> None:
     np.save(tmp_path / "m.npy", x[:, :3])
     assert read_table(tmp_path / "m.npy").columns.tolist() == ["x0", "x1", "x2"]
     np.save(tmp_path / "s.npy", np.array([(1.5, b"a"), (2.5, b"b")], [("amount", float), ("shop", "S1")]))
-    assert read_table(tmp_path / "s.npy").columns.tolist() == ["amount", "shop"]
+    assert read_table(tmp_path / "s.npy")["shop"].tolist() == ["a", "b"]
 
 
 def test_several_files_are_one_table_in_the_order_of_their_names(table: pd.DataFrame, tmp_path: Path) -> None:

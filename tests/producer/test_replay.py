@@ -76,6 +76,13 @@ def test_rows_travel_with_their_own_times_and_values_and_without_labels(save: Sa
     assert replay.bad.count == 0
 
 
+def test_categories_that_are_whole_numbers_travel_as_such_also_beside_gaps(save: Save) -> None:
+    codes = Field("shop", Kind.CATEGORICAL, unit="integer", nullable=True)
+    schema = TransactionSchema(tuple(codes if field.name == "shop" else field for field in SCHEMA.fields))
+    sent = rows(Replay(save(table(shop=[5411.0, None, 5812.0, 5411.0])), schema))
+    assert [json.dumps(row["shop"]) for row in sent] == ["5411", "null", "5812", "5411"]
+
+
 def test_the_key_is_the_card(save: Save) -> None:
     replay = Replay(save(table()), SCHEMA)
     assert [key for batch in replay.batches() for key in batch.keys] == [b"007", b"c-2", b"007", b"c-2"]
