@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint faults bench docs clean
+.PHONY: demo test setup lint faults bench docs pictures notebook clean
 
 demo: setup  ## A minute of cardholders' transactions, some of them frauds, judged live
 	@$(BIN)/eddy demo
@@ -39,6 +39,12 @@ bench: setup  ## Every benchmark, one after the other
 
 docs: setup  ## The generated pages
 	$(BIN)/eddy settings --markdown > docs/settings.md
+
+pictures: setup  ## The pictures of docs/detection.md, and the figures it quotes
+	$(BIN)/python -m docs.pictures
+
+notebook: setup  ## docs/tutorial.ipynb, from docs/tutorial.py
+	$(BIN)/python -m docs.notebook
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
