@@ -122,6 +122,8 @@ def _write(trial: Trial, data: str, path: Path) -> None:
 
 def summary(trial: Trial, out_file: Path | None) -> dict[str, Any]:
     """All figures, for scripts."""
+    from model.report.figures import calibration_points
+
     labels = trial.rows.anomalous
     return {
         "rows": len(trial.rows),
@@ -135,6 +137,7 @@ def summary(trial: Trial, out_file: Path | None) -> dict[str, Any]:
                 "threshold": judged.verdicts.threshold,
                 "alert_rate": judged.detector.threshold.rate,
                 "flagged": int(judged.verdicts.anomalous.sum()),
+                "calibration": [asdict(point) for point in calibration_points(trial, judged)],
                 "figures": figures_json(judged.figures),
             }
             for judged in trial.judged

@@ -213,7 +213,7 @@ def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str
             **asdict(model.config),
             "rows": len(model.learned),
             "rows_held_out": len(model.held_out),
-            "loss": model.loss,
+            "held_out_loss": model.loss,
         },
         libraries={name: installed_version(name) for name in LIBRARIES},
     )

@@ -133,7 +133,7 @@ def prepare(
         else:
             given = rows_of(training.table, schema, label)
             learned = given if given.anomalous is None else given[~given.anomalous]
-            where = "the table given for it"
+            where = "the table that was given for it"
         few = f" ({baselines.NEIGHBOUR_ROWS:,} of them where neighbours are looked up)"
         notes.append(
             f"The baselines learned from the {len(learned):,} normal rows"

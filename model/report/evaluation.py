@@ -6,12 +6,13 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation import calibration, precision_recall
+from model.evaluation import precision_recall
 from model.report import evaluation_plots, training_plots
 from model.report.figures import (
     FIGURES,
     KIND_FIGURES,
     budget_sentence,
+    calibration_points,
     kind_row,
     kind_rows,
     method_rows,
@@ -24,7 +25,6 @@ from model.trial import Judged, Trial
 
 Floats = NDArray[np.float64]
 
-RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001, 1e-5, 1e-6)
 STRANGEST = 15
 REASONS = 3
 SMALL_PICTURES = 12
@@ -142,13 +142,12 @@ def _scores(page: Page, judged: Judged, trial: Trial) -> None:
 
 
 def _calibration(page: Page, judged: Judged, trial: Trial) -> None:
-    normal = judged.verdicts.rarity[~_labels(trial)]
-    rates = [rate for rate in RATES if rate * len(normal) >= 0.5]
+    normal, points = judged.verdicts.rarity[~_labels(trial)], calibration_points(trial, judged)
     line = judged.detector.threshold.rate or float(
         judged.detector.calibration.rarity(np.array([judged.verdicts.threshold]))[0]
     )
     page.figure(
-        evaluation_plots.calibration(calibration(normal, rates), line),
+        evaluation_plots.calibration(points, line),
         f"Of {len(normal):,} {'rows' if trial.rows.anomalous is None else 'normal rows'}, the share that a threshold "
         "of the requested alert rate flags. On the dashed line the model keeps its promise.",
     )

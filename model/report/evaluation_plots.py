@@ -105,7 +105,7 @@ def calibration(points: Sequence[CalibrationPoint], line: float) -> "Figure":
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: _plain(value))
     axes.grid()
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside upper left", ncols=2)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from model.evaluation import Figures, KindFigures
+from model.evaluation import CalibrationPoint, Figures, KindFigures, calibration
 from model.trial import Baseline, Judged, Trial
 
 
@@ -16,10 +16,19 @@ def kind_rows(trial: Trial) -> list[tuple[object, ...]]:
     return [(name, *(f"{kind.average_precision:.3f}" for kind in found.kinds)) for name, found in _methods(trial)]
 
 
+def calibration_points(trial: Trial, judged: Judged) -> tuple[CalibrationPoint, ...]:
+    """Requested and observed rates on the rows that are not labelled anomalous, as rare as there are rows for."""
+    labels = trial.rows.anomalous
+    normal = judged.verdicts.rarity if labels is None else judged.verdicts.rarity[~labels]
+    return calibration(normal, [rate for rate in RATES if rate * len(normal) >= 0.5])
+
+
 def _methods(trial: Trial) -> list[tuple[str, Figures]]:
     methods: Sequence[Judged | Baseline] = (*trial.judged, *trial.baselines)
     return [(method.name, method.figures) for method in methods if method.figures is not None]
 
+
+RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001, 1e-5, 1e-6)
 
 FIGURES = (
     "average\nprecision",

@@ -57,6 +57,7 @@ def test_a_model_is_held_against_the_baselines_of_which_one_needs_tensorflow(
     assert (told["rows"], told["anomalies"], found["rows"]) == (ROWS // 2, found["anomalies"], ROWS // 2)
     assert found["average_precision"]["low"] <= found["average_precision"]["value"]
     assert found["confusion"].keys() >= {"caught", "missed", "precision", "recall", "accuracy"}
+    assert told["models"][0]["calibration"][0]["requested"] == 0.5
     assert {kind["kind"] for kind in found["kinds"]} >= {"spree"}
     assert "isolation forest" in report.read_text()
 

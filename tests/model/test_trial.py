@@ -126,7 +126,7 @@ def test_baselines_may_have_a_table_of_their_own(
     assert len(rows) == ROWS
     assert training is not None
     assert len(training) == 800
-    assert any("800 normal rows of the table given" in note for note in notes)
+    assert any("800 normal rows of the table that was given" in note for note in notes)
     assert len(run([detector], rows, 5, training, notes).baselines) == 2
 
 
