@@ -19,6 +19,7 @@ _MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "-nan")
 
 def batches(path: Path, texts: frozenset[str]) -> Iterator[pa.Table]:
     names, delimiter = _head(path)
+    _refuse_data_as_header(names)
     refuse_duplicates([name for name in names if name])
     known: dict[str, str] = dict.fromkeys(texts, "text")
     with opened(path) as file:
@@ -35,6 +36,13 @@ def batches(path: Path, texts: frozenset[str]) -> Iterator[pa.Table]:
                     yield _typed_table(batch, known)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise _csv_error(path, error) from None
+
+
+def _refuse_data_as_header(names: list[str]) -> None:
+    """Numbers are no names, unless they count the columns."""
+    counted = names == [str(place) for place in range(len(names))]
+    if not counted and all(re.fullmatch(r"\s*[-+]?\d*\.?\d+(e[-+]?\d+)?\s*", name, re.I) for name in names):
+        raise TableError("its first line holds numbers, not the names of the columns: add a line with names")
 
 
 def _csv_error(path: Path, error: Exception) -> TableError:

@@ -181,6 +181,7 @@ BROKEN: dict[str, tuple[str, bytes, list[str]]] = {
     "too many cells": ("t.csv", b"a,b\n1,2\n1,2,3\n", ["line 3", "3 cells", "header has 2"]),
     "too few cells": ("t.csv", b"a,b\n1,2\n1\n", ["line 3", "1 cells", "header has 2"]),
     "doubled names": ("t.csv", b"a,b,a\n1,2,3\n", ["column a", "more than once"]),
+    "no header": ("t.csv", b"1.5,2,-3e-4\n1,2,3\n", ["first line", "names"]),
     "not UTF-8": ("t.csv", "a,b\n1,é\n".encode("latin-1"), ["line 2", "not UTF-8"]),
     "not UTF-8 in a number": ("t.csv", b"a,b\n1,2\n1\xff,2\n", ["line 3", "not UTF-8"]),
     "not UTF-8 in the header": ("t.csv", "é,b\n1,2\n".encode("latin-1"), ["not UTF-8"]),
@@ -290,6 +291,22 @@ def test_whole_numbers_and_fractions_in_one_column_are_numbers(tmp_path: Path, m
     pd.DataFrame({"n": values, "m": range(205)}).to_csv(tmp_path / "t.csv", index=False)
     read = read_table(tmp_path / "t.csv")["n"].tolist()
     np.testing.assert_array_equal(read[-5:], [1.5, np.nan, 7.0, np.nan, 1000.0])
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        (b"\n\na,b\n1,2\n", {"a": [1], "b": [2]}),
+        (b"\xef\xbb\xbfa,b\r\n1,2\r\n", {"a": [1], "b": [2]}),
+        (b"a,b\n1,2\n\n3,4", {"a": [1, 3], "b": [2, 4]}),
+        (b'"a, b",c\n1,"x, ""y"""\n', {"a, b": [1], "c": ['x, "y"']}),
+        (b"0,1,2\n5,6,7\n", {"0": [5], "1": [6], "2": [7]}),
+        (b"a,b\ntrue,x\nFalse,y\n", {"a": [True, False], "b": ["x", "y"]}),
+    ],
+)
+def test_csv_may_be_written_in_many_ways(tmp_path: Path, content: bytes, columns: dict[str, list[object]]) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    assert read_table(tmp_path / "t.csv").to_dict("list") == columns
 
 
 def test_codes_keep_their_zeros_and_long_numbers_their_digits(tmp_path: Path) -> None:
