@@ -124,16 +124,21 @@ def _weighted(g: Graph, values: str, weight: float, compressed: bool) -> str:
 
 
 def _margins(g: Graph, x: str, margins: Margins) -> str:
-    """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is."""
-    widths, rises = np.diff(margins.knots, axis=1), np.diff(margins.values, axis=1)
-    if not widths.shape[1]:
+    """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is.
+
+    The pieces of all features lie side by side, first pieces first: rows that long are what ONNX Runtime is fast at.
+    """
+    widths, rises = np.diff(margins.knots, axis=1).T, np.diff(margins.values, axis=1).T
+    pieces, features = widths.shape
+    if not pieces:
         return g.op("Mul", x, g.constant(0.0))
     steep = 1.0 / np.where(widths > 0, widths, 1.0)
-    along = g.op("Mul", g.op("Unsqueeze", x, g.constant([2], np.int64)), g.constant(steep))
-    share = g.op("Sub", along, g.constant(margins.knots[:, :-1] * steep))
-    share = g.op("Clip", share, g.constant(0.0), g.constant(1.0))
-    risen = g.op("ReduceSum", g.op("Mul", share, g.constant(rises)), g.constant([2], np.int64), keepdims=0)
-    return g.op("Add", risen, g.constant(margins.values[:, 0]))
+    along = g.op("Mul", g.op("Concat", *[x] * pieces, axis=1), g.constant(steep.ravel()))
+    share = g.op("Sub", along, g.constant((margins.knots[:, :-1].T * steep).ravel()))
+    risen = g.op("Mul", g.op("Clip", share, g.constant(0.0), g.constant(1.0)), g.constant(rises.ravel()))
+    by_piece = g.op("Reshape", risen, g.constant([-1, pieces, features], np.int64))
+    total = g.op("ReduceSum", by_piece, g.constant([1], np.int64), keepdims=0)
+    return g.op("Add", total, g.constant(margins.values[:, 0]))
 
 
 def _clusters(g: Graph, white: str, clusters: Clusters) -> tuple[str, str]:
