@@ -2,8 +2,8 @@
 
 Trains on synthetic transactions, asks for thresholds at rates down to 1 in 100,000, and counts how many of two million
 later transactions of the same cardholders reach them; frauds are left out of both. The factor between requested and
-observed rate is held against its limit: 1.3 where there are data, 3 for 1 in 100,000, which is beyond most of them. Ends
-with 1 where a limit is missed.
+observed rate is held against its limit: 1.3 where there are data, 3 for 1 in 100,000, which is beyond most of them.
+Ends with 1 where a limit is missed.
 """
 
 import sys
