@@ -8,8 +8,7 @@ import numpy as np
 from model.comparison import Comparison, Disagreement, Opinion
 from model.evaluation import precision_recall
 from model.report import evaluation_plots, training_plots
-from model.report.figures import FIGURES, budget_sentence, method_rows, textbook_sentence
-from model.report.maps import one_in
+from model.report.figures import FIGURES, budget_sentence, method_rows, rarity_text, textbook_sentence
 from model.report.page import Page
 from model.report.training import reason
 from model.trial import Judged, Trial
@@ -114,6 +113,5 @@ def _row(apart: Disagreement, labelled: bool) -> tuple[object, ...]:
 
 
 def _said(opinion: Opinion) -> str:
-    rarity = one_in(opinion.rarity).replace(" ", "\N{NO-BREAK SPACE}")
     reasons = "; ".join(reason(part, opinion.score) for part in opinion.contributions)
-    return f"{rarity}, {'flagged' if opinion.anomalous else 'passed'}: {reasons}"
+    return f"{rarity_text(opinion.rarity)}, {'flagged' if opinion.anomalous else 'passed'}: {reasons}"

@@ -16,9 +16,9 @@ from model.report.figures import (
     kind_row,
     kind_rows,
     method_rows,
+    rarity_text,
     textbook_sentence,
 )
-from model.report.maps import one_in
 from model.report.page import Page
 from model.report.training import reason
 from model.trial import Judged, Trial
@@ -207,7 +207,7 @@ def _strangest(page: Page, judged: Judged, trial: Trial) -> None:
         rows.append(
             (
                 int(trial.rows.table.index[i]) + 1,
-                one_in(float(verdicts.rarity[i])).replace(" ", "\N{NO-BREAK SPACE}"),
+                rarity_text(float(verdicts.rarity[i])),
                 float(verdicts.score[i]),
                 *([] if known is None else [known]),
                 "; ".join(reason(part, float(verdicts.score[i])) for part in parts),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from model.evaluation import CalibrationPoint, Figures, KindFigures, calibration
+from model.report.maps import one_in
 from model.trial import Baseline, Judged, Trial
 
 
@@ -28,6 +29,7 @@ def _methods(trial: Trial) -> list[tuple[str, Figures]]:
     return [(method.name, method.figures) for method in methods if method.figures is not None]
 
 
+RAREST_TOLD = 1e-9
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001, 1e-5, 1e-6)
 
 FIGURES = (
@@ -51,6 +53,16 @@ def _row(found: Figures) -> tuple[object, ...]:
         f"{found.roc_auc:.3f}",
         None if found.confusion is None else f"{found.confusion.accuracy:.2%}",
     )
+
+
+def rarity_text(rarity: float) -> str:
+    """A rarity as a short cell; what is rarer than RAREST_TOLD is not told apart.
+
+    >>> rarity_text(1e-12).replace("\N{NO-BREAK SPACE}", " ")
+    'under 1 in 1,000,000,000'
+    """
+    told = one_in(max(rarity, RAREST_TOLD))
+    return f"{'under ' if rarity < RAREST_TOLD else ''}{told}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def budget_sentence(trial: Trial) -> str:

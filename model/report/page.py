@@ -34,6 +34,7 @@ figure { margin: 1rem 0; } figure svg { display: block; max-width: 100%; height:
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; } th { background: var(--raised); white-space: nowrap; }
+td.long { min-width: 18rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 .note { border-left: .25rem solid var(--accent); background: var(--raised); padding: .55rem .9rem; margin: .8rem 0;
   border-radius: 0 .3rem .3rem 0; max-width: 46rem; }
@@ -43,6 +44,9 @@ td.number, th.number { text-align: right; white-space: nowrap; }
 .grid strong { display: block; color: var(--text); font-weight: 600; overflow-wrap: anywhere; }
 .warning { border-color: var(--warn); background: var(--warn-ground); }
 """
+
+
+LONG_TEXT = 60
 
 
 class Page:
@@ -97,7 +101,8 @@ class Page:
         numeric = [bool(body) and all(row[place][1] for row in body) for place in range(len(columns))]
         head = "".join(f"<th{_number(numeric[place])}>{escape(name)}</th>" for place, name in enumerate(columns))
         lines = (
-            "".join(f"<td{_number(numeric[place])}>{text}</td>" for place, (text, _) in enumerate(row)) for row in body
+            "".join(f"<td{_number(numeric[place]) or _long(text)}>{text}</td>" for place, (text, _) in enumerate(row))
+            for row in body
         )
         inner = "".join(f"<tr>{line}</tr>" for line in lines)
         top = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
@@ -135,6 +140,11 @@ def _cell(value: object) -> tuple[str, bool]:
     if isinstance(value, float):
         return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}", True
     return escape(str(value)), False
+
+
+def _long(text: str) -> str:
+    """On a narrow screen a sentence is to be scrolled to, not to be squeezed into a word a line."""
+    return ' class="long"' if len(text) > LONG_TEXT else ""
 
 
 def _number(numeric: bool) -> str:

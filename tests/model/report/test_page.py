@@ -79,3 +79,8 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(name: str) -> None:
     before = mpl.rcParams[name]
     picture()
     assert mpl.rcParams[name] == before
+
+
+def test_a_sentence_in_a_table_is_not_squeezed_on_a_narrow_screen() -> None:
+    html = Page("p").table(["what"], [["word " * 20], ["short"]]).html()
+    assert html.count('<td class="long">') == 1
