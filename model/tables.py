@@ -176,7 +176,7 @@ def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
             f"{table_name} has no column {', '.join(absent)}: rename, or have the schema ignore it and train again"
         )
     numeric = [_numbers(table[field.name], field) for field in schema.of_kind(Kind.NUMERIC)]
-    categorical = [_levels(table[field.name]) for field in schema.of_kind(Kind.CATEGORICAL)]
+    categorical = [_levels(table[field.name], field) for field in schema.of_kind(Kind.CATEGORICAL)]
     timestamp = [_seconds(table[field.name], field) for field in schema.of_kind(Kind.TIMESTAMP)]
     return Columns(
         _side_by_side(numeric, len(table), np.float64),
@@ -220,8 +220,23 @@ def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
     return numbers
 
 
-def _levels(column: "pd.Series[Any]") -> NDArray[Any]:
+def _levels(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
+    if field.unit == "integer":
+        column = _integers(column)
     return _whole(column).astype("object").where(column.notna(), "").astype(str).to_numpy(np.object_)
+
+
+def _integers(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Whole numbers, also where they are written as text: 0042 is 42, as in messages."""
+    if pd.api.types.is_integer_dtype(column):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    _refuse(
+        column,
+        (numbers.isna() & column.notna()).to_numpy() | (numbers % 1 > 0).to_numpy(np.bool_, na_value=False),
+        'is not a whole number: correct it, or remove unit = "integer" from the schema',
+    )
+    return numbers.astype("Int64")
 
 
 def _whole(column: "pd.Series[Any]") -> "pd.Series[Any]":

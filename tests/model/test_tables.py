@@ -83,6 +83,51 @@ def test_a_wrong_value_is_told_with_column_row_and_remedy(
         assert words in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        ([5411, 742], ["5411", "742"]),
+        ([5411.0, None], ["5411", ""]),
+        (["5411", "0742"], ["5411", "742"]),
+        (["5411", None], ["5411", ""]),
+    ],
+)
+def test_codes_that_are_whole_numbers_in_messages_are_so_in_tables(values: list[object], levels: list[str]) -> None:
+    schema = TransactionSchema((Field("mcc", Kind.CATEGORICAL, unit="integer", nullable=True),))
+    assert columns_of(pd.DataFrame({"mcc": values}), schema).categorical[:, 0].tolist() == levels
+
+
+@pytest.mark.parametrize("value", ["A17", 5411.5])
+def test_a_code_that_is_no_whole_number_is_told(value: object) -> None:
+    schema = TransactionSchema((Field("mcc", Kind.CATEGORICAL, unit="integer"),))
+    with pytest.raises(TableError, match=r"mcc, row 2: .* not a whole number.*integer"):
+        columns_of(pd.DataFrame({"mcc": [5411, value]}), schema)
+
+
+@pytest.mark.parametrize("values", [[5411.0, 742.0, None], [5411, 742, 1]])
+def test_numbers_without_fractions_have_no_point_as_levels(values: list[object]) -> None:
+    schema = TransactionSchema((Field("mcc", Kind.CATEGORICAL),))
+    assert columns_of(pd.DataFrame({"mcc": values}), schema).categorical[:2, 0].tolist() == ["5411", "742"]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "said"),
+    [
+        ([1772366400, 1772366401], "iso8601", ["1772366400", "unit iso8601"]),
+        ([1772366400, 1772366401], "ms", ["January 1970", 'unit = "s"']),
+        ([1772366400000, 1772366401000], "s", ["unit s", "iso8601, s, ms"]),
+        (["2026-03-01T12:00:00", "2026-03-01T12:00:00"], "s", ["unit s", "2026-03-01T12:00:00"]),
+        (list(pd.to_datetime(["2026-03-01", "2026-03-02"])), "ms", ["unit ms"]),
+    ],
+)
+def test_times_in_another_unit_than_the_schema_says_are_told(values: list[object], unit: str, said: list[str]) -> None:
+    schema = TransactionSchema((Field("at", Kind.TIMESTAMP, unit=unit),))
+    with pytest.raises(TableError) as raised:
+        columns_of(pd.DataFrame({"at": values}), schema)
+    for words in ("column at, row 1", *said):
+        assert words in str(raised.value)
+
+
 def test_a_column_that_is_not_there_is_told(make_table: MakeTable, schema: TransactionSchema) -> None:
     with pytest.raises(TableError, match="shop, country"):
         columns_of(make_table(10).drop(columns=["shop", "country"]), schema)
