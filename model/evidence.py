@@ -1,6 +1,7 @@
 """What training leaves behind besides the model: the rows and figures that its report is drawn from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from model.columns import Columns
 from model.config import TrainingConfig
 from model.detector import Detector
+from model.features import Categories
 from model.schema import TransactionSchema
 from model.scorer import Scores
 from model.threshold import Calibration
@@ -25,6 +27,7 @@ class Evidence:
             the bottleneck says of them; z is 0 where there is no network.
         anomalies: rows labelled as anomalies, in the same way; none where there is no label.
         history: (step, training loss, loss on held-out rows), in order.
+        unseen: by place of the categorical column the share of held-out rows whose level no training row has.
     """
 
     held_out: Columns
@@ -34,6 +37,7 @@ class Evidence:
     anomaly_scores: Scores
     anomaly_latent: Floats32
     history: tuple[tuple[int, float, float], ...]
+    unseen: Mapping[int, float] = field(default_factory=dict)
 
 
 class Explained(Protocol):
@@ -52,3 +56,16 @@ class Explained(Protocol):
     @property
     def evidence(self) -> Evidence: ...
     def detector(self) -> Detector: ...
+
+
+def some_rows(columns: Columns, most: int) -> Columns:
+    """At most so many rows, evenly spread over all: tables are in order of time."""
+    return columns[np.linspace(0, len(columns) - 1, most).astype(np.intp)] if len(columns) > most else columns
+
+
+def unseen_levels(categories: Categories, columns: Columns) -> dict[int, float]:
+    """By place of the categorical column the share of rows whose level is not known."""
+    pairs = zip(categories.places.tolist(), categories.surprisals, strict=True)
+    return {
+        place: float(np.mean([level not in known for level in columns.categorical[:, place]])) for place, known in pairs
+    }

@@ -16,7 +16,7 @@ from model.calibration import calibrate
 from model.cleaning import prepare
 from model.config import DEFAULTS, TrainingConfig
 from model.detector import Detector
-from model.evidence import Evidence
+from model.evidence import Evidence, some_rows, unseen_levels
 from model.schema import Columns, TransactionSchema
 from model.score import ScoreModel, seen
 from model.scorer import Scorer
@@ -251,15 +251,16 @@ def _evidence(
     history: Sequence[tuple[int, float, float]],
 ) -> Evidence:
     """A look at the model from outside: some held-out rows and some anomalies, as it sees them."""
-    normal = held_out[:EVIDENCE_ROWS]
-    strange = held_out[:0] if anomalies is None else anomalies[:EVIDENCE_ROWS]
+    normal = some_rows(held_out, EVIDENCE_ROWS)
+    strange = held_out[:0] if anomalies is None else some_rows(anomalies, EVIDENCE_ROWS)
     latents = []
     for rows in (normal, strange):
         x = model.encoder.encode(rows)
         u = seen(x, model.inputs.apply(x), model.network_input)
         latents.append(network.latent(u) if network else np.empty((len(rows), 0), np.float32))
+    unseen = unseen_levels(model.encoder.categories, held_out)
     return Evidence(
-        normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history)
+        normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history), unseen
     )
 
 

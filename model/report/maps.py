@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model import latent
+from model.evidence import Evidence, Explained
 from model.latent import LatentMap
 from model.report import plots
+from model.report.page import Page
 from model.threshold import Calibration
 
 if TYPE_CHECKING:
@@ -17,6 +20,38 @@ if TYPE_CHECKING:
 RARITY_COLOURS = (plots.NORMAL, "#3aa9a0", "#c9a227", plots.ANOMALOUS)
 RARITY_BOUNDS = (0.1, 0.01, 0.001)
 RARITY_NAMES = ("usual", "rarer than 1 in 10", "rarer than 1 in 100", "rarer than 1 in 1,000")
+
+
+def write(page: Page, learned: Explained) -> None:
+    """The section of the training report that shows the latent space."""
+    evidence = learned.evidence
+    page.section("Latent map")
+    if not evidence.latent.shape[1]:
+        page.paragraph("There is no map: this model has no bottleneck.")
+        return
+    drawn = latent.draw_map(evidence, 2, learned.config.seed)
+    coloured = groups(drawn, learned.calibration)
+    page.paragraph(
+        f"What the networks' bottlenecks say of each row ({evidence.latent.shape[1]} numbers), laid out by t-SNE: rows "
+        "that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group is, "
+        "mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
+    )
+    page.figure(flat(drawn, coloured), f"In two dimensions: {_sample(drawn, evidence)}.", "t-SNE map, 2-D")
+    solid = latent.draw_map(evidence, 3, learned.config.seed)
+    page.section("To be turned", 3)
+    page.paragraph(f"In three dimensions: {_sample(solid, evidence)}. Drag to turn, scroll to come closer.")
+    page.raw(turning(solid, groups(solid, learned.calibration), learned.calibration))
+
+
+def _sample(drawn: LatentMap, evidence: Evidence) -> str:
+    anomalous = int(drawn.anomalous.sum())
+    rest = len(drawn) - anomalous
+    strangest = min(latent.STRANGEST, rest)
+    told = (
+        f"{rest:,} of {len(evidence.scores.score):,} held-out rows, drawn at random but for the {strangest} strangest"
+    )
+    labelled = f", and {anomalous:,} of {len(evidence.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
+    return told + labelled
 
 
 class Group(NamedTuple):

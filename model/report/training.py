@@ -7,7 +7,6 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from model import latent
 from model.config import DEFAULTS
 from model.detector import Contribution
 from model.evidence import Evidence, Explained
@@ -21,6 +20,7 @@ STRANGEST_SHARE = 0.01
 EXAMPLES = 12
 SMALL_PICTURES = 16
 REASONS = 3
+UNSEEN_SHARE = 0.001
 
 
 def training_report(learned: Explained, notes: Sequence[str] = ()) -> Page:
@@ -32,7 +32,7 @@ def training_report(learned: Explained, notes: Sequence[str] = ()) -> Page:
     """
     page = Page("Training report", "What this model takes for normal, and how sure it can be.")
     _summary(page, learned, notes)
-    for write in (_loss, _scores, _calibration, _fields, _reconstruction, _examples, _map, _settings):
+    for write in (_loss, _scores, _calibration, _fields, _reconstruction, _examples, maps.write, _settings):
         write(page, learned)
     return page
 
@@ -52,9 +52,23 @@ def _summary(page: Page, learned: Explained, notes: Sequence[str]) -> None:
     if len(evidence.anomalies):
         rows.append(("labelled anomalies that reach it", _caught(evidence.anomaly_scores.score, line)))
     page.table(["", ""], rows)
+    _unseen(page, learned)
     if notes:
         page.section("What was done with the table", 3)
         page.raw(f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>")
+
+
+def _unseen(page: Page, learned: Explained) -> None:
+    """Categories that keep bringing new levels make every new level strange."""
+    names = learned.schema.categorical
+    many = {names[place]: share for place, share in learned.evidence.unseen.items() if share > UNSEEN_SHARE}
+    if many:
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in many.items())
+        page.note(
+            f"Held-out rows with a level that no row learned from has: {shares}. New levels are as strange as can be: "
+            "set such fields to ignored or identifier in the schema, or give more rows.",
+            warning=True,
+        )
 
 
 def _caught(score: Floats, line: float) -> str:
@@ -245,26 +259,6 @@ def _value(value: float | str | None) -> str:
     return value if isinstance(value, str) else f"{value:,.4g}"
 
 
-def _map(page: Page, learned: Explained) -> None:
-    evidence = learned.evidence
-    page.section("Latent map")
-    if not evidence.latent.shape[1]:
-        page.paragraph("There is no map: this model has no bottleneck.")
-        return
-    drawn = latent.draw_map(evidence, 2, learned.config.seed)
-    coloured = maps.groups(drawn, learned.calibration)
-    page.paragraph(
-        f"What the networks' bottlenecks say of each row ({evidence.latent.shape[1]} numbers), laid out by t-SNE: rows "
-        "that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group is, "
-        "mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
-    )
-    page.figure(maps.flat(drawn, coloured), f"In two dimensions: {_sample(drawn, evidence)}.", "t-SNE map, 2-D")
-    solid = latent.draw_map(evidence, 3, learned.config.seed)
-    page.section("To be turned", 3)
-    page.paragraph(f"In three dimensions: {_sample(solid, evidence)}. Drag to turn, scroll to come closer.")
-    page.raw(maps.turning(solid, maps.groups(solid, learned.calibration), learned.calibration))
-
-
 def _settings(page: Page, learned: Explained) -> None:
     usual = asdict(DEFAULTS)
     page.section("Settings")
@@ -275,17 +269,6 @@ def _settings(page: Page, learned: Explained) -> None:
             for name, value in asdict(learned.config).items()
         ],
     )
-
-
-def _sample(drawn: latent.LatentMap, evidence: Evidence) -> str:
-    anomalous = int(drawn.anomalous.sum())
-    rest = len(drawn) - anomalous
-    strangest = min(latent.STRANGEST, rest)
-    told = (
-        f"{rest:,} of {len(evidence.scores.score):,} held-out rows, drawn at random but for the {strangest} strangest"
-    )
-    labelled = f", and {anomalous:,} of {len(evidence.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
-    return told + labelled
 
 
 def _rows_shown(evidence: Evidence) -> str:

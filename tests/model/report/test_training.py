@@ -104,6 +104,13 @@ def test_a_loss_that_rises_on_held_out_rows_and_a_rate_beyond_the_rows_are_warne
     assert 'class="note warning"' not in report(replace(learned, config=replace(rare, alert_rate=0.1)))
 
 
+def test_categories_that_bring_new_levels_are_warned_of() -> None:
+    learned = made()
+    unseen = replace(learned.evidence, unseen={0: 0.0, 1: 0.123})
+    html = report(replace(learned, evidence=unseen))
+    assert "has: shop 1 12.3%." in html
+
+
 def test_striking_out_the_field_that_finds_anomalies_costs_precision() -> None:
     learned = made(numeric=2, categorical=0, times=0, anomalies=60)
     strange = learned.evidence.anomaly_scores
