@@ -40,6 +40,8 @@ def explore(
         eddy explore transactions.parquet
 
         eddy explore 'days/*.csv' --out days.html --schema schema.toml
+
+    Exit codes: 0 done, 1 the table cannot be read or the report not written, 2 wrong usage, 130 Ctrl-C.
     """
     try:
         from model.report.exploration import exploration_report

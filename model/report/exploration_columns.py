@@ -2,6 +2,7 @@
 
 from model.exploration.columns import RARE_SHARE, ColumnFacts, Distribution
 from model.exploration.explore import Exploration
+from model.exploration.finding import counted
 from model.report import exploration_plots as draw
 from model.report.exploration_text import percent
 from model.report.page import Page
@@ -35,7 +36,7 @@ def missing(page: Page, found: Exploration) -> None:
     holes = sorted((facts for facts in found.columns if facts.missing), key=lambda facts: -facts.missing)[:MOST_BARS]
     if holes:
         figure = draw.missing([facts.name for facts in holes], [facts.missing for facts in holes])
-        page.figure(figure, f"Share of rows without a value, in the {len(holes)} columns where some are missing.")
+        page.figure(figure, f"Share of rows without a value, in {counted(len(holes), 'column', 'columns')}.")
     else:
         page.paragraph("No value is missing.")
     lost = [facts for facts in found.columns if facts.infinite or facts.unreadable]

@@ -117,17 +117,18 @@ def _told_apart(ticks: list[float]) -> list[str]:
 
 @plots.drawn
 def levels(facts: LevelFacts) -> Figure:
-    """Share of the rows that have each of the most frequent levels."""
+    """Share of the rows that have each of the most frequent levels, and of these the share that is anomalous."""
     made, axes = plots.axes(SMALL, 0.45 + 0.19 * len(facts.top))
-    shares = [share for _, share, _ in facts.top][::-1]
-    places = np.arange(len(shares))
-    axes.barh(places, shares, color=NORMAL, alpha=0.75, height=0.7)
-    axes.set_yticks(places, [_plain(cut(name or '""')) for name, _, _ in facts.top][::-1])
-    for place, (_, share, rate) in zip(places[::-1], facts.top, strict=True):
-        axes.text(share, place, f" {_share(share)}", va="center", fontsize=7.5)
-        if rate:
-            axes.text(1.8 * max(shares), place, _share(rate), va="center", ha="right", fontsize=7.5, color=ANOMALOUS)
-    axes.set_xlim(0, 1.82 * max(shares) if any(rate for *_, rate in facts.top) else 1.35 * max(shares))
+    names = [_plain(cut(name or '""')) for name, _, _ in facts.top]
+    longest, most = max(map(len, names)), max(share for _, share, _ in facts.top)
+    end = most * (1.6 + 0.04 * longest)  # names take from the width that numbers need
+    for place, (_, share, rate) in enumerate(facts.top):
+        axes.barh(-place, share, color=NORMAL, alpha=0.75, height=0.7)
+        axes.text(share, -place, f" {_share(share)}", va="center", fontsize=7.5)
+        if rate is not None:
+            axes.text(end, -place, _share(rate), va="center", ha="right", fontsize=7.5, color=ANOMALOUS)
+    axes.set_yticks(-np.arange(len(names)), names)
+    axes.set_xlim(0, end)
     axes.set_xticks([])
     axes.tick_params(left=False)
     axes.spines["bottom"].set_visible(False)
@@ -135,6 +136,8 @@ def levels(facts: LevelFacts) -> Figure:
 
 
 def _share(share: float) -> str:
+    if share == 0:
+        return "0"
     return f"{share:.1%}" if share >= 0.001 else "<0.1%"
 
 
@@ -168,7 +171,7 @@ def over_time(told: Rhythm) -> Figure:
         _amounts(next(remaining), times, told)
     if told.rates is not None:
         axes = next(remaining)
-        axes.plot(times, told.rates, color=ANOMALOUS, linewidth=1.2, marker="." if len(times) < 40 else "")
+        axes.plot(times, told.rates, color=ANOMALOUS, linewidth=1.2, marker=_marker(told.rates), markersize=4)
         _labelled(axes, "anomalous")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.3g}" if share == 0 else f"{share:.2%}"))
     for axes in places:
@@ -183,11 +186,16 @@ def _amounts(axes: Axes, times: Floats, told: Rhythm) -> None:
     assert told.amounts is not None
     low, middle, high = told.amounts.T
     axes.fill_between(times, low, high, color=NORMAL, alpha=0.25, linewidth=0)
-    axes.plot(times, middle, color=NORMAL, linewidth=1.4, marker="." if len(times) < 40 else "")
+    axes.plot(times, middle, color=NORMAL, linewidth=1.4, marker=_marker(middle), markersize=4)
     if np.nanmin(low, initial=np.inf) > 0 and np.nanmax(high, initial=0) > 20 * np.nanmin(low, initial=np.inf):
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(NullLocator())
     _labelled(axes, cut(_plain(told.amount or "")))
+
+
+def _marker(values: Floats) -> str:
+    """Dots where the line is short, or broken into pieces that would not be seen."""
+    return "." if np.isfinite(values).sum() < 60 else ""
 
 
 def _labelled(axes: Axes, name: str) -> None:
@@ -195,7 +203,7 @@ def _labelled(axes: Axes, name: str) -> None:
     axes.grid(axis="y")
     if axes.get_yscale() == "linear":
         axes.set_ylim(0)
-        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=axes.get_ylim()[1] >= 1))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
 
 
@@ -204,7 +212,7 @@ def hours(told: Rhythm) -> Figure:
     """Rows by weekday and hour, and the share of anomalies by hour."""
     parts = 1 + (told.hour_rates is not None)
     made, places = plots.subplots(parts, 1, 8.6, 2.1 + 1.5 * (parts - 1))
-    mesh = places[0].pcolormesh(np.arange(25), np.arange(8), told.hours, cmap=_rising())
+    mesh = places[0].pcolormesh(np.arange(25), np.arange(8), told.hours, cmap=_rising(), vmin=0)
     places[0].set_yticks(np.arange(7) + 0.5, DAYS)
     places[0].invert_yaxis()
     places[0].set_title("rows by weekday and hour (UTC)", loc="left", fontsize=9)
@@ -217,6 +225,7 @@ def hours(told: Rhythm) -> Figure:
         places[1].set_title("anomalous, by hour", loc="left", fontsize=9)
         places[1].yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.2%}"))
         places[1].yaxis.set_major_locator(MaxNLocator(4))
+        places[1].set_ylim(0, 1.1 * float(np.nanmax(told.hour_rates)) or 0.01)
         places[1].grid(axis="y")
     for axes in places:
         axes.set_xlim(0, 24)

@@ -144,7 +144,8 @@ def drift(page: Page, found: Exploration) -> None:
         "population stability index (PSI) calls two parts the same, from 0.25 on different; KS is the largest distance "
         "of the cumulative distributions."
     )
-    drawn = [each for each in told.columns if each.level is None and each.column in found.distributions][:DRAWN_DRIFTS]
+    numeric = [each for each in told.columns if each.level is None and each.column in found.distributions]
+    drawn = [each for each in numeric if each.verdict != "same"][:DRAWN_DRIFTS] or numeric[:4]
     if drawn:
         page.paragraph("Filled: first fifth. Line: last fifth.")
         page.grid((_first_and_last(found, told, each), each.column, f"PSI {each.psi:.2f}") for each in drawn)
