@@ -20,11 +20,11 @@ _AFTERWARDS = re.compile(
 
 def leaks(found: Exploration) -> Iterator[Finding]:
     separations = found.labels.separations if found.labels else ()
-    told = {each.column: _leak(each) for each in separations if each.gives_away}
-    for column, text in told.items():
-        yield Finding(Weight.STOP, "labels", text, (column,))
+    told = [finding for each in separations if (finding := _leak(each))]
+    yield from told
     for facts in found.columns:
-        if facts.kind in SCORED and facts.name not in told and _AFTERWARDS.fullmatch(facts.name):
+        known = any(facts.name in finding.columns for finding in told)
+        if facts.kind in SCORED and not known and _AFTERWARDS.fullmatch(facts.name):
             text = (
                 f"`{facts.name}` is named like something known only afterwards, and would be learned from: "
                 "set it to label or ignored if so"
@@ -32,16 +32,24 @@ def leaks(found: Exploration) -> Iterator[Finding]:
             yield Finding(Weight.WARNING, "labels", text, (facts.name,))
 
 
-def _leak(each: Separation) -> str:
+def _leak(each: Separation) -> Finding | None:
+    figures = f"AUC {each.auc:.3f}, average precision {each.ap:.2f}"
     if each.second_label:
-        return (
-            f"`{each.column}` looks like a second label (AUC {each.auc:.3f} with {each.distinct} different values): "
+        text = (
+            f"`{each.column}` looks like a second label ({figures} with {each.distinct} different values): "
             "set it to label or ignored in the schema"
         )
-    return (
-        f"the label leaks through `{each.column}`: alone it reaches AUC {each.auc:.3f}, AP {each.ap:.2f}; "
-        "set it to ignored, unless it is known when a transaction is made"
-    )
+        return Finding(Weight.STOP, "labels", text, (each.column,))
+    if each.leak:
+        text = f"the label leaks through `{each.column}` ({figures}): set it to ignored in the schema"
+        return Finding(Weight.STOP, "labels", text, (each.column,))
+    if each.suspect:
+        text = (
+            f"`{each.column}` alone nearly tells the label ({figures}): fine if it is known when a transaction is "
+            "made, a leak if it is not"
+        )
+        return Finding(Weight.WARNING, "labels", text, (each.column,))
+    return None
 
 
 def labels(found: Exploration) -> Iterator[Finding]:

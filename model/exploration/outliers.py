@@ -14,8 +14,9 @@ FAR = 6.0
 TAMED = 10.0
 """Beyond this, distances count by their logarithm: one mistyped number is not stranger than all else together."""
 STRANGEST, REASONS = 12, 4
-STAND_IN_SHARE = 0.005
-"""A value beyond all others in at least this share of the rows may stand for a missing one (-999)."""
+FEW_VALUES, LOOK_ROWS = 10, 10_000
+STAND_IN_SHARE, STAND_IN_VALUES = 0.005, 20
+"""A value beyond all others, which are many, in at least this share of the rows may stand for a missing one (-999)."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +75,21 @@ def _outliers(numbers: Floats, spread: Distribution) -> Outliers:
 
 
 def robust_z(numbers: Floats, spread: Distribution) -> Floats:
-    """Distance from the median in robust standard deviations [n], on the scale on which the column is drawn; NaN stays.
-
-    The standard deviation is that of the median distance (MAD), never less than that of the middle 90 % would make it
-    for a bell curve, so that a column with few different values has no outliers for that reason alone.
-    """
+    """Distance from the median in robust standard deviations [n], on the scale on which a column is drawn; NaN stays."""
     values = _transformed(numbers, spread)
     known = values[~np.isnan(values)]
-    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
-    scale = max(float(np.median(np.abs(known - middle))) / float(ndtri(0.75)), (high - low) / (2 * float(ndtri(0.95))))
-    return np.asarray((values - middle) / (scale or float(known.std()) or 1.0))
+    return np.asarray((values - np.median(known)) / (_deviation(known) or float(known.std()) or 1.0))
+
+
+def _deviation(known: Floats) -> float:
+    """The standard deviation of a bell curve with the same middle half, or the same middle 90 % if that is wider.
+
+    Where there are few different values, no half is meant by the middle: then it is the plain one.
+    """
+    if len(np.unique(known[:: max(1, len(known) // LOOK_ROWS)])) <= FEW_VALUES:
+        return float(known.std())
+    low, quarter, upper, high = np.quantile(known, (0.05, 0.25, 0.75, 0.95))
+    return max(float((upper - quarter) / (2 * ndtri(0.75))), float((high - low) / (2 * ndtri(0.95))))
 
 
 def _transformed(numbers: Floats, spread: Distribution) -> Floats:
@@ -101,6 +107,8 @@ def _stand_in(known: Floats) -> float | None:
         same = known == end
         if STAND_IN_SHARE <= same.mean() < 0.5:
             rest = known[~same]
+            if len(np.unique(rest)) < STAND_IN_VALUES:
+                continue
             low, high = np.quantile(rest, (0.001, 0.999))
             gap = low - end if end < low else end - high
             if gap > 2 * (high - low) > 0:

@@ -13,8 +13,8 @@ ANOMALIES, NORMAL_ROWS = 50_000, 100_000
 FEWEST = 10
 """Anomalies without which nothing is said about columns."""
 PRIOR_ROWS = 5.0
-GIVES_AWAY_AUC, GIVES_AWAY_AP = 0.97, 0.9
-SECOND_LABEL_AUC, SECOND_LABEL_VALUES = 0.9, 10
+SUSPECT_AUC, LEAK_AUC, LEAK_AP = 0.97, 0.99, 0.9
+SECOND_LABEL_AUC, SECOND_LABEL_AP, SECOND_LABEL_VALUES = 0.9, 0.5, 10
 SHOWN_VALUES = 8
 
 
@@ -36,14 +36,20 @@ class Separation:
     distinct: int
 
     @property
-    def gives_away(self) -> bool:
-        """So good that the column may have been filled in after the label was known."""
-        return self.auc >= GIVES_AWAY_AUC or self.ap >= GIVES_AWAY_AP or self.second_label
-
-    @property
     def second_label(self) -> bool:
         """Few values, and nearly the label's own."""
-        return self.distinct <= SECOND_LABEL_VALUES and self.auc >= SECOND_LABEL_AUC
+        few = self.distinct <= SECOND_LABEL_VALUES
+        return few and self.auc >= SECOND_LABEL_AUC and self.ap >= SECOND_LABEL_AP
+
+    @property
+    def leak(self) -> bool:
+        """So good that the column must have been filled in after the label was known."""
+        return self.auc >= LEAK_AUC and self.ap >= LEAK_AP
+
+    @property
+    def suspect(self) -> bool:
+        """So good that one should know why."""
+        return self.auc >= SUSPECT_AUC or self.ap >= LEAK_AP
 
 
 @dataclass(frozen=True)

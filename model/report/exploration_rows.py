@@ -8,7 +8,7 @@ from model.exploration.drift import ColumnDrift, Drift
 from model.exploration.explore import Exploration
 from model.exploration.findings_labels import duration
 from model.exploration.outliers import FAR
-from model.exploration.separation import FEWEST, Labels
+from model.exploration.separation import FEWEST, Labels, Separation
 from model.exploration.view import Floats
 from model.report import exploration_plots as draw
 from model.report.exploration_table import ROWS as BROWSABLE_ROWS
@@ -116,17 +116,16 @@ def labels(page: Page, found: Exploration) -> None:
 
 
 def _separations(told: Labels) -> list[list[object]]:
-    words = {True: "may be a second label", False: "gives the label away"}
     return [
-        [
-            each.column,
-            round(each.auc, 3),
-            round(each.ap, 4),
-            each.how,
-            words[each.second_label] if each.gives_away else "",
-        ]
+        [each.column, round(each.auc, 3), round(each.ap, 4), each.how, _suspicion(each)]
         for each in told.separations[:MOST_SEPARATIONS]
     ]
+
+
+def _suspicion(each: Separation) -> str:
+    if each.second_label:
+        return "may be a second label"
+    return "gives the label away" if each.leak else "known in time?" if each.suspect else ""
 
 
 def drift(page: Page, found: Exploration) -> None:

@@ -65,6 +65,12 @@ CASES: dict[str, tuple[Change, Weight, str, tuple[str, ...]]] = {
         "the label leaks through `closed_after`",
         ("closed_after",),
     ),
+    "nearly a leak": (
+        lambda t: t.assign(speed=t["is_fraud"] * 3.2 + np.random.default_rng(2).normal(0, 1, len(t))),
+        Weight.WARNING,
+        "`speed` alone nearly tells the label",
+        ("speed",),
+    ),
     "second label": (
         lambda t: t.assign(blocked=t["is_fraud"] ^ some(t, 0.01)),
         Weight.STOP,
@@ -216,6 +222,11 @@ def test_what_is_wrong_is_said(name: str) -> None:
     change, weight, text, columns = CASES[name]
     found = [finding for finding in told(change(payments())) if text in finding.text]
     assert [(finding.weight, finding.columns) for finding in found] == [(weight, columns)]
+
+
+def test_a_number_that_is_only_zero_or_one_stands_for_nothing_else() -> None:
+    table = payments().assign(flag=lambda t: (t.index % 20 == 0).astype(int))
+    assert told(table) == ()
 
 
 def test_cells_that_are_not_what_the_column_is_are_counted() -> None:
