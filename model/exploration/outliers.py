@@ -75,7 +75,7 @@ def _outliers(numbers: Floats, spread: Distribution) -> Outliers:
 
 
 def robust_z(numbers: Floats, spread: Distribution) -> Floats:
-    """Distance from the median in robust standard deviations [n], on the scale on which a column is drawn; NaN stays."""
+    """Distance from the median in robust standard deviations [n], on the scale on which it is drawn; NaN stays."""
     values = _transformed(numbers, spread)
     known = values[~np.isnan(values)]
     return np.asarray((values - np.median(known)) / (_deviation(known) or float(known.std()) or 1.0))
