@@ -124,11 +124,16 @@ def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object"
     x, y, z = drawn.places[group.rows].T.round(2)
     score = drawn.score[group.rows]
     rarity = calibration.rarity(score)
-    said = [f"score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
+    said = [f"{group.name}: score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
     marker = {"size": 3, "color": group.colour, "opacity": 0.85, "line": {"width": 0}}
-    template = "%{text}<extra>" + escape(group.name) + "</extra>"
     return go.Scatter3d(
-        x=x.tolist(), y=y.tolist(), z=z.tolist(), mode="markers", marker=marker, text=said, hovertemplate=template
+        x=x.tolist(),
+        y=y.tolist(),
+        z=z.tolist(),
+        mode="markers",
+        marker=marker,
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
     )
 
 

@@ -202,8 +202,9 @@ def _reconstruction(page: Page, learned: Explained) -> None:
         return
     page.section("Observed and expected")
     page.paragraph(
-        "The expected value is what the model makes of a row after the bottleneck has let through only what rows have "
-        "in common. On the dashed line both are the same; far from it, a field does not fit the rest of its row."
+        "The expected value is what the model makes of a row when only what rows have in common is let through (with "
+        "clusters: the middle of the nearest). On the dashed line both are the same; far from it, a field does not "
+        "fit the rest of its row."
     )
     pictures = [_field_values(evidence, schema.numeric, int(place)) for place in sorted(chosen)]
     cut = f"The {len(chosen)} numeric fields (of {len(schema.numeric)}) that make most of the strangest rows' scores: "
