@@ -80,7 +80,7 @@ def files(source: str | Path) -> tuple[Path, ...]:
         TableError: there is none.
     """
     path = Path(source)
-    if path.is_file() or path.is_fifo():
+    if path.is_file():
         return (path,)
     if path.is_dir():
         raise TableError(f"{path} is a directory: name its files by a pattern, such as '{path}/*.parquet'")
