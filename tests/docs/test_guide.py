@@ -1,0 +1,38 @@
+"""What the guide tells people to type exists, with the defaults that it says."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.main import app
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def options(command: Any) -> set[str]:
+    """All options of a command and of those below it."""
+    own = {name for parameter in command.params for name in parameter.opts}
+    return own.union(*(options(below) for below in getattr(command, "commands", {}).values()))
+
+
+@pytest.mark.parametrize("page", ["guide.md", "detection.md"])
+def test_every_option_that_is_named_exists(page: str) -> None:
+    named = set(re.findall(r"(?<![\w|-])--[a-z][a-z-]+", (DOCS / page).read_text()))
+    assert named
+    assert named - options(typer.main.get_command(app)) - {"--help"} == set()
+
+
+def test_every_setting_of_training_with_a_default_in_the_guide_has_that_default() -> None:
+    from model.config import DEFAULTS
+
+    rows = re.findall(r"^\| `--([a-z-]+)` \| ([\w.]+)", (DOCS / "guide.md").read_text(), re.M)
+    told = {name.replace("-", "_"): value for name, value in rows}
+    numbers = {name: float(value) for name, value in told.items() if re.fullmatch(r"[\d.]+", value)}
+    assert numbers.keys() >= {"contamination", "members", "steps", "clusters", "sample_rows"}
+    wrong = {name: value for name, value in numbers.items() if getattr(DEFAULTS, name) not in (value, None)}
+    assert wrong == {}
+    assert told["parts"] == DEFAULTS.parts
+    assert told["network_input"] == DEFAULTS.network_input
