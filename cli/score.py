@@ -97,7 +97,7 @@ def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> T
     from model.tables import TableError, read_pieces
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
-    pieces = read_pieces(data, texts=detector.schema.texts)
+    pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)
     with counting("judging", rows_expected(data), quiet=quiet) as advance:
         for piece in judge_pieces(pieces, detector):
             if write is not None:

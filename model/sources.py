@@ -42,18 +42,21 @@ class Piece:
     first: int
 
 
-def pieces(source: str | Path, rows: int = ROWS, texts: Collection[str] = ()) -> Iterator[Piece]:
+def pieces(
+    source: str | Path, rows: int = ROWS, texts: Collection[str] = (), *, consistent: bool = True
+) -> Iterator[Piece]:
     """The rows of a source in order, at most `rows` at a time; none where it has none.
 
     Args:
         source: a file, a glob pattern (its files in the order of their names), or "-" for lines of JSON on standard
             input.
         texts: columns to be read as text even where they look like numbers.
+        consistent: refuse columns that are numbers at first and text later.
 
     Raises:
         TableError: there is no such file, one cannot be read, or their columns differ.
     """
-    columns = _Columns()
+    columns = _Columns(consistent)
     for name, read in _files(source):
         first = 0
         for frame in _unbroken(name, read(rows, frozenset(texts))):
@@ -116,6 +119,7 @@ def _unbroken(name: str, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFram
 class _Columns:
     """What is known of a source's columns from the pieces so far."""
 
+    consistent: bool
     names: tuple[str, ...] = ()
     first_file: str = ""
     kinds: dict[str, str] = field(default_factory=dict)
@@ -126,7 +130,7 @@ class _Columns:
             self.names, self.first_file = tuple(frame.columns), file
         elif file != self.first_file:
             frame = self._as_in_the_first_file(file, frame)
-        for name in frame.columns:
+        for name in frame.columns if self.consistent else ():
             self._check_kind(file, frame[name], first)
         return frame
 

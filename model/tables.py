@@ -81,18 +81,21 @@ def read_sample(
             as_text.add(mixed.column)
 
 
-def read_pieces(source: str | Path, rows: int = ROWS, texts: Collection[str] = ()) -> Iterator[pd.DataFrame]:
+def read_pieces(
+    source: str | Path, rows: int = ROWS, texts: Collection[str] = (), *, consistent: bool = True
+) -> Iterator[pd.DataFrame]:
     """The rows of a source in order, at most `rows` at a time; the index tells their places in the source, from 0.
 
     Args:
-        texts: columns that are text even where they look like numbers; without it a column that is numbers at first
-            and text later is refused.
+        texts: columns that are text even where they look like numbers.
+        consistent: refuse columns that are numbers at first and text later. Where a schema names what is needed,
+            `columns_of` refuses what matters.
 
     Raises:
         TableError: as `read_table`, but for a source without rows.
     """
     seen = 0
-    for piece in pieces(source, rows, texts):
+    for piece in pieces(source, rows, texts, consistent=consistent):
         table = _placed(piece, seen)
         table.attrs[_FILES] = ((piece.file, seen - piece.first),)
         seen += len(table)

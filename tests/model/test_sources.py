@@ -273,6 +273,7 @@ def test_a_column_of_numbers_that_turns_to_text_is_text(tmp_path: Path, monkeypa
     for words in ("t.csv", "column code", "row 201", "'A17'", "categorical"):
         assert words in str(raised.value)
     assert pd.concat(read_pieces(tmp_path / "t.csv", texts=["code"]))["code"].tolist() == codes
+    assert sum(map(len, read_pieces(tmp_path / "t.csv", consistent=False))) == 202
 
 
 def test_a_typing_error_among_numbers_is_found_by_file_and_row(tmp_path: Path) -> None:
