@@ -8,6 +8,7 @@ finalists     the best few, and the defaults, trained in full and judged by the 
 gain          the winner against the defaults on the rows that nothing has seen yet
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,9 +23,10 @@ from model.cleaning import FEWEST_ROWS, prepare
 from model.config import DEFAULTS, TrainingConfig
 from model.evaluation import average_precision
 from model.gain import Gain, Scored, compared
+from model.graph import ParityError
 from model.injection import inject
 from model.schema import Columns, TransactionSchema
-from model.search import Told, Trial, Values, importances, search, trials_of
+from model.search import UNUSABLE, Told, Trial, Values, importances, search, trials_of
 from model.space import Choices, Setting, configured, space
 from model.tables import TableError, anomalous, columns_of
 from model.training import learn
@@ -204,9 +206,10 @@ def _finalists(
     found = []
     for place, (chosen, value) in enumerate([default, *others]):
         told("judging finalists", place, len(others) + 1, None)
-        values = judge(task, task.learn, configured(base, settings, chosen))
-        found.append(Finalist(chosen, value, float(np.mean(list(values.values())))))
-    told("judging finalists", len(found), len(found), None)
+        with contextlib.suppress(*UNUSABLE) if place else contextlib.nullcontext():
+            values = judge(task, task.learn, configured(base, settings, chosen))
+            found.append(Finalist(chosen, value, float(np.mean(list(values.values())))))
+    told("judging finalists", len(others) + 1, len(others) + 1, None)
     return tuple(sorted(found, key=lambda finalist: -finalist.value))
 
 
@@ -223,7 +226,10 @@ def _gain(task: Task, base: TrainingConfig, config: TrainingConfig, told: Told) 
 
 
 def _scoring(rows: Columns, schema: TransactionSchema, config: TrainingConfig) -> Callable[[Columns], Floats]:
-    scorer = learn(rows, schema, config).detector().scorer
+    try:
+        scorer = learn(rows, schema, config).detector().scorer
+    except ParityError as error:  # these settings round too badly to be relied on
+        raise ArithmeticError(str(error)) from error
     return lambda columns: scorer.score(columns).score
 
 

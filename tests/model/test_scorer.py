@@ -209,3 +209,10 @@ def test_a_graph_that_is_off_is_not_exported() -> None:
         graph.check_parity(np.array([10.0, 5.0]), np.array([10.0, 5.01]))
     with pytest.raises(graph.ParityError):
         graph.check_parity(np.array([10.0]), np.array([np.nan]))
+
+
+def test_rounding_in_the_score_of_the_most_usual_row_is_no_difference() -> None:
+    """Scored by networks alone, a row that is the median of all scores exactly nothing, but for rounding."""
+    graph.check_parity(np.array([0.0, 2.4, 4.1]), np.array([5e-6, 2.4, 4.1]))
+    with pytest.raises(graph.ParityError):
+        graph.check_parity(np.array([0.0, 2.4, 4.1]), np.array([1e-3, 2.4, 4.1]))
