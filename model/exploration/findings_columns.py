@@ -36,7 +36,7 @@ def missing(found: Exploration) -> Iterator[Finding]:
     empty = _names(found, lambda facts: facts.missing == 1.0)
     if empty:
         text = f"{_columns(empty, 'has', 'have')} no value in any row: {listed(empty)}"
-        yield Finding(Weight.WARNING, "missing", text, empty)
+        yield Finding(_unless_ignored(found, empty), "missing", text, empty)
     sparse = _names(found, lambda facts: MOSTLY_MISSING < facts.missing < 1.0)
     if sparse:
         text = f"{_columns(sparse, 'is', 'are')} missing in more than half of the rows: {listed(sparse)}"
@@ -59,7 +59,8 @@ def refused_cells(found: Exploration) -> Iterator[Finding]:
 def constant(found: Exploration) -> Iterator[Finding]:
     same = _names(found, lambda facts: facts.constant and facts.kind != Kind.LABEL.value)
     if same:
-        yield Finding(Weight.WARNING, "columns", f"{_columns(same, 'is', 'are')} constant: {listed(same)}", same)
+        text = f"{_columns(same, 'is', 'are')} constant: {listed(same)}"
+        yield Finding(_unless_ignored(found, same), "columns", text, same)
     nearly = _names(found, _nearly_constant)
     if nearly:
         text = (
@@ -137,6 +138,12 @@ def rare_levels(found: Exploration) -> Iterator[Finding]:
             "an identifier, or free text?"
         )
         yield Finding(Weight.HINT, "levels", text, rare)
+
+
+def _unless_ignored(found: Exploration, names: tuple[str, ...]) -> Weight:
+    """What is left out of the model anyway needs no correction."""
+    kinds = {facts.name: facts.kind for facts in found.columns}
+    return Weight.WARNING if any(kinds[name] in SCORED for name in names) else Weight.HINT
 
 
 def _names(found: Exploration, wanted: Callable[[ColumnFacts], bool]) -> tuple[str, ...]:

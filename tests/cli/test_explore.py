@@ -33,8 +33,8 @@ def test_a_report_is_written_and_findings_are_said(table: Path) -> None:
     result = CliRunner().invoke(app, [str(table), "--out", str(report)])
     assert result.exit_code == 0, result.stderr
     assert report.read_text().startswith("<!doctype html>")
-    assert "look at  1 column is constant: `shop`" in result.stdout
-    assert f"Next: eddy schema {table} --out schema.toml" in result.stdout
+    assert "know  1 column is constant: `shop`" in result.stdout
+    assert f"Next: eddy train {table}" in result.stdout
 
 
 def test_progress_goes_to_standard_error_and_not_into_json(table: Path) -> None:

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model.exploration.explore import explore
 from model.exploration.finding import Finding, Weight
 from model.exploration.findings import findings, next_commands
+from model.exploration.view import by_schema
+from model.schema import Field, Kind, TransactionSchema
 from tests.model.exploration.payments import explored, payments
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -26,7 +29,7 @@ def test_nothing_is_said_of_a_table_with_which_nothing_is_wrong() -> None:
 
 
 CASES: dict[str, tuple[Change, Weight, str, tuple[str, ...]]] = {
-    "constant": (lambda t: t.assign(shop="bakery"), Weight.WARNING, "1 column is constant: `shop`", ("shop",)),
+    "constant": (lambda t: t.assign(shop="bakery"), Weight.HINT, "1 column is constant: `shop`", ("shop",)),
     "nearly constant": (
         lambda t: t.assign(flag=(np.arange(len(t)) == 7).astype(int)),
         Weight.WARNING,
@@ -35,7 +38,7 @@ CASES: dict[str, tuple[Change, Weight, str, tuple[str, ...]]] = {
     ),
     "all missing": (
         lambda t: t.assign(distance=np.nan),
-        Weight.WARNING,
+        Weight.HINT,
         "1 column has no value in any row: `distance`",
         ("distance",),
     ),
@@ -230,14 +233,19 @@ def test_a_number_that_is_only_zero_or_one_stands_for_nothing_else() -> None:
 
 
 def test_cells_that_are_not_what_the_column_is_are_counted() -> None:
-    from model.exploration.explore import explore
-    from model.exploration.view import by_schema
-    from model.schema import Field, Kind, TransactionSchema
-
     table = payments(shop=["n/a", *["3"] * 1_199])
     schema = TransactionSchema((Field("shop", Kind.NUMERIC), Field("amount", Kind.NUMERIC)))
     found = findings(explore(table, len(table), by_schema(table, schema)))
     assert any(finding.text.startswith("1 cell cannot be read as what the column is: `shop`") for finding in found)
+
+
+def test_constant_columns_that_are_to_be_learned_from_weigh_more_than_those_left_out() -> None:
+    table = payments(shop="bakery", distance=np.nan)
+    scored = (Field("amount", Kind.NUMERIC), Field("shop", Kind.CATEGORICAL), Field("distance", Kind.NUMERIC))
+    guesses = by_schema(table, TransactionSchema(scored))
+    found = {finding.columns: finding.weight for finding in findings(explore(table, len(table), guesses))}
+    assert found["distance",] is Weight.WARNING
+    assert any(weight is Weight.WARNING and "shop" in columns for columns, weight in found.items())
 
 
 def test_the_same_row_over_and_over_is_nothing_to_learn_from() -> None:
@@ -246,7 +254,8 @@ def test_the_same_row_over_and_over_is_nothing_to_learn_from() -> None:
 
 
 def test_what_must_be_mended_comes_first() -> None:
-    table = payments(shop="bakery").assign(refund=lambda t: t["is_fraud"] * 5.0).drop(columns="event_time")
+    table = payments().assign(refund=lambda t: t["is_fraud"] * 5.0, miles=lambda t: t["distance"] / 1.609)
+    table = table.drop(columns="event_time")
     weights = [finding.weight for finding in told(table)]
     assert weights == sorted(weights, reverse=True)
     assert len(set(weights)) == 3
