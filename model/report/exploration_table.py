@@ -11,7 +11,7 @@ import pandas as pd
 from skrub import TableReport
 
 ROWS, SHOWN = 10_000, 20
-MOST_PLOTS, MOST_ASSOCIATIONS = 30, 40
+MOST_PLOTS, MOST_ASSOCIATIONS = 60, 60
 
 # What it does not need: dates of drawing, and links to other sites.
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)

@@ -120,7 +120,7 @@ ODD: dict[str, Callable[[], pd.DataFrame]] = {
     "no numbers": lambda: payments()[["shop", "card_id"]],
     "one column": lambda: payments()[["amount"]],
     "free text alone": lambda: pd.DataFrame({"note": [f"to {n}" for n in range(900)]}),
-    "60 columns": lambda: pd.DataFrame(RNG.normal(size=(300, 60)), columns=[f"column number {n}" for n in range(60)]),
+    "61 columns": lambda: pd.DataFrame(RNG.normal(size=(300, 61)), columns=[f"column number {n}" for n in range(61)]),
     "missing columns": lambda: payments(amount=np.nan, gone=None),
     "infinite": lambda: payments(distance=np.inf, amount=[1.0, -np.inf] * 600),
     "5 rows": lambda: payments(5),
