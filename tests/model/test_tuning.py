@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model import tuning
 from model.config import DEFAULTS, TrainingConfig
+from model.graph import ParityError
 from model.report.tuning import tuning_report, verdict
 from model.schema import Columns, Field, Kind, TransactionSchema
 from model.search import open_study
@@ -203,6 +204,22 @@ def test_trials_learn_from_no_more_rows_than_allowed_and_finalists_from_all(lear
     assert {len(rows) for rows in learned[: len(found.trials)]} <= {600, len(found.task.learn)}
     assert len(learned[0]) == 600
     assert max(map(len, learned)) == len(found.task.learn) + len(found.task.validation.normal)
+
+
+def test_settings_whose_graph_fails_its_check_are_noted_and_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the search one kind of settings fails; among the finalists all but the defaults do."""
+
+    def sometimes(rows: Columns, _: TransactionSchema, config: TrainingConfig) -> Ellipse:
+        if config.hinge or (len(rows) > QUICK.rows and config != DEFAULTS):
+            raise ParityError("off by 0.1")
+        return Ellipse(rows, config)
+
+    monkeypatch.setattr(tuning, "learn", sometimes)
+    found = tuned(payments())
+    assert {trial.failed for trial in found.trials if trial.chosen["hinge"] == "on"} == {"off by 0.1"}
+    assert [finalist.chosen for finalist in found.finalists] == [defaults(found.settings)]
+    assert found.config == DEFAULTS
+    assert "off by 0.1" in tuning_report(found).html()
 
 
 @pytest.mark.parametrize(
