@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from model.exploration.columns import Distribution, LevelFacts, Scale
+from model.exploration.columns import Distribution, LevelFacts
 from model.exploration.projection import Projection
 from model.exploration.relations import Correlations
 from model.exploration.rhythm import DAY_S, Rhythm
 from model.exploration.separation import Labels
 from model.report import plots
+from model.report.exploration_axes import scaled, short
 from model.report.plots import ANOMALOUS, NORMAL, OTHERS
 
 Floats = NDArray[np.float64]
@@ -24,16 +25,7 @@ SMALL, SMALL_HEIGHT = 2.7, 1.5
 LAST = OTHERS[2]
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LONGEST_NAME = 22
-SEPARATORS, MOST_TICKS = 15, 4
-
-
-def short(value: float, digits: int = 3) -> str:
-    """A number in few letters: 20k, 1.5M."""
-    size = abs(value)
-    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if unit <= size < 1e12:
-            return f"{value / (1e3 if letter == 'k' else unit):.{digits}g}{letter}"
-    return f"{value:.{max(digits, 4)}g}"
+SEPARATORS = 15
 
 
 def cut(name: str) -> str:
@@ -53,7 +45,7 @@ def distribution(spread: Distribution) -> Figure:
     axes.stairs(spread.normal, spread.edges, fill=True, color=NORMAL, alpha=0.75)
     if spread.anomalous is not None:
         axes.stairs(spread.anomalous, spread.edges, color=ANOMALOUS, linewidth=1.3)
-    _scaled(axes, spread.scale, spread.edges, spread.linear_within)
+    scaled(axes, spread.scale, spread.edges, spread.linear_within)
     return made
 
 
@@ -63,56 +55,8 @@ def first_and_last(first: Floats, last: Floats, spread: Distribution) -> Figure:
     made, axes = plots.axes(SMALL, SMALL_HEIGHT)
     axes.stairs(first, spread.edges, fill=True, color=NORMAL, alpha=0.6)
     axes.stairs(last, spread.edges, color=LAST, linewidth=1.4)
-    _scaled(axes, spread.scale, spread.edges, spread.linear_within)
+    scaled(axes, spread.scale, spread.edges, spread.linear_within)
     return made
-
-
-def _scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:
-    if scale == "log":
-        axes.set_xscale("log")
-    elif scale == "symlog":
-        axes.set_xscale("asinh", linear_width=within)
-    axes.set_xlim(edges[0], edges[-1])
-    ticks = _ticks(scale, float(edges[0]), float(edges[-1]), within)
-    axes.set_xticks(ticks, _told_apart(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(0)
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-
-
-def _ticks(scale: Scale, low: float, high: float, within: float) -> list[float]:
-    """A few that do not overlap; where decades are many, powers of ten."""
-    if scale == "symlog":
-        return _ticks_about_zero(low, high, within)
-    if scale == "linear":
-        between = MaxNLocator(4, integer=high - low <= 4 and (low % 1, high % 1) == (0.5, 0.5))
-        return [float(tick) for tick in between.tick_values(low, high) if low <= tick <= high]
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    digits = (1,) if high / low >= 100 else (1, 2, 5)
-    ticks = [digit * 10.0**decade for decade in decades for digit in digits]
-    inside = [tick for tick in ticks if low <= tick <= high]
-    return inside[:: -(-len(inside) // MOST_TICKS) or 1]
-
-
-def _ticks_about_zero(low: float, high: float, within: float) -> list[float]:
-    """Zero, and on each side the outermost power of ten and one halfway to zero."""
-    ticks = [0.0] if low <= 0 <= high else []
-    for end in (low, high):
-        outer = int(np.floor(np.log10(max(abs(end), 1e-300))))
-        halfway = (outer + int(np.ceil(np.log10(within)))) // 2
-        for power in {outer, halfway} if outer - halfway >= 2 else {outer}:
-            ticks.append(float(np.copysign(10.0**power, end)))
-    return sorted(tick for tick in set(ticks) if low <= tick <= high)
-
-
-def _told_apart(ticks: list[float]) -> list[str]:
-    """Labels with as many digits as it takes to differ."""
-    for digits in range(3, 12):
-        labels = [short(tick, digits) for tick in ticks]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [""] * len(ticks)
 
 
 @plots.drawn
