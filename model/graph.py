@@ -108,21 +108,22 @@ def _parts(g: Graph, model: ScoreModel, x: str, size: str, missed: Sequence[str]
     weights = WEIGHTS[model.parts]
     parts = []
     if weights.inputs:
-        parts.append(_weighted(g, size, weights.inputs, weights.compressed))
+        parts.append(_weighted(g, size, weights.inputs, weights.bound))
     if weights.network:
         strange = [
             g.op("Abs", g.affine(each, whitening.matrix, -whitening.center @ whitening.matrix))
             for each, whitening in zip(missed, model.residuals, strict=True)
         ]
-        parts.append(_weighted(g, _mean(g, strange), weights.network, weights.compressed))
+        parts.append(_weighted(g, _mean(g, strange), weights.network, weights.bound))
     if weights.margins:
-        parts.append(_weighted(g, _margins(g, x, model.margins), weights.margins, compressed=False))
+        parts.append(_weighted(g, _margins(g, x, model.margins), weights.margins, bound=None))
     return parts[0] if len(parts) == 1 else g.op("Sum", *parts)
 
 
-def _weighted(g: Graph, values: str, weight: float, compressed: bool) -> str:
-    grown = g.log1p(values) if compressed else values
-    return grown if weight == 1.0 else g.op("Mul", grown, g.constant(weight))
+def _weighted(g: Graph, values: str, weight: float, bound: float | None) -> str:
+    if bound is not None:
+        values, weight = g.log1p(g.op("Mul", values, g.constant(1.0 / bound))), weight * bound
+    return values if weight == 1.0 else g.op("Mul", values, g.constant(weight))
 
 
 def _margins(g: Graph, x: str, margins: Margins) -> str:

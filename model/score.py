@@ -32,19 +32,20 @@ Reconstruct = Callable[[Floats32], Floats32]
 
 
 class Weights(NamedTuple):
-    """What a part counts; `compressed`: of inputs and network not w, but log(1 + w)."""
+    """What a part counts. Of inputs and network not w counts, but bound log(1 + w / bound) where there is a bound: up to
+    about there as good as w, far beyond it much less, so that no single feature decides alone."""
 
     inputs: float
     network: float
     margins: float
-    compressed: bool
+    bound: float | None
 
 
 WEIGHTS: dict[Parts, Weights] = {
-    "balanced": Weights(0.0, 1.0, 1.0, compressed=True),
-    "both": Weights(1.0, 1.0, 0.0, compressed=False),
-    "network": Weights(0.0, 1.0, 0.0, compressed=False),
-    "inputs": Weights(1.0, 0.0, 0.0, compressed=False),
+    "balanced": Weights(0.0, 1.0, 1.0, bound=8.0),
+    "both": Weights(1.0, 1.0, 0.0, bound=None),
+    "network": Weights(0.0, 1.0, 0.0, bound=None),
+    "inputs": Weights(1.0, 0.0, 0.0, bound=None),
 }
 
 
@@ -89,8 +90,8 @@ class ScoreModel:
 
     def _sum(self, inputs: Floats, network: Floats, margins: Floats) -> Floats:
         weights = WEIGHTS[self.parts]
-        if weights.compressed:
-            inputs, network = np.log1p(inputs), np.log1p(network)
+        if weights.bound:
+            inputs, network = (weights.bound * np.log1p(w / weights.bound) for w in (inputs, network))
         return np.asarray(weights.inputs * inputs + weights.network * network + weights.margins * margins)
 
 
