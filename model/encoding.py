@@ -1,5 +1,7 @@
 """Learns the features of a schema's columns from normal rows, with scikit-learn where it has what is needed."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
@@ -23,6 +25,9 @@ from model.schema import TransactionSchema
 
 PSEUDO_COUNTS = 5.0
 """Spread over the levels of a category, as if each had been seen that often between them; unseen ones get none."""
+
+BEYOND = 3.0
+"""How far features may go beyond the outermost training rows, in standard deviations."""
 
 MOST_LEVELS = 200
 """A categorical field with more levels than this is not taken for the category."""
@@ -55,12 +60,25 @@ def fit(
         raise ConfigError(f"features {', '.join(chosen)} make nothing of these columns; choose of {', '.join(GROUPS)}")
     usual = tuple(_most_usual(column) for column in columns.categorical.T)
     usual_hour = np.array([np.bincount(hour_of_day(t)).argmax() + 0.5 for t in columns.timestamp.T], np.float64)
-    zeros, ones = np.zeros(len(fields)), np.ones(len(fields))
-    bare = Encoder(numbers, missing, categories, by_category, hours, fields, usual, usual_hour, zeros, ones)
-    scaler = StandardScaler().fit(bare.raw(columns))
-    return Encoder(
-        numbers, missing, categories, by_category, hours, fields, usual, usual_hour, scaler.mean_, scaler.scale_
+    unbounded = np.full(len(fields), np.inf)
+    bare = Encoder(
+        numbers=numbers,
+        missing=missing,
+        categories=categories,
+        by_category=by_category,
+        hours=hours,
+        field_of_feature=fields,
+        usual_level=usual,
+        usual_hour=usual_hour,
+        center=np.zeros(len(fields)),
+        scale=np.ones(len(fields)),
+        lowest=-unbounded,
+        highest=unbounded,
     )
+    scaler = StandardScaler()
+    x = scaler.fit_transform(bare.raw(columns))
+    bounds = {"lowest": x.min(axis=0) - BEYOND, "highest": x.max(axis=0) + BEYOND}
+    return replace(bare, center=scaler.mean_, scale=scaler.scale_, **bounds)
 
 
 def _chosen(groups: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -128,10 +128,11 @@ class Hours:
 class Encoder:
     """Everything learned about the columns of one schema.
 
-    Features are ordered numbers, missing, categories, by category (amount, hour), sines, cosines; standardised with
-    `center` and `scale`. `field_of_feature` gives for each the index of its field in `TransactionSchema.scored`.
-    `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most frequent level of each
-    categorical column, whether it makes a feature or not.
+    Features are ordered numbers, missing, categories, by category (amount, hour), sines, cosines. They are standardised
+    with `center` and `scale` and cut off at `lowest` and `highest`, a little beyond the outermost rows: what is farther
+    out is as strange, but must not make all that goes together with it look strange too. `field_of_feature` gives for
+    each the index of its field in `TransactionSchema.scored`. `usual_hour` is the most frequent hour of day of each
+    timestamp, `usual_level` the most frequent level of each categorical column, whether it makes a feature or not.
     """
 
     numbers: Numbers
@@ -144,6 +145,8 @@ class Encoder:
     usual_hour: Floats
     center: Floats
     scale: Floats
+    lowest: Floats
+    highest: Floats
 
     @property
     def upper(self) -> NDArray[np.bool_]:
@@ -158,8 +161,8 @@ class Encoder:
         return np.concatenate([self.numbers.logged, np.ones(counts + by, np.bool_), np.zeros(times, np.bool_)])
 
     def encode(self, columns: Columns) -> Floats:
-        """Features x [n, d] of n transactions, standardised."""
-        return (self.raw(columns) - self.center) / self.scale
+        """Features x [n, d] of n transactions, standardised, from `lowest` to `highest`."""
+        return np.clip((self.raw(columns) - self.center) / self.scale, self.lowest, self.highest)
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""

@@ -59,9 +59,9 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
         graph.op("Sub", graph_features.encode(graph, schema, encoder), graph.constant(encoder.center)),
         graph.constant(encoder.scale),
     )
-    x = graph.cast(standard, TensorProto.FLOAT)
-
     graph.precision = np.float32
+    above = graph.op("Max", graph.cast(standard, TensorProto.FLOAT), graph.constant(encoder.lowest))
+    x = graph.op("Min", above, graph.constant(encoder.highest))
     white = graph.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
     size = graph.op("Abs", white)
     if model.clusters is not None:
@@ -70,7 +70,8 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     else:
         compressed = model.network_input == "whitened"
         u = graph.signed(white, graph.log1p(size)) if compressed else x
-        reconstructions = [_network(graph, u, layers) for layers in model.members]
+        within = graph.op("Min", graph.op("Max", u, graph.constant(model.lowest)), graph.constant(model.highest))
+        reconstructions = [_network(graph, within, layers) for layers in model.members]
         missed = [graph.op("Sub", u, each) for each in reconstructions]
         parts = _parts(graph, model, x, size, missed)
         expected = Expected(_mean(graph, reconstructions), from_white=compressed)

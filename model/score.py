@@ -4,7 +4,8 @@
     m      margins of x                               how far out in its tail a feature is      (model.margins)
     w_in   W_in(x)                                    how unusual the features are together     (model.whitening)
     u      sign(w_in) log(1 + |w_in|)                 what the networks see: far out stays far out, nothing explodes
-    w_ae   mean over networks of |W_i(u - net_i(u))|  what the networks could not reconstruct   (model.autoencoder)
+    w_ae   mean over networks of |W_i(u - net_i(u'))| what the networks could not reconstruct   (model.autoencoder)
+           u' is u, within the bounds of usual rows
 
 What is summed up is the setting `parts` (`WEIGHTS`). A feature's term is its contribution; a field's is the sum over
 its features; contributions add up to the score.
@@ -32,8 +33,8 @@ Reconstruct = Callable[[Floats32], Floats32]
 
 
 class Weights(NamedTuple):
-    """What a part counts. Of inputs and network not w counts, but bound log(1 + w / bound) where there is a bound: up to
-    about there as good as w, far beyond it much less, so that no single feature decides alone."""
+    """What a part counts. Of inputs and network not w counts, but bound log(1 + w / bound) where there is a bound: up
+    to about there nearly w, far beyond it much less, so that no single feature decides alone."""
 
     inputs: float
     network: float
@@ -56,7 +57,8 @@ class ScoreModel:
     Args:
         inputs: W_in. residuals: W_i of each network, None for the textbook's mean squared error.
         clusters: take the place of networks and whitening where there are some.
-        lowest, highest: bounds of u [d] among the rows that the networks learned from; None with clusters.
+        lowest, highest: bounds of u [d] among the rows that the networks learned from. They are shown nothing beyond:
+            what they make of such a row would be wrong in every feature, and hide the one that is strange.
     """
 
     encoder: Encoder
@@ -78,7 +80,7 @@ class ScoreModel:
         if self.clusters is not None:
             return self.clusters.contributions(white)
         u = seen(x, white, self.network_input)
-        missed = (u - reconstruct(u)).astype(np.float64)
+        missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
         if self.residuals is None:
             return np.asarray((missed**2).mean(axis=0) / x.shape[1])
         strange = np.mean([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)], axis=0)

@@ -25,6 +25,8 @@ from model.threshold import Calibration
 PROBE_ROWS = 32
 EVIDENCE_ROWS = 5_000
 CALIBRATION_ROWS = 200_000
+OUTER_SHARE = 0.005
+Floats32 = NDArray[np.float32]
 LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
 Progress = Callable[[str, float], None]
@@ -156,9 +158,10 @@ def learn(
             trim=5 * config.contamination,
             progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
         )
+    lowest, highest = _bounds(u, config)
     if network is not None and config.score == "whitened":
         progress("learning what the networks miss", 0.9)
-        missed = (u_held_out - network.reconstruct(u_held_out)).astype(np.float64)
+        missed = (u_held_out - network.reconstruct(np.clip(u_held_out, lowest, highest))).astype(np.float64)
         residuals = tuple(whitening.fit(each, _spread(u), strangest) for each in missed)
 
     model = ScoreModel(
@@ -168,8 +171,8 @@ def learn(
         members=network.members() if network else (),
         residuals=residuals,
         clusters=grouped,
-        lowest=u.min(axis=0),
-        highest=u.max(axis=0),
+        lowest=lowest,
+        highest=highest,
         parts=config.parts,
         network_input=config.network_input,
     )
@@ -272,6 +275,13 @@ def _probe_rows(columns: Columns) -> Columns:
         numeric[row] = value
     categorical[5], categorical[6] = "\N{SNOWMAN} never seen", ""
     return Columns(numeric, categorical, some.timestamp)
+
+
+def _bounds(u: Floats32, config: TrainingConfig) -> tuple[Floats32, Floats32]:
+    """Between which the networks have learned much, by feature [d]; to the textbook's network all that it has seen."""
+    outer = 0.0 if config.score == "mse" else OUTER_SHARE
+    lowest, highest = np.quantile(u, (outer, 1.0 - outer), axis=0).astype(np.float32)
+    return lowest, highest
 
 
 def _spread(values: NDArray[np.float32]) -> NDArray[np.float64]:
