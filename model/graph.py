@@ -7,6 +7,7 @@ operator is one of standard ONNX, and nothing has to be converted (`docs/decisio
 
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -22,9 +23,12 @@ from model.onnx_writer import Graph
 from model.schema import TransactionSchema
 from model.score import WEIGHTS, ScoreModel
 from model.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
+from model.whitening import Whitening
 
 PARITY = 1e-4
 """How far a score of the graph may be from the Python pipeline's, relative."""
+
+BLOCK = 32
 
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
 
@@ -66,15 +70,14 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     size = graph.op("Abs", white)
     if model.clusters is not None:
         parts, center = _clusters(graph, white, model.clusters)
-        expected = Expected(center, from_white=True)
+        expected = Expected((center,), from_white=True)
     else:
         compressed = model.network_input == "whitened"
         u = graph.signed(white, graph.log1p(size)) if compressed else x
         within = graph.op("Min", graph.op("Max", u, graph.constant(model.lowest)), graph.constant(model.highest))
-        reconstructions = [_network(graph, within, layers) for layers in model.members]
-        missed = [graph.op("Sub", u, each) for each in reconstructions]
-        parts = _parts(graph, model, x, size, missed)
-        expected = Expected(_mean(graph, reconstructions), from_white=compressed)
+        hidden = [network(graph, within, layers[:-1]) for layers in model.members]
+        parts = _parts(graph, model, x, size, _Seen(u, tuple(hidden)))
+        expected = Expected(tuple(hidden), from_white=compressed)
     _score(graph, parts, encoder.field_of_feature, len(schema.scored))
     usual = dict(zip(schema.categorical, encoder.usual_level, strict=True))
     explain(graph, schema, model, expected)
@@ -87,7 +90,8 @@ def _mean(g: Graph, values: Sequence[str]) -> str:
     return g.op("Mul", g.op("Sum", *values), g.constant(1.0 / len(values)))
 
 
-def _network(g: Graph, value: str, layers: Sequence[Layer]) -> str:
+def network(g: Graph, value: str, layers: Sequence[Layer]) -> str:
+    """Dense layers, one after the other; gives the name of the last one's output."""
     for layer in layers:
         value = g.op("Gemm", value, g.constant(layer.weights), g.constant(layer.bias))
         if layer.activation == "elu":
@@ -101,24 +105,45 @@ def _elu(g: Graph, value: str) -> str:
     return g.op("Max", value, negative)
 
 
-def _parts(g: Graph, model: ScoreModel, x: str, size: str, missed: Sequence[str]) -> str:
+class _Seen(NamedTuple):
+    """What the networks see, u, and their last hidden layers."""
+
+    u: str
+    hidden: tuple[str, ...]
+
+
+def _parts(g: Graph, model: ScoreModel, x: str, size: str, seen: _Seen) -> str:
     """What each feature adds to the score [rows, d]."""
     if model.residuals is None:
-        squares = _mean(g, [g.op("Mul", each, each) for each in missed])
-        return g.op("Mul", squares, g.constant(1.0 / len(model.encoder.center)))
+        return _squares(g, model, seen)
     weights = WEIGHTS[model.parts]
     parts = []
     if weights.inputs:
         parts.append(_weighted(g, size, weights.inputs, weights.bound))
     if weights.network:
-        strange = [
-            g.op("Abs", g.affine(each, whitening.matrix, -whitening.center @ whitening.matrix))
-            for each, whitening in zip(missed, model.residuals, strict=True)
-        ]
+        each = zip(model.members, seen.hidden, model.residuals, strict=True)
+        strange = [_missed(g, seen.u, hidden, layers[-1], whitening) for layers, hidden, whitening in each]
         parts.append(_weighted(g, _mean(g, strange), weights.network, weights.bound))
     if weights.margins:
         parts.append(_weighted(g, _margins(g, x, model.margins), weights.margins, bound=None))
     return parts[0] if len(parts) == 1 else g.op("Sum", *parts)
+
+
+def _squares(g: Graph, model: ScoreModel, seen: _Seen) -> str:
+    """The textbook: what was missed, squared, as part of the mean over features."""
+    squares = []
+    for layers, hidden in zip(model.members, seen.hidden, strict=True):
+        missed = g.op("Sub", seen.u, network(g, hidden, layers[-1:]))
+        squares.append(g.op("Mul", missed, missed))
+    return g.op("Mul", _mean(g, squares), g.constant(1.0 / len(model.encoder.center)))
+
+
+def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening) -> str:
+    """|whitened (u - reconstruction)|. The last layer is linear, as whitening is, so the two are one."""
+    matrix = whitening.matrix
+    bias = (last.bias + whitening.center) @ matrix
+    seen = g.op("Gemm", u, g.constant(matrix), g.constant(-bias))
+    return g.op("Abs", g.op("Gemm", hidden, g.constant(-last.weights @ matrix), seen))
 
 
 def _weighted(g: Graph, values: str, weight: float, bound: float | None) -> str:
@@ -128,21 +153,25 @@ def _weighted(g: Graph, values: str, weight: float, bound: float | None) -> str:
 
 
 def _margins(g: Graph, x: str, margins: Margins) -> str:
-    """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is.
+    """Margins [rows, d], by blocks of features: matrices hold mostly zeros, but these are what is fast."""
+    blocks = []
+    for first in range(0, len(margins.knots), BLOCK):
+        last = min(first + BLOCK, len(margins.knots))
+        some = Margins(margins.knots[first:last], margins.values[first:last])
+        blocks.append(_block(g, x if last - first == len(margins.knots) else g.columns(x, first, last), some))
+    return blocks[0] if len(blocks) == 1 else g.op("Concat", *blocks, axis=1)
 
-    The pieces of all features lie side by side, first pieces first: rows that long are what ONNX Runtime is fast at.
-    """
+
+def _block(g: Graph, x: str, margins: Margins) -> str:
+    """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is."""
     widths, rises = np.diff(margins.knots, axis=1).T, np.diff(margins.values, axis=1).T
     pieces, features = widths.shape
-    if not pieces:
-        return g.op("Mul", x, g.constant(0.0))
-    steep = 1.0 / np.where(widths > 0, widths, 1.0)
-    along = g.op("Mul", g.op("Concat", *[x] * pieces, axis=1), g.constant(steep.ravel()))
-    share = g.op("Sub", along, g.constant((margins.knots[:, :-1].T * steep).ravel()))
-    risen = g.op("Mul", g.op("Clip", share, g.constant(0.0), g.constant(1.0)), g.constant(rises.ravel()))
-    by_piece = g.op("Reshape", risen, g.constant([-1, pieces, features], np.int64))
-    total = g.op("ReduceSum", by_piece, g.constant([1], np.int64), keepdims=0)
-    return g.op("Add", total, g.constant(margins.values[:, 0]))
+    own = np.tile(np.eye(features), pieces)  # [features, pieces * features]: which piece is whose
+    steep = np.where(widths > 0, 1.0 / np.where(widths > 0, widths, 1.0), 0.0)
+    offset = -(margins.knots[:, :-1].T * steep).ravel()
+    along = g.op("Gemm", x, g.constant(own * steep.ravel()), g.constant(offset))
+    share = g.op("Clip", along, g.constant(0.0), g.constant(1.0))
+    return g.op("Gemm", share, g.constant((own * rises.ravel()).T), g.constant(margins.values[:, 0]))
 
 
 def _clusters(g: Graph, white: str, clusters: Clusters) -> tuple[str, str]:

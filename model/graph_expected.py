@@ -13,9 +13,12 @@ from model.scorer import EXPLAIN
 
 
 class Expected(NamedTuple):
-    """What was expected instead of the row: of u, or of the features themselves."""
+    """What was expected instead of the row: the networks' last hidden layers, or the centre of a cluster.
 
-    value: str
+    `from_white`: it speaks of whitened features, not of the features themselves.
+    """
+
+    values: tuple[str, ...]
     from_white: bool
 
 
@@ -35,8 +38,8 @@ def explain(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Ex
 def _branch(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Expected) -> None:
     """The reconstruction, kept within what the networks were taught, on the way back to original units."""
     encoder = model.encoder
-    value = expected.value
     g.precision = np.float32
+    value = _reconstruction(g, model, expected) if model.clusters is None else expected.values[0]
     if model.clusters is None:
         value = g.op("Min", g.op("Max", value, g.constant(model.lowest)), g.constant(model.highest))
     if model.clusters is None and expected.from_white:
@@ -51,6 +54,16 @@ def _branch(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Ex
     unknown = _same(g, raw, np.nan)
     every = [columns.get(place, unknown) for place in range(len(schema.scored))]
     g.op("Concat", *every, axis=1, output="expected_all")
+
+
+def _reconstruction(g: Graph, model: ScoreModel, expected: Expected) -> str:
+    """The mean over networks, whose last layer is linear."""
+    lasts = [layers[-1] for layers in model.members]
+    each = [
+        g.op("Gemm", hidden, g.constant(last.weights), g.constant(last.bias))
+        for hidden, last in zip(expected.values, lasts, strict=True)
+    ]
+    return g.op("Mul", g.op("Sum", *each), g.constant(1.0 / len(each)))
 
 
 def _fields(g: Graph, schema: TransactionSchema, encoder: Encoder, raw: str) -> dict[int, str]:

@@ -137,7 +137,7 @@ def learn(
     encoder = encoding.fit(learned, schema, config.features, config.hinge)
     x, x_held_out = encoder.encode(learned), encoder.encode(held_out)
     ones = np.ones(x.shape[1])
-    inputs = whitening.fit(x_held_out, ones, strangest)
+    inputs = whitening.fit(x, ones, strangest)
     u = seen(x, inputs.apply(x), config.network_input)
     u_held_out = seen(x_held_out, inputs.apply(x_held_out), config.network_input)
 

@@ -1,0 +1,88 @@
+"""How long a score takes: `python -m benchmarks.scoring`, 4,096 rows of 30 numbers on one core, decoding excluded.
+
+All in: from columns to verdicts (`Detector.judge`): features, whitening, networks, margins, contributions, rarity.
+Beside it, in turns, bare ONNX Runtime on the networks alone, which is the least that can be had from these networks.
+Processor time of the thread, so that other work on the machine counts as little as can be; medians. Ends with 1 above
+the limit.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper
+
+from benchmarks.common import NUMBERS
+from model.autoencoder import Autoencoder, Layer
+from model.columns import Columns
+from model.config import DEFAULTS, TrainingConfig
+from model.graph import network
+from model.onnx_writer import Graph
+from model.schema import Field, Kind, TransactionSchema
+from model.scorer import CHUNK_ROWS
+from model.training import learn
+
+ROWS, ROUNDS, LIMIT_US = 4_096, 200, 1.5
+FACTORS = 6
+
+
+def columns(rows: int, seed: int) -> Columns:
+    """Numbers with a few factors behind them."""
+    random = np.random.default_rng(seed)
+    loadings = np.random.default_rng(0).normal(size=(FACTORS, NUMBERS))
+    numbers = random.normal(size=(rows, FACTORS)) @ loadings + random.normal(size=(rows, NUMBERS)) / 3
+    return Columns(numbers, np.empty((rows, 0), np.object_), np.empty((rows, 0)))
+
+
+def bare(members: tuple[tuple[Layer, ...], ...]) -> Any:
+    """The networks, and nothing else, in ONNX Runtime."""
+    graph = Graph()
+    graph.precision = np.float32
+    graph.op("Sum", *[network(graph, "u", layers) for layers in members], output="sum")
+    inputs = [helper.make_tensor_value_info("u", TensorProto.FLOAT, ["rows", NUMBERS])]
+    outputs = [helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["rows", NUMBERS])]
+    made = helper.make_graph(graph.nodes, "networks", inputs, outputs, graph.constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def in_turns(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Microseconds a row, medians of many rounds."""
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            begun = time.thread_time()
+            way()
+            took[name].append((time.thread_time() - begun) / ROWS * 1e6)
+    return {name: median(times) for name, times in took.items()}
+
+
+def main() -> int:
+    schema = TransactionSchema(tuple(Field(f"v{number:02}", Kind.NUMERIC) for number in range(NUMBERS)))
+    detector = learn(columns(20_000, 1), schema, TrainingConfig(steps=100)).detector()
+    session = bare(Autoencoder(NUMBERS, DEFAULTS.members).members())
+    rows, u = columns(ROWS, 2), np.random.default_rng(3).normal(size=(ROWS, NUMBERS)).astype(np.float32)
+    chunks = [u[start : start + CHUNK_ROWS] for start in range(0, ROWS, CHUNK_ROWS)]
+    took = in_turns(
+        {
+            "all in": lambda: detector.judge(rows),
+            "score and contributions": lambda: detector.scorer.score(rows, explain=False),
+            "with expected values": lambda: detector.scorer.score(rows),
+            "bare networks": lambda: [session.run(None, {"u": chunk}) for chunk in chunks],
+        }
+    )
+    for name, time_us in took.items():
+        print(f"{name:26}{time_us:6.2f} us a row{time_us / took['bare networks']:8.2f} x the bare networks")
+    reached = took["all in"] <= LIMIT_US
+    print(f"all in: {took['all in']:.2f} us a row, limit {LIMIT_US} us: {'reached' if reached else 'MISSED'}")
+    return 0 if reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
