@@ -184,7 +184,7 @@ def test_broken_off_at_any_moment_it_leaves_nothing_behind(
 
 def test_broken_off_in_training_it_leaves_nothing_behind(demo: Demo, kafka: RunningBroker, tmp_path: Path) -> None:
     run = demo(EDDY_KAFKA_BOOTSTRAP_SERVERS=kafka.address, XDG_CACHE_HOME=str(tmp_path / "empty"))
-    run.wait_for("starting TensorFlow")
+    run.wait_for("training, loss")
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(40) == 130
     assert run.left() == []

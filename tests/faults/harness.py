@@ -255,6 +255,11 @@ class Rig:
         codes = {worker.slot: worker.wait(STOP_WITHIN_S) for worker in running}
         assert set(codes.values()) <= {0}, f"exit codes by slot: {codes}"
 
+    @property
+    def patience_s(self) -> float:
+        """How long an alert may take to be visible while the broker is there."""
+        return self.settings.transaction_timeout_ms / 1000 + 15
+
     def account(self, settle_s: float = 60.0, visible_s: float | None = None) -> None:
         """Everything was read, came out exactly once, and whoever looked on saw the same.
 
@@ -270,7 +275,7 @@ class Rig:
         assert len(topics.inputs) == self.published
         found = oracle.problems(topics, self.settings) + oracle.audit_problems(self.address, topics, self.settings)
         found += self.sampler.problems() + self.watcher.problems() + self.log_problems()
-        most_s = self.settings.transaction_timeout_ms / 1000 + 15 if visible_s is None else visible_s
+        most_s = self.patience_s if visible_s is None else visible_s
         found += self.watcher.late(topics, most_s)
         assert not found, f"seed {self.seed}: " + "\n".join(found)
 
