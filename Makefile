@@ -31,11 +31,14 @@ lint: setup  ## Style, types, layers
 faults: setup  ## The nightly doses of faults, up to 45 minutes
 	$(BIN)/pytest -m nightly --timeout 3000
 
-bench: setup  ## Every benchmark, one after the other
+bench: setup  ## Every benchmark that needs no data of yours, one after the other
 	$(BIN)/python -m benchmarks.synthetic
 	$(BIN)/python -m benchmarks.stream
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.api
+	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.calibration
 
 docs: setup  ## The generated pages
 	$(BIN)/eddy settings --markdown > docs/settings.md
