@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from model.columns import Columns
 from model.config import ConfigError
 from model.features import (
+    BEYOND,
     GROUPS,
     ByCategory,
     Categories,
@@ -25,9 +26,6 @@ from model.schema import TransactionSchema
 
 PSEUDO_COUNTS = 5.0
 """Spread over the levels of a category, as if each had been seen that often between them; unseen ones get none."""
-
-BEYOND = 3.0
-"""How far features may go beyond the outermost training rows, in standard deviations."""
 
 MOST_LEVELS = 200
 """A categorical field with more levels than this is not taken for the category."""

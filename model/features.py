@@ -26,6 +26,9 @@ Places = NDArray[np.intp]
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
+BEYOND = 3.0
+"""How far features may go beyond the outermost training rows, in standard deviations."""
+
 DAY_S, HOUR_S = 86_400.0, 3_600.0
 
 

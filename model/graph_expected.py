@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from onnx import TensorProto
 
-from model.features import Encoder, Numbers
+from model.features import BEYOND, Encoder, Numbers
 from model.onnx_writer import Graph
 from model.schema import TransactionSchema
 from model.score import ScoreModel
@@ -46,6 +46,9 @@ def _branch(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Ex
         value = g.signed(value, g.expm1(g.op("Abs", value)))
     if expected.from_white:
         value = g.affine(value, model.inputs.inverse, model.inputs.center)
+    # What no training row has is never expected, such as a negative amount.
+    value = g.op("Max", value, g.constant(encoder.lowest + BEYOND))
+    value = g.op("Min", value, g.constant(encoder.highest - BEYOND))
     g.precision = np.float64
     raw = g.op(
         "Add", g.op("Mul", g.cast(value, TensorProto.DOUBLE), g.constant(encoder.scale)), g.constant(encoder.center)
