@@ -78,10 +78,10 @@ class Run:
         return thing
 
     def _clocked(self, what: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def clocked(*args: Any) -> Any:
+        def clocked(*args: Any, **named: Any) -> Any:
             started = time.perf_counter()
             try:
-                return call(*args)
+                return call(*args, **named)
             finally:
                 self.spent_s[what] += time.perf_counter() - started
 
