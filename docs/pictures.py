@@ -159,14 +159,15 @@ def calibration() -> Figure:
     came = np.array([(rarity <= rate).mean() for rate in asked])
     figure, axes = plots.axes(6.0, 3.6)
     axes.plot(1 / asked, 1 / asked, color=LINE, ls="--", lw=1, label="as asked")
-    axes.plot(1 / asked, 1 / came, "o-", color=plots.NORMAL, label="as it came")
+    axes.plot(1 / asked[came > 0], 1 / came[came > 0], "o-", color=plots.NORMAL, label="as it came")
     axes.set(xscale="log", yscale="log", xlabel="asked: one in", ylabel="flagged: one in")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axis.set_minor_formatter(NullFormatter())
     axes.legend()
     for rate in (0.01, 0.001, 0.0001):
-        print(f"  asked 1 in {1 / rate:,.0f}: came 1 in {1 / max((rarity <= rate).mean(), 1e-9):,.0f}")
+        count = int((rarity <= rate).sum())
+        print(f"  asked 1 in {1 / rate:,.0f}: came {f'1 in {len(rarity) / count:,.0f}' if count else 'none'}")
     return figure
 
 
