@@ -18,10 +18,10 @@ import pandas as pd
 
 from model.artifact import ArtifactStore
 from model.autoencoder import Autoencoder, Step
-from model.config import DEFAULTS
+from model.config import CALIBRATION_ROWS, DEFAULTS
 from model.inference import infer
 from model.tables import read_sample
-from model.training import CALIBRATION_ROWS, train
+from model.training import train
 
 ROWS, NUMBERS, FACTORS = 1_000_000, 30, 6
 TIME_LIMIT, MEMORY_LIMIT_GB = 1.3, 4.0

@@ -21,6 +21,16 @@ class Interruption:
         self.pending = False
         self._waiting = False
 
+    def watching(self, told: Callable[[str, float], None]) -> Callable[[str, float], None]:
+        """Progress of training, passed on to `told`; from storing on interruptions are held back."""
+
+        def progress(doing: str, share: float) -> None:
+            told(doing, share)
+            if doing.startswith("storing"):  # to the end, or it is half a model
+                self.hold_back()
+
+        return progress
+
     def hold_back(self) -> None:
         """From now on Ctrl-C waits: what follows must be done to its end."""
         self._waiting = True

@@ -12,7 +12,7 @@ from cli.console import fail, out
 from cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
 from cli.interruption import interruptible
 from model.artifact import ArtifactError, ArtifactStore
-from model.config import DEFAULTS, ConfigError, TrainingConfig
+from model.config import CALIBRATION_ROWS, DEFAULTS, ConfigError, TrainingConfig
 from model.threshold import ThresholdError
 from settings import load
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from model.schema import TransactionSchema
     from model.tables import Sample
     from model.training import Trained
-
-CALIBRATION_ROWS = 200_000
 
 
 def train(
@@ -129,18 +127,12 @@ def _learn(
     interruption: Interruption,
 ) -> Trained:
     with sharing(quiet) as bar:
-
-        def progress(doing: str, share: float) -> None:
-            bar(doing, share)
-            if doing.startswith("storing"):  # to the end, or it is half a model
-                interruption.hold_back()
-
         bar("starting", 0.0)
         from model.inference import infer
         from model.training import train as learn
 
         known = schema or infer(sample.table)
-        return learn(sample.table, known, store, datetime.now(UTC), config, progress, report)
+        return learn(sample.table, known, store, datetime.now(UTC), config, interruption.watching(bar), report)
 
 
 def _left(store: ArtifactStore, before: set[str]) -> str:

@@ -142,14 +142,8 @@ def _train(
     from model.training import train
 
     with sharing(quiet) as bar:
-
-        def progress(doing: str, share: float) -> None:
-            bar(doing, share)
-            if doing.startswith("storing"):  # to the end, or it is half a model
-                interruption.hold_back()
-
         notes = [f"Its settings come from a search of {len(tuned.trials)} trials. {verdict(tuned)}"]
-        return train(table, schema, store, datetime.now(UTC), tuned.config, progress, notes=notes)
+        return train(table, schema, store, datetime.now(UTC), tuned.config, interruption.watching(bar), notes=notes)
 
 
 def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:

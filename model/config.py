@@ -10,6 +10,9 @@ Parts = Literal["balanced", "both", "network", "inputs"]
 NetworkInput = Literal["whitened", "standardised"]
 Score = Literal["whitened", "mse"]
 
+CALIBRATION_ROWS = 200_000
+"""Rows at most that serve the calibration, beside those held out: what a sample leaves over of a large table."""
+
 
 class ConfigError(ValueError):
     """A setting of training that cannot be; the message says which, what was received and what to do."""

@@ -14,7 +14,7 @@ from model.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Prob
 from model.autoencoder import Autoencoder, Step
 from model.calibration import calibrate
 from model.cleaning import prepare
-from model.config import DEFAULTS, TrainingConfig
+from model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
 from model.detector import Detector
 from model.evidence import Evidence, some_rows, unseen_levels
 from model.schema import Columns, TransactionSchema
@@ -24,7 +24,6 @@ from model.threshold import Calibration
 
 PROBE_ROWS = 32
 EVIDENCE_ROWS = 5_000
-CALIBRATION_ROWS = 200_000
 OUTER_SHARE = 0.005
 Floats32 = NDArray[np.float32]
 LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
@@ -138,14 +137,15 @@ def learn(
     x, x_held_out = encoder.encode(learned), encoder.encode(held_out)
     ones = np.ones(x.shape[1])
     inputs = whitening.fit(x, ones, strangest)
-    u = seen(x, inputs.apply(x), config.network_input)
+    white = inputs.apply(x)
+    u = seen(x, white, config.network_input)
     u_held_out = seen(x_held_out, inputs.apply(x_held_out), config.network_input)
 
     network, grouped, residuals = None, None, None
     history: tuple[Step, ...] = ()
     if config.clusters:
         progress("looking for clusters", 0.1)
-        grouped = clusters.fit(inputs.apply(x), config.clusters, config.seed)
+        grouped = clusters.fit(white, config.clusters, config.seed)
     else:
         progress("starting TensorFlow", 0.05)
         network = Autoencoder(u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
