@@ -140,6 +140,7 @@ class Rig:
         self.random = random.Random(self.seed)
         self.workers: list[Worker] = []
         self.published = 0
+        self.outages: list[tuple[float, float]] = []  # of the broker, from when to when (Unix seconds)
         self.ends: dict[int, int] = {}
         self.sampler = Sampler(address, settings)
         self.watcher = Watcher(address, settings)
@@ -265,7 +266,8 @@ class Rig:
 
         Args:
             settle_s: How long the group may take to come to the end.
-            visible_s: How long an alert may take to be visible; the transaction time-out and 15 s if not given.
+            visible_s: How long an alert may take to be visible, not counting the broker's outages; the transaction
+                time-out and 15 s if not given.
         """
         self.settle(settle_s)
         self.stop_workers()
@@ -276,7 +278,7 @@ class Rig:
         found = oracle.problems(topics, self.settings) + oracle.audit_problems(self.address, topics, self.settings)
         found += self.sampler.problems() + self.watcher.problems() + self.log_problems()
         most_s = self.patience_s if visible_s is None else visible_s
-        found += self.watcher.late(topics, most_s)
+        found += self.watcher.late(topics, most_s, self.outages)
         assert not found, f"seed {self.seed}: " + "\n".join(found)
 
     def log_problems(self) -> list[str]:

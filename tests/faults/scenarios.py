@@ -92,22 +92,18 @@ def take_the_slot(rig: Rig) -> None:
     assert older.wait() == SLOT_TAKEN
 
 
-def break_the_broker(rig: Rig, broker: RunningBroker, away_s: float, *, frozen: bool) -> float:
-    """The broker dies and comes back, or stands still; the workers, one of them in an open commit, outlive it.
-
-    Gives the seconds that it was away in the end: one in a container takes longer to come back.
-    """
+def break_the_broker(rig: Rig, broker: RunningBroker, away_s: float, *, frozen: bool) -> None:
+    """The broker dies and comes back, or stands still; the workers, one of them in an open commit, outlive it."""
     workers = [worker for worker in rig.workers if worker.running] or get_going(rig, 2)
     rig.freeze_inside(workers[0])
-    begun = time.monotonic()
+    begun = time.time()
     (broker.freeze if frozen else broker.kill)()
     workers[0].thaw()
     time.sleep(away_s)
     (broker.thaw if frozen else broker.restart)()
-    away_s = time.monotonic() - begun
+    rig.outages.append((begun, time.time()))
     rig.wait_moved(RESUMED_WITHIN_S)
     assert all(worker.running for worker in workers), [worker.tail() for worker in workers]
-    return away_s
 
 
 def come_and_go(rig: Rig, changes: int, most: int, pause_s: tuple[float, float]) -> None:

@@ -89,7 +89,7 @@ def test_f7_a_broker_that_is_away_for_long(
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path, SEED) as rig:
         for seconds in away_s:
             scenarios.break_the_broker(rig, broker, seconds, frozen=False)
-        rig.account(visible_s=max(away_s) + 30)
+        rig.account()
 
 
 @pytest.mark.parametrize("seconds", [5.0, 15.0, 45.0])
@@ -100,7 +100,7 @@ def test_f8_a_broker_that_stands_still(
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path, SEED) as rig:
         for _ in range(dose(3)):
             scenarios.break_the_broker(rig, broker, seconds, frozen=True)
-        rig.account(visible_s=seconds + 30)
+        rig.account()
 
 
 def test_f26_workers_that_are_told_to_stop_in_mid_stream(

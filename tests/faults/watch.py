@@ -8,6 +8,7 @@ import contextlib
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -88,10 +89,14 @@ class Watcher:
         self._stop.set()
         self._thread.join(60)
 
-    def late(self, topics: oracle.Topics, most_s: float) -> list[str]:
-        """Which alerts were seen too long after their input was published."""
+    def late(self, topics: oracle.Topics, most_s: float, outages: Sequence[tuple[float, float]]) -> list[str]:
+        """Which alerts were seen too long after their input was published; time without a broker (from, to) is free."""
         inputs = topics.inputs
-        ages = {place: at - inputs[place].stored_s for place, at in self._alerts_at.items() if place in inputs}
+        seen = [(place, inputs[place].stored_s, at) for place, at in self._alerts_at.items() if place in inputs]
+        ages = {
+            place: at - stored - sum(max(0.0, min(at, until) - max(stored, since)) for since, until in outages)
+            for place, stored, at in seen
+        }
         return [
             f"the alert of {place} took {age:.1f} s, more than {most_s}" for place, age in ages.items() if age > most_s
         ]
