@@ -1,0 +1,26 @@
+"""The console script, from its first moment."""
+
+import subprocess
+import sys
+
+from tests.cli.test_train import ROOT
+
+INTERRUPTED_WHILE_IMPORTING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "cli.train":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from cli.entry import run
+sys.argv = ["eddy", "--help"]
+run()
+"""
+
+
+def test_an_interruption_while_commands_are_imported_ends_without_a_traceback() -> None:
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
