@@ -1,7 +1,8 @@
 """`eddy`: one command line for everything. Each command lives in a module of its own and imports what it needs late."""
 
 import sys
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -56,6 +57,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"eddy {version('eddy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    pass
+
 
 START, DATA, MODEL, RUN, LOOK = "Start here", "Transactions", "Models", "Running", "Looking"
 

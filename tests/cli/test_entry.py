@@ -2,7 +2,11 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
+from typer.testing import CliRunner
+
+from cli.main import app
 from tests.cli.test_train import ROOT
 
 INTERRUPTED_WHILE_IMPORTING = """
@@ -24,3 +28,8 @@ def test_an_interruption_while_commands_are_imported_ends_without_a_traceback() 
     command = [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.output) == (0, f"eddy {version('eddy')}\n")
