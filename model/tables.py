@@ -157,8 +157,8 @@ class _Reservoir:
         keys = np.concatenate(self._keys)
         if len(keys) > self.limit:
             self._bar = float(np.partition(keys, self.limit)[self.limit])
-        kept = keys < self._bar
-        self._frames, self._keys = [pd.concat(self._frames)[kept]], [keys[kept]]
+        self._frames = [frame[keys < self._bar] for frame, keys in zip(self._frames, self._keys, strict=True)]
+        self._keys = [keys[keys < self._bar] for keys in self._keys]
 
     def table(self) -> pd.DataFrame:
         if self.limit:

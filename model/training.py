@@ -162,7 +162,8 @@ def learn(
     if network is not None and config.score == "whitened":
         progress("learning what the networks miss", 0.9)
         missed = (u_held_out - network.reconstruct(np.clip(u_held_out, lowest, highest))).astype(np.float64)
-        residuals = tuple(whitening.fit(each, _spread(u), strangest) for each in missed)
+        spread = _spread(u)
+        residuals = tuple(whitening.fit(each, spread, strangest) for each in missed)
 
     model = ScoreModel(
         encoder=encoder,
