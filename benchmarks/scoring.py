@@ -20,7 +20,7 @@ from benchmarks.common import NUMBERS
 from model.autoencoder import Autoencoder, Layer
 from model.columns import Columns
 from model.config import DEFAULTS, TrainingConfig
-from model.graph import network
+from model.graph_network import network
 from model.onnx_writer import Graph
 from model.schema import Field, Kind, TransactionSchema
 from model.scorer import CHUNK_ROWS

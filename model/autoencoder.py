@@ -24,7 +24,7 @@ CHECKED_ROWS = 4_096
 
 @dataclass(frozen=True)
 class Layer:
-    """One dense layer: activation(x weights + bias); the activation is "elu" or "linear"."""
+    """One dense layer: activation(x weights + bias); the activation is "tanh" or "linear"."""
 
     weights: Floats32
     bias: Floats32
@@ -47,7 +47,7 @@ class Autoencoder:
     Args:
         features: d.
         members: m.
-        hidden: widths from input to bottleneck, mirrored behind it; by default 2 d and d, at most 256 and 128.
+        hidden: widths from input to bottleneck, mirrored behind it; by default 1.5 d and 0.75 d, at most 192 and 96.
         bottleneck: z, by default three tenths of d.
         seed: of everything random, here and in `fit`.
     """
@@ -60,9 +60,9 @@ class Autoencoder:
         bottleneck: int | None = None,
         seed: int = 0,
     ) -> None:
-        before = list(hidden) if hidden else [min(256, 2 * features), min(128, features)]
+        before = list(hidden) if hidden else [min(192, round(1.5 * features)), min(96, max(1, round(0.75 * features)))]
         narrow = bottleneck or max(1, round(0.3 * features))
-        self._acts = (*("elu" for _ in before), "linear", *("elu" for _ in before), "linear")
+        self._acts = (*("tanh" for _ in before), "linear", *("tanh" for _ in before), "linear")
         self._sizes = (features, *before, narrow, *reversed(before), features)
         self._members, self._seed = members, seed
         self._to_latent = len(before) + 1

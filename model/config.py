@@ -33,8 +33,8 @@ class TrainingConfig:
         score: "whitened", or the textbook's mean squared error ("mse") of one standardised network, to compare with.
         loss: what the networks are trained on.
         members: networks that differ in their seed; their scores are averaged.
-        hidden: widths of the layers between input and bottleneck, mirrored behind it; by default (2 d, d) of d
-            features, at most (256, 128).
+        hidden: widths of the layers between input and bottleneck, mirrored behind it; by default (1.5 d,
+            0.75 d) of d features, at most (192, 96).
         bottleneck: numbers that a network must make do with; by default three tenths of the features.
         clusters: instead of networks, that many Gaussian clusters: for clean data of many kinds. 0: none.
         features: groups of features to use (`model.features.GROUPS`); by default all that the schema has fields for.
@@ -57,7 +57,7 @@ class TrainingConfig:
     network_input: NetworkInput = "whitened"
     score: Score = "whitened"
     loss: Loss = "huber"
-    members: int = 4
+    members: int = 3
     hidden: tuple[int, ...] | None = None
     bottleneck: int | None = None
     clusters: int = 0

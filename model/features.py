@@ -47,9 +47,14 @@ class Numbers:
 
     def encode(self, columns: Columns) -> Floats:
         values = columns.numeric[:, self.places]
-        filled = np.where(np.isnan(values), self.fill, values)
-        logs = np.maximum(np.sign(filled) * np.log1p(np.abs(filled) / self.unit), self.floor)
-        return np.where(self.logged, logs, filled)
+        return self.of(np.where(np.isnan(values), self.fill, values))
+
+    def of(self, filled: Floats) -> Floats:
+        """The features of values [..., k], none of which is missing."""
+        features, amounts = filled.copy(), filled[..., self.logged]
+        logs = np.sign(amounts) * np.log1p(np.abs(amounts) / self.unit[self.logged])
+        features[..., self.logged] = np.maximum(logs, self.floor)
+        return features
 
     def decode(self, values: Floats) -> Floats:
         return np.where(self.logged, np.sign(values) * np.expm1(np.abs(values)) * self.unit, values)
@@ -166,6 +171,13 @@ class Encoder:
     def encode(self, columns: Columns) -> Floats:
         """Features x [n, d] of n transactions, standardised, from `lowest` to `highest`."""
         return np.clip((self.raw(columns) - self.center) / self.scale, self.lowest, self.highest)
+
+    @property
+    def usual_numbers(self) -> Floats:
+        """What takes the place of a missing number, as a feature [d]; NaN for features that are none of the numbers."""
+        usual = np.full(len(self.center), np.nan)
+        usual[: len(self.numbers.places)] = self.numbers.of(self.numbers.fill)
+        return (usual - self.center) / self.scale
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""

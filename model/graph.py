@@ -7,7 +7,7 @@ operator is one of standard ONNX, and nothing has to be converted (`docs/decisio
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -17,18 +17,21 @@ from onnx import TensorProto, helper
 from model import graph_features
 from model.autoencoder import Layer
 from model.clusters import Clusters
+from model.features import Encoder
 from model.graph_expected import Expected, explain
+from model.graph_network import network
 from model.margins import Margins
 from model.onnx_writer import Graph
 from model.schema import TransactionSchema
-from model.score import WEIGHTS, ScoreModel
+from model.score import WEIGHTS, ScoreModel, Weights
 from model.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
 from model.whitening import Whitening
 
 PARITY = 1e-4
 """How far a score of the graph may be from the Python pipeline's, relative."""
 
-BLOCK = 32
+BLOCK = 10
+"""Features whose margins are computed together: more are mostly zeros, fewer mostly overhead."""
 
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
 
@@ -53,56 +56,53 @@ def check_parity(score: NDArray[np.float64], graph_score: NDArray[np.float64]) -
 def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     """The scoring graph of a trained model, serialised.
 
-    Raw columns are float64 until they are standardised, because times and amounts need it; what follows is float32.
+    Raw columns are float64 until they are standardised, because times and amounts need it.
     Expected values are computed only where the input `explain` asks for them: most rows pass, and nobody looks.
     """
     graph = Graph()
     encoder = model.encoder
-    standard = graph.op(
-        "Div",
-        graph.op("Sub", graph_features.encode(graph, schema, encoder), graph.constant(encoder.center)),
-        graph.constant(encoder.scale),
-    )
-    graph.precision = np.float32
-    above = graph.op("Max", graph.cast(standard, TensorProto.FLOAT), graph.constant(encoder.lowest))
-    x = graph.op("Min", above, graph.constant(encoder.highest))
+    x = _features(graph, schema, encoder)
     white = graph.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
     size = graph.op("Abs", white)
     if model.clusters is not None:
         parts, center = _clusters(graph, white, model.clusters)
-        expected = Expected((center,), from_white=True)
+        expected = Expected(center, (), from_white=True)
     else:
         compressed = model.network_input == "whitened"
         u = graph.signed(white, graph.log1p(size)) if compressed else x
-        within = graph.op("Min", graph.op("Max", u, graph.constant(model.lowest)), graph.constant(model.highest))
-        hidden = [network(graph, within, layers[:-1]) for layers in model.members]
+        within = _within(graph, u, model.lowest, model.highest)
+        # Where the networks have no part in the score, only expected values need them.
+        scored = model.residuals is None or WEIGHTS[model.parts].network
+        hidden = [network(graph, within, layers[:-1]) for layers in model.members] if scored else []
         parts = _parts(graph, model, x, size, _Seen(u, tuple(hidden)))
-        expected = Expected(tuple(hidden), from_white=compressed)
+        expected = Expected(within, tuple(hidden), from_white=compressed)
     _score(graph, parts, encoder.field_of_feature, len(schema.scored))
     usual = dict(zip(schema.categorical, encoder.usual_level, strict=True))
     explain(graph, schema, model, expected)
     return _serialise(graph, schema, {USUAL_LEVELS: json.dumps(usual)})
 
 
-def _mean(g: Graph, values: Sequence[str]) -> str:
-    if len(values) == 1:
-        return values[0]
-    return g.op("Mul", g.op("Sum", *values), g.constant(1.0 / len(values)))
+def _features(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
+    """Features x [rows, d], standardised, what was missing filled in; from here on all is float32."""
+    raw = graph_features.encode(g, schema, encoder)
+    centred = g.op("Sub", raw, g.constant(encoder.center))
+    x = g.cast(g.op("Div", centred, g.constant(encoder.scale)), TensorProto.FLOAT)
+    g.precision = np.float32
+    if len(encoder.numbers.places):
+        x = g.op("Where", g.op("IsNaN", x), g.constant(encoder.usual_numbers), x)
+    return _within(g, x, encoder.lowest, encoder.highest)
 
 
-def network(g: Graph, value: str, layers: Sequence[Layer]) -> str:
-    """Dense layers, one after the other; gives the name of the last one's output."""
-    for layer in layers:
-        value = g.op("Gemm", value, g.constant(layer.weights), g.constant(layer.bias))
-        if layer.activation == "elu":
-            value = _elu(g, value)
-    return value
+def _within(g: Graph, values: str, lowest: NDArray[Any], highest: NDArray[Any]) -> str:
+    return g.op("Min", g.op("Max", values, g.constant(lowest)), g.constant(highest))
 
 
-def _elu(g: Graph, value: str) -> str:
-    """max(x, min(exp(x), 1) - 1), because the Elu of ONNX Runtime takes four times as long as its Exp."""
-    negative = g.op("Sub", g.op("Min", g.op("Exp", value), g.constant(1.0)), g.constant(1.0))
-    return g.op("Max", value, negative)
+def _sum(g: Graph, values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 else g.op("Sum", *values)
+
+
+def _times(g: Graph, values: str, factor: float) -> str:
+    return values if factor == 1.0 else g.op("Mul", values, g.constant(factor))
 
 
 class _Seen(NamedTuple):
@@ -119,14 +119,15 @@ def _parts(g: Graph, model: ScoreModel, x: str, size: str, seen: _Seen) -> str:
     weights = WEIGHTS[model.parts]
     parts = []
     if weights.inputs:
-        parts.append(_weighted(g, size, weights.inputs, weights.bound))
+        parts.append(_weighted(g, _times(g, size, _unit(weights)), weights.inputs, weights))
     if weights.network:
         each = zip(model.members, seen.hidden, model.residuals, strict=True)
-        strange = [_missed(g, seen.u, hidden, layers[-1], whitening) for layers, hidden, whitening in each]
-        parts.append(_weighted(g, _mean(g, strange), weights.network, weights.bound))
+        unit = _unit(weights) / len(model.members)
+        strange = [_missed(g, seen.u, hidden, layers[-1], whitening, unit) for layers, hidden, whitening in each]
+        parts.append(_weighted(g, _sum(g, strange), weights.network, weights))
     if weights.margins:
-        parts.append(_weighted(g, _margins(g, x, model.margins), weights.margins, bound=None))
-    return parts[0] if len(parts) == 1 else g.op("Sum", *parts)
+        parts.append(_times(g, _margins(g, x, model.margins), weights.margins))
+    return _sum(g, parts)
 
 
 def _squares(g: Graph, model: ScoreModel, seen: _Seen) -> str:
@@ -135,31 +136,31 @@ def _squares(g: Graph, model: ScoreModel, seen: _Seen) -> str:
     for layers, hidden in zip(model.members, seen.hidden, strict=True):
         missed = g.op("Sub", seen.u, network(g, hidden, layers[-1:]))
         squares.append(g.op("Mul", missed, missed))
-    return g.op("Mul", _mean(g, squares), g.constant(1.0 / len(model.encoder.center)))
+    return _times(g, _sum(g, squares), 1.0 / (len(squares) * len(model.encoder.center)))
 
 
-def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening) -> str:
-    """|whitened (u - reconstruction)|. The last layer is linear, as whitening is, so the two are one."""
-    matrix = whitening.matrix
+def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening, unit: float) -> str:
+    """|whitened (u - reconstruction)| unit. The last layer is linear, as whitening is, so the two are one."""
+    matrix = whitening.matrix * unit
     bias = (last.bias + whitening.center) @ matrix
     seen = g.op("Gemm", u, g.constant(matrix), g.constant(-bias))
     return g.op("Abs", g.op("Gemm", hidden, g.constant(-last.weights @ matrix), seen))
 
 
-def _weighted(g: Graph, values: str, weight: float, bound: float | None) -> str:
-    if bound is not None:
-        values, weight = g.log1p(g.op("Mul", values, g.constant(1.0 / bound))), weight * bound
-    return values if weight == 1.0 else g.op("Mul", values, g.constant(weight))
+def _unit(weights: Weights) -> float:
+    return 1.0 / weights.bound if weights.bound else 1.0
+
+
+def _weighted(g: Graph, in_units: str, weight: float, weights: Weights) -> str:
+    """`weight` bound log(1 + w / bound) of w / bound; `weight` w where there is no bound."""
+    return _times(g, g.log1p(in_units), weight * weights.bound) if weights.bound else _times(g, in_units, weight)
 
 
 def _margins(g: Graph, x: str, margins: Margins) -> str:
     """Margins [rows, d], by blocks of features: matrices hold mostly zeros, but these are what is fast."""
-    blocks = []
-    for first in range(0, len(margins.knots), BLOCK):
-        last = min(first + BLOCK, len(margins.knots))
-        some = Margins(margins.knots[first:last], margins.values[first:last])
-        blocks.append(_block(g, x if last - first == len(margins.knots) else g.columns(x, first, last), some))
-    return blocks[0] if len(blocks) == 1 else g.op("Concat", *blocks, axis=1)
+    blocks = np.array_split(np.arange(len(margins.knots)), -(-len(margins.knots) // BLOCK))
+    pieces = zip(blocks, g.split(x, [len(block) for block in blocks]), strict=True)
+    return g.joined([_block(g, piece, Margins(margins.knots[block], margins.values[block])) for block, piece in pieces])
 
 
 def _block(g: Graph, x: str, margins: Margins) -> str:
@@ -192,7 +193,9 @@ def _clusters(g: Graph, white: str, clusters: Clusters) -> tuple[str, str]:
 
 def _score(g: Graph, parts: str, field_of_feature: NDArray[np.intp], fields: int) -> None:
     belongs = field_of_feature[:, None] == np.arange(fields)
-    contributions = g.op("MatMul", parts, g.constant(belongs), output="contributions")
+    own = np.array_equal(belongs, np.eye(fields))  # each field has one feature
+    by_field = ("Identity", parts) if own else ("MatMul", parts, g.constant(belongs))
+    contributions = g.op(*by_field, output="contributions")
     g.op("ReduceSum", g.cast(contributions, TensorProto.DOUBLE), g.constant([1], np.int64), keepdims=0, output="score")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from onnx import TensorProto
 
 from model.features import BEYOND, Encoder, Numbers
+from model.graph_network import network
 from model.onnx_writer import Graph
 from model.schema import TransactionSchema
 from model.score import ScoreModel
@@ -13,12 +14,16 @@ from model.scorer import EXPLAIN
 
 
 class Expected(NamedTuple):
-    """What was expected instead of the row: the networks' last hidden layers, or the centre of a cluster.
+    """Where what was expected instead of the row is to be had from.
 
-    `from_white`: it speaks of whitened features, not of the features themselves.
+    Args:
+        start: what the networks are shown, or the centre of the row's cluster, which is the answer already.
+        hidden: the networks' last hidden layers, where they are known already.
+        from_white: it speaks of whitened features, not of the features themselves.
     """
 
-    values: tuple[str, ...]
+    start: str
+    hidden: tuple[str, ...]
     from_white: bool
 
 
@@ -39,7 +44,7 @@ def _branch(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Ex
     """The reconstruction, kept within what the networks were taught, on the way back to original units."""
     encoder = model.encoder
     g.precision = np.float32
-    value = _reconstruction(g, model, expected) if model.clusters is None else expected.values[0]
+    value = _reconstruction(g, model, expected) if model.clusters is None else expected.start
     if model.clusters is None:
         value = g.op("Min", g.op("Max", value, g.constant(model.lowest)), g.constant(model.highest))
     if model.clusters is None and expected.from_white:
@@ -60,12 +65,9 @@ def _branch(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Ex
 
 
 def _reconstruction(g: Graph, model: ScoreModel, expected: Expected) -> str:
-    """The mean over networks, whose last layer is linear."""
-    lasts = [layers[-1] for layers in model.members]
-    each = [
-        g.op("Gemm", hidden, g.constant(last.weights), g.constant(last.bias))
-        for hidden, last in zip(expected.values, lasts, strict=True)
-    ]
+    """The mean over networks."""
+    hidden = expected.hidden or [network(g, expected.start, layers[:-1]) for layers in model.members]
+    each = [network(g, values, layers[-1:]) for values, layers in zip(hidden, model.members, strict=True)]
     return g.op("Mul", g.op("Sum", *each), g.constant(1.0 / len(each)))
 
 

@@ -1,5 +1,6 @@
 """The part of the scoring graph that makes features of raw columns; the same as `model.features`."""
 
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from model.schema import TransactionSchema
 
 
 def encode(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
-    """The features before they are standardised."""
+    """The features before they are standardised; missing numbers are NaN still."""
     parts = []
     if len(encoder.numbers.places):
         parts.append(_numbers(g, encoder.numbers, len(schema.numeric)))
@@ -24,7 +25,7 @@ def encode(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
         parts += _by_category(g, encoder.by_category)
     if len(encoder.hours.places):
         parts.append(_circle(g, encoder.hours.places, len(schema.timestamps)))
-    return parts[0] if len(parts) == 1 else g.op("Concat", *parts, axis=1)
+    return g.joined(parts)
 
 
 def _logarithm(g: Graph, values: str, unit: str, floor: float) -> str:
@@ -33,11 +34,16 @@ def _logarithm(g: Graph, values: str, unit: str, floor: float) -> str:
 
 
 def _numbers(g: Graph, numbers: Numbers, width: int) -> str:
+    """Logarithms are taken only of the columns that have them: no other operator here takes as long."""
     values = g.chosen("numeric", numbers.places, width)
-    filled = g.op("Where", g.op("IsNaN", values), g.constant(numbers.fill), values)
-    if not numbers.logged.any():
-        return filled
-    return g.where(numbers.logged, _logarithm(g, filled, g.constant(numbers.unit), numbers.floor), filled)
+    runs = [(logged, list(run)) for logged, run in groupby(range(len(numbers.places)), numbers.logged.__getitem__)]
+    pieces = g.split(values, [len(run) for _, run in runs])
+    return g.joined(
+        [
+            _logarithm(g, piece, g.constant(numbers.unit[run]), numbers.floor) if logged else piece
+            for piece, (logged, run) in zip(pieces, runs, strict=True)
+        ]
+    )
 
 
 def _missing(g: Graph, missing: Missing, width: int) -> str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-TAILS = (0.5, 0.1, 0.01, 0.001, 0.0001)
-"""Shares beyond a knot, on either side; with the outermost values they make the knots."""
+TAILS = (0.5, 0.03, 0.001)
+"""Shares beyond a knot, on either side; with the outermost values they make the knots. More of them find no more."""
 LEAST_GAP = 0.01
 """Knots closer than this (features have standard deviation one) are one: float32 must be able to tell them apart."""
 

@@ -1,7 +1,7 @@
 """Writes ONNX graphs: operators and constants, one after the other."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,9 +62,22 @@ class Graph:
             return value if chosen.all() else otherwise
         return self.op("Where", self.constant(chosen, np.bool_), value, otherwise)
 
+    def split(self, value: str, widths: Sequence[int]) -> list[str]:
+        """The columns in pieces of these widths."""
+        if len(widths) == 1:
+            return [value]
+        names = [f"piece_{next(self._names)}" for _ in widths]
+        self.nodes.append(helper.make_node("Split", [value, self.constant(widths, np.int64)], names, axis=1))
+        return names
+
+    def joined(self, pieces: Sequence[str]) -> str:
+        """The columns of all pieces, side by side."""
+        return pieces[0] if len(pieces) == 1 else self.op("Concat", *pieces, axis=1)
+
     def signed(self, value: str, size: str) -> str:
-        """`size` with the sign of `value`."""
-        return self.op("Mul", self.op("Sign", value), size)
+        """`size` with the sign of `value`; the Sign of ONNX Runtime takes three times as long as these two together."""
+        steep = self.op("Mul", value, self.constant(1e30))
+        return self.op("Mul", self.op("Clip", steep, self.constant(-1.0), self.constant(1.0)), size)
 
     def log1p(self, size: str) -> str:
         return self.op("Log", self.op("Add", size, self.constant(1.0)))
