@@ -57,7 +57,7 @@ Parts = Annotated[
     str,
     _option(
         SCORE, "What counts: how unusual a row is by itself (inputs), what the networks cannot reconstruct (network), "
-        "both, or both on a scale on which no single feature decides alone (balanced).",
+        "both, or both on a scale on which no single feature decides alone (balanced; of categories alone, pairs).",
         metavar="balanced|both|network|inputs",
     ),
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from model import graph_features
+from model import graph_features, graph_pairs
 from model.autoencoder import Layer
 from model.clusters import Clusters
 from model.features import Encoder
@@ -60,6 +60,9 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     Expected values are computed only where the input `explain` asks for them: most rows pass, and nobody looks.
     """
     graph = Graph()
+    if model.pairs is not None:
+        parts = graph_pairs.surprise(graph, model.pairs)
+        return _finished(graph, schema, model, parts, Expected(parts, (), from_white=False))
     encoder = model.encoder
     x = _features(graph, schema, encoder)
     white = graph.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
@@ -76,8 +79,13 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
         hidden = [network(graph, within, layers[:-1]) for layers in model.members] if scored else []
         parts = _parts(graph, model, x, size, _Seen(u, tuple(hidden)))
         expected = Expected(within, tuple(hidden), from_white=compressed)
-    _score(graph, parts, encoder.field_of_feature, len(schema.scored))
-    usual = dict(zip(schema.categorical, encoder.usual_level, strict=True))
+    return _finished(graph, schema, model, parts, expected)
+
+
+def _finished(graph: Graph, schema: TransactionSchema, model: ScoreModel, parts: str, expected: Expected) -> bytes:
+    graph.precision = np.float32
+    _score(graph, parts, model.encoder.field_of_feature, len(schema.scored))
+    usual = dict(zip(schema.categorical, model.encoder.usual_level, strict=True))
     explain(graph, schema, model, expected)
     return _serialise(graph, schema, {USUAL_LEVELS: json.dumps(usual)})
 

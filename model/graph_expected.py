@@ -17,7 +17,8 @@ class Expected(NamedTuple):
     """Where what was expected instead of the row is to be had from.
 
     Args:
-        start: what the networks are shown, or the centre of the row's cluster, which is the answer already.
+        start: what the networks are shown, or the centre of the row's cluster, which is the answer already; of pairs of
+            categories, which have no numbers, anything that has as many rows.
         hidden: the networks' last hidden layers, where they are known already.
         from_white: it speaks of whitened features, not of the features themselves.
     """
@@ -32,7 +33,11 @@ def explain(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Ex
     then, otherwise = Graph(g), Graph(g)
     shape = otherwise.constant(np.empty((0, len(schema.scored))), np.float64)
     otherwise.op("Identity", shape, output="expected_none")
-    _branch(then, schema, model, expected)
+    if model.pairs is None:
+        _branch(then, schema, model, expected)
+    else:
+        nothing = [_same(then, expected.start, np.nan)] * len(schema.scored)
+        then.op("Concat", *nothing, axis=1, output="expected_all")
     branches = {
         "then_branch": then.as_branch("expected_all", len(schema.scored)),
         "else_branch": otherwise.as_branch("expected_none", len(schema.scored)),

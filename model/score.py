@@ -7,7 +7,8 @@
     w_ae   mean over networks of |W_i(u - net_i(u'))| what the networks could not reconstruct   (model.autoencoder)
            u' is u, within the bounds of usual rows
 
-What is summed up is the setting `parts` (`WEIGHTS`). A feature's term is its contribution; a field's is the sum over
+What is summed up is the setting `parts` (`WEIGHTS`); where all features are surprisals of categories, the default is
+another sum (`model.pairs`). A feature's term is its contribution; a field's is the sum over
 its features; contributions add up to the score.
 """
 
@@ -24,6 +25,7 @@ from model.columns import Columns
 from model.config import NetworkInput, Parts
 from model.features import Encoder
 from model.margins import Margins
+from model.pairs import Pairs
 from model.whitening import Whitening
 
 Floats = NDArray[np.float64]
@@ -57,6 +59,7 @@ class ScoreModel:
     Args:
         inputs: W_in. residuals: W_i of each network, None for the textbook's mean squared error.
         clusters: take the place of networks and whitening where there are some.
+        pairs: of categories, take the place of all but the encoder where there are some.
         lowest, highest: bounds of u [d] among the rows that the networks learned from. They are shown nothing beyond:
             what they make of such a row would be wrong in every feature, and hide the one that is strange.
     """
@@ -67,6 +70,7 @@ class ScoreModel:
     members: tuple[tuple[Layer, ...], ...]
     residuals: tuple[Whitening, ...] | None
     clusters: Clusters | None
+    pairs: Pairs | None
     lowest: Floats32
     highest: Floats32
     parts: Parts
@@ -75,6 +79,8 @@ class ScoreModel:
     def contributions(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
         """Contributions [n, d] of n transactions by feature, with the networks themselves: what the scoring graph is
         held against."""
+        if self.pairs is not None:
+            return self.pairs.contributions(columns.categorical)
         x = self.encoder.encode(columns)
         white = self.inputs.apply(x)
         if self.clusters is not None:

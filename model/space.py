@@ -6,6 +6,7 @@ from typing import Any, Protocol, get_args
 
 from model.config import DEFAULTS, Parts, TrainingConfig
 from model.features import GROUPS
+from model.pairs import countable
 from model.schema import Kind, TransactionSchema
 
 Choices = Mapping[str, str]
@@ -36,12 +37,17 @@ class Suggests(Protocol):
 
 _PARTS = sorted(get_args(Parts), key=lambda parts: parts != DEFAULTS.parts)
 _CLUSTERS = (8, 32)
-_WITHOUT_NETWORKS = ("inputs", *(f"{count} clusters" for count in _CLUSTERS))
+_PAIRS = "pairs of categories"
+_WITHOUT_NETWORKS = ("inputs", _PAIRS, *(f"{count} clusters" for count in _CLUSTERS))
 SCORE = Setting(
     "score",
     {parts: {"parts": parts} if parts != DEFAULTS.parts else {} for parts in _PARTS}
     | {f"{count} clusters": {"clusters": count} for count in _CLUSTERS},
 )
+SCORE_OF_CATEGORIES = Setting(
+    SCORE.name, {_PAIRS if name == SCORE.default else name: option for name, option in SCORE.options.items()}
+)
+"""What the default means where there is nothing else (`model.pairs`)."""
 CONTAMINATION = Setting(
     "contamination",
     {str(DEFAULTS.contamination): {}} | {str(share): {"contamination": share} for share in (0.0, 0.003, 0.03)},
@@ -58,7 +64,8 @@ def space(schema: TransactionSchema) -> tuple[Setting, ...]:
     groups = _groups(schema)
     features = (_features(groups),) if len(groups) > 1 else ()
     hinge = (HINGE,) if schema.role("amount") else ()
-    return (SCORE, CONTAMINATION, NETWORK_INPUT, _hidden(width), _bottleneck(width), *features, *hinge)
+    score = SCORE_OF_CATEGORIES if countable(len(schema.categorical), len(schema.scored)) else SCORE
+    return (score, CONTAMINATION, NETWORK_INPUT, _hidden(width), _bottleneck(width), *features, *hinge)
 
 
 def suggest(settings: tuple[Setting, ...], chooses: Suggests) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model import clusters, encoding, graph, margins, whitening
+from model import clusters, encoding, graph, margins, pairs, whitening
 from model.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
 from model.autoencoder import Autoencoder, Step
 from model.calibration import calibrate
@@ -36,7 +36,7 @@ Progress = Callable[[str, float], None]
 class Learned:
     """A model before it is stored: what goes into the artifact, and what reports are drawn from.
 
-    `learned` and `held_out` are places in the columns that it was learned from.
+    `learned` and `held_out` are places in the columns that it was learned from; `notes` are sentences on how.
     """
 
     schema: TransactionSchema
@@ -48,10 +48,11 @@ class Learned:
     evidence: Evidence
     learned: NDArray[np.intp]
     held_out: NDArray[np.intp]
+    notes: tuple[str, ...] = ()
 
     @property
     def loss(self) -> float | None:
-        """On held-out rows, the least that was reached; None where there are clusters and no network."""
+        """On held-out rows, the least that was reached; None where there is no network."""
         return min((held_out for _, _, held_out in self.evidence.history), default=None)
 
     def detector(self, version: str = "not stored") -> Detector:
@@ -100,17 +101,17 @@ def train(
     model = learn(
         prepared.columns, prepared.schema, config, lambda what, done: progress(what, share * done), prepared.anomalies
     )
-    page = None
+    told, page = (*prepared.notes, *model.notes), None
     if report:
         from model.report.training import training_report  # draws with libraries that take a second to import
 
         progress("drawing the report", share)
-        page = training_report(model, [*notes, *prepared.notes]).html()
+        page = training_report(model, [*notes, *told]).html()
     progress("storing the model", 0.97)
     version = save(model, store, created_at, page)
     progress("done", 1.0)
     threshold = model.calibration.score_at(config.alert_rate)
-    return Trained(version, len(prepared.columns), prepared.left_out, model.loss, threshold, prepared.notes)
+    return Trained(version, len(prepared.columns), prepared.left_out, model.loss, threshold, told)
 
 
 def learn(
@@ -141,9 +142,12 @@ def learn(
     u = seen(x, white, config.network_input)
     u_held_out = seen(x_held_out, inputs.apply(x_held_out), config.network_input)
 
-    network, grouped, residuals = None, None, None
+    network, grouped, paired, residuals = None, None, None, None
     history: tuple[Step, ...] = ()
-    if config.clusters:
+    if pairs.suit(encoder, config):
+        progress("counting pairs of categories", 0.1)
+        paired = pairs.fit(learned.categorical, encoder.categories)
+    elif config.clusters:
         progress("looking for clusters", 0.1)
         grouped = clusters.fit(white, config.clusters, config.seed)
     else:
@@ -172,6 +176,7 @@ def learn(
         members=network.members() if network else (),
         residuals=residuals,
         clusters=grouped,
+        pairs=paired,
         lowest=lowest,
         highest=highest,
         parts=config.parts,
@@ -198,6 +203,7 @@ def learn(
         ),
         learned=rows.learned,
         held_out=rows.held_out,
+        notes=_notes(paired, schema) if paired else (),
     )
 
 
@@ -266,6 +272,17 @@ def _evidence(
     return Evidence(
         normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history), unseen
     )
+
+
+def _notes(paired: pairs.Pairs, schema: TransactionSchema) -> tuple[str, ...]:
+    """What the user should know of a model without networks that nobody has asked for."""
+    how = (
+        "All fields are categories: each counts by how unusual its level is beside those of the others, and no network "
+        "was trained. With --parts both, network or inputs it is."
+    )
+    shared = ", ".join(f"{count:,} of {schema.categorical[place]}" for place, count in paired.together.items())
+    rare = f"There are too many levels to count each beside all others: the rarest count as one there ({shared})."
+    return (how, rare) if shared else (how,)
 
 
 def _probe_rows(columns: Columns) -> Columns:

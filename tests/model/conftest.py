@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from model import clusters, encoding, graph, margins, whitening
+from model import clusters, encoding, graph, margins, pairs, whitening
 from model.artifact import GRAPH, ArtifactStore, Manifest, Probe
 from model.autoencoder import Layer
 from model.calibration import calibrate
@@ -139,6 +139,7 @@ def random_model(
     mse: bool = False,
     members: int = 2,
     count: int = 0,
+    paired: bool = False,
     hinge: bool = False,
     groups: tuple[str, ...] | None = None,
 ) -> ScoreModel:
@@ -148,7 +149,7 @@ def random_model(
     inputs = whitening.fit(x, np.ones(x.shape[1]))
     u = seen(x, inputs.apply(x), network_input)
     rng = np.random.default_rng(seed)
-    networks = () if count else tuple(_random_layers(u.shape[1], rng) for _ in range(members))
+    networks = () if count or paired else tuple(_random_layers(u.shape[1], rng) for _ in range(members))
     missed = [(u - forward(layers, u)).astype(np.float64) for layers in networks]
     spread = u.std(axis=0, dtype=np.float64)
     return ScoreModel(
@@ -158,6 +159,7 @@ def random_model(
         members=networks,
         residuals=None if mse else tuple(whitening.fit(each, spread) for each in missed),
         clusters=clusters.fit(inputs.apply(x), count, seed) if count else None,
+        pairs=pairs.fit(columns.categorical, encoder.categories) if paired else None,
         lowest=u.min(axis=0),
         highest=u.max(axis=0),
         parts=parts,

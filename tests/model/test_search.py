@@ -7,7 +7,7 @@ import pytest
 from model.config import DEFAULTS
 from model.schema import Field, Kind, TransactionSchema
 from model.search import StudyError, Values, importances, open_study, search, trials_of
-from model.space import Choices, Setting, configured, defaults, differing, space
+from model.space import Choices, Setting, configured, defaults, differing, space, suggest
 from model.tables import TableError
 
 
@@ -141,6 +141,20 @@ def test_a_group_of_features_can_be_left_out_if_the_schema_has_it(schema: Transa
     assert "hour" not in features.options["no hour"]["features"]
 
 
+def test_for_categories_alone_the_default_is_their_pairs_which_have_no_network() -> None:
+    schema = TransactionSchema(tuple(Field(name, Kind.CATEGORICAL) for name in ("country", "currency")))
+    settings = space(schema)
+    assert configured(DEFAULTS, settings, defaults(settings)) == DEFAULTS
+
+    class First:
+        def suggest_categorical(self, _: str, choices: list[str]) -> str:
+            return choices[0]
+
+    chosen = suggest(settings, First())
+    assert chosen["score"] == "pairs of categories"
+    assert "bottleneck" not in chosen
+
+
 def test_only_what_has_an_effect_is_chosen(settings: tuple[Setting, ...]) -> None:
     tried = []
 
@@ -148,8 +162,6 @@ def test_only_what_has_an_effect_is_chosen(settings: tuple[Setting, ...]) -> Non
         def suggest_categorical(self, name: str, choices: list[str]) -> str:
             tried.append(name)
             return choices[-1]
-
-    from model.space import suggest
 
     chosen = suggest(settings, Last())
     assert chosen["score"] == "32 clusters"
