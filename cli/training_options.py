@@ -30,7 +30,9 @@ def _widths(text: Any) -> Any:
         raise typer.BadParameter(f"{text!r} is no list of whole numbers such as 64,32") from None
 
 
-Report = Annotated[bool, typer.Option(help="Draw what was learned, as a page beside the model.")]
+Report = Annotated[
+    bool, typer.Option(help="Draw what was learned, and what other choices would do, as a page beside the model.")
+]
 
 AlertRate = Annotated[float, _option(ALERTS, "Share of normal transactions that the model's own threshold flags.")]
 

@@ -42,11 +42,14 @@ class Step:
 
 
 class Autoencoder:
-    """Dense autoencoders of one shape on features u [n, d]: m members that differ in their start and in their batches.
+    """Dense autoencoders on features u [n, d]: m members that differ in their start and in their batches.
+
+    Members may also differ in their features; then each is shaped, and trained, as it would be by itself, on rows
+    [m, n, d] of its own. Together they take little longer than one: starting a step costs more than its arithmetic.
 
     Args:
-        features: d.
-        members: m.
+        features: d; or that of each member, and d is the largest: behind a member's own features its rows are 0.
+        members: m, where `features` does not say it.
         hidden: widths from input to bottleneck, mirrored behind it; by default 1.5 d and 0.75 d, at most 192 and 96.
         bottleneck: z, by default three tenths of d.
         seed: of everything random, here and in `fit`.
@@ -54,24 +57,24 @@ class Autoencoder:
 
     def __init__(
         self,
-        features: int,
+        features: int | Sequence[int],
         members: int = 1,
         hidden: Sequence[int] | None = None,
         bottleneck: int | None = None,
         seed: int = 0,
     ) -> None:
-        before = list(hidden) if hidden else [min(192, round(1.5 * features)), min(96, max(1, round(0.75 * features)))]
-        narrow = bottleneck or max(1, round(0.3 * features))
-        self._acts = (*("tanh" for _ in before), "linear", *("tanh" for _ in before), "linear")
-        self._sizes = (features, *before, narrow, *reversed(before), features)
-        self._members, self._seed = members, seed
-        self._to_latent = len(before) + 1
+        each = [features] * members if isinstance(features, int) else features
+        sizes = np.array([_sizes(own, hidden, bottleneck) for own in each])
+        self._to_latent = sizes.shape[1] // 2
+        half = (*("tanh" for _ in range(self._to_latent - 1)), "linear")
+        self._acts = (*half, *half)
+        self._sizes = tuple(sizes.max(axis=0).tolist())
+        self._members, self._seed = len(each), seed
         self._model = self._build()
         rng = np.random.default_rng(seed)
-        for layer, (inner, outer) in zip(self._dense, pairwise(self._sizes), strict=True):
-            bound = np.sqrt(6 / (inner + outer))  # Glorot's, for each member by itself
-            weights = rng.uniform(-bound, bound, (members, inner, outer)).astype(np.float32)
-            layer.set_weights([weights, np.zeros((members, outer), np.float32)])
+        for layer, (inner, outer) in zip(self._dense, pairwise(sizes.T), strict=True):
+            weights = _start(inner, outer, rng)
+            layer.set_weights([weights, np.zeros(weights.shape[::2], np.float32)])
 
     def fit(
         self,
@@ -80,16 +83,18 @@ class Autoencoder:
         steps: int,
         batch: int = 512,
         loss: str = "huber",
-        trim: float = 0.0,
+        trim: float | Sequence[float] = 0.0,
         progress: Callable[[Step], None] | None = None,
     ) -> tuple[Step, ...]:
-        """Trains on rows [n, d], each member on batches of its own, drawn with replacement; gives the history.
+        """Trains on rows [n, d] or [m, n, d], each member on batches of its own, drawn with replacement; gives the
+        history.
 
         Adam with cosine decay of its rate; ends early when the loss on held-out rows has not become smaller for a
         fifth of the steps, and keeps the best weights. The same rows, seed and settings give the same weights.
 
         Args:
-            trim: the share of each batch that gives no gradient: the rows with the largest loss.
+            trim: the share of each batch that gives no gradient: the rows with the largest loss; or that of each
+                member.
         """
         keras = _keras()
         together = min(REPORT_STEPS, steps)
@@ -101,9 +106,9 @@ class Autoencoder:
             steps_per_execution=together,
         )
         record = _Record(rounds * together, together, progress)
-        checked = self._as_input(held_out[:CHECKED_ROWS])
+        checked = self._as_input(held_out[..., :CHECKED_ROWS, :])
         self._model.fit(
-            _batches(rows, rounds * together, min(batch, len(rows)), self._members, self._seed),
+            _batches(rows, rounds * together, min(batch, rows.shape[-2]), self._members, self._seed),
             epochs=rounds,
             steps_per_epoch=together,
             validation_data=(checked, checked),
@@ -118,7 +123,7 @@ class Autoencoder:
         return tuple(record.steps)
 
     def reconstruct(self, rows: Floats32) -> Floats32:
-        """What each member makes of rows [n, d]: [m, n, d]."""
+        """What each member makes of rows [n, d] or [m, n, d]: [m, n, d]."""
         return self._through(self._model, rows)
 
     def latent(self, rows: Floats32) -> Floats32:
@@ -159,12 +164,12 @@ class Autoencoder:
         return [layer for layer in self._model.layers if layer.weights]
 
     def _as_input(self, rows: Floats32) -> Floats32:
-        """The same rows for every member: [n, m, d]."""
-        return np.repeat(rows[:, None, :], self._members, axis=1)
+        """The same rows [n, d] for every member, or the rows [m, n, d] of each: [n, m, d]."""
+        return rows.transpose(1, 0, 2) if rows.ndim == 3 else np.repeat(rows[:, None, :], self._members, axis=1)
 
     def _through(self, model: Any, rows: Floats32) -> Floats32:
-        starts = range(0, max(len(rows), 1), 8_192)
-        parts = [np.asarray(model(self._as_input(rows[start : start + 8_192]))) for start in starts]
+        starts = range(0, max(rows.shape[-2], 1), 8_192)
+        parts = [np.asarray(model(self._as_input(rows[..., start : start + 8_192, :]))) for start in starts]
         return np.ascontiguousarray(np.concatenate(parts).transpose(1, 0, 2))
 
 
@@ -182,19 +187,42 @@ class _Record:
             self._progress(step)
 
 
-def _trimmed(loss: str, trim: float) -> Any:
+def _sizes(features: int, hidden: Sequence[int] | None, bottleneck: int | None) -> list[int]:
+    """Widths of an autoencoder, from its input to its output."""
+    before = list(hidden) if hidden else [min(192, round(1.5 * features)), min(96, max(1, round(0.75 * features)))]
+    narrow = bottleneck or max(1, round(0.3 * features))
+    return [features, *before, narrow, *reversed(before), features]
+
+
+def _start(inner: NDArray[np.intp], outer: NDArray[np.intp], rng: np.random.Generator) -> Floats32:
+    """Weights of a layer to begin with, Glorot's for members with these widths [m].
+
+    Beyond a member's own width they are 0, on both sides of a unit that it does not have: nothing comes out of it and
+    no gradient gets there, so they stay 0.
+    """
+    bound = np.sqrt(6 / (inner + outer))[:, None, None]
+    weights = rng.uniform(-bound, bound, (len(inner), inner.max(), outer.max()))
+    own = [np.arange(widths.max()) < widths[:, None] for widths in (inner, outer)]
+    return np.asarray(weights * (own[0][:, :, None] & own[1][:, None, :]), np.float32)
+
+
+def _trimmed(loss: str, trim: float | Sequence[float]) -> Any:
     """The loss of each row and member [b, m], 0 for the rows that are trimmed away; the rest makes up for them."""
     import tensorflow as tf
+
+    trims = np.atleast_1d(np.asarray(trim, np.float32))
 
     def of_rows(target: Any, reconstruction: Any) -> Any:
         missed = tf.abs(target - reconstruction)
         each = 0.5 * missed**2 if loss == "mse" else tf.where(missed < 1.0, 0.5 * missed**2, missed - 0.5)
         rows = tf.reduce_mean(each, axis=2)
-        if not trim:
+        if not trims.any():
             return rows
         batch = tf.cast(tf.shape(rows)[0], tf.float32)
-        strangest = tf.cast(tf.math.ceil(trim * batch), tf.int32)
-        line = tf.math.top_k(tf.transpose(rows), strangest).values[:, -1]
+        strangest = tf.cast(tf.math.ceil(trims * batch), tf.int32)
+        most = tf.reduce_max(strangest)
+        largest = tf.math.top_k(tf.transpose(rows), most).values
+        line = tf.reduce_min(tf.where(tf.sequence_mask(strangest, most), largest, np.inf), axis=1)
         kept = tf.stop_gradient(tf.cast(rows < line, tf.float32))
         return rows * kept / tf.maximum(tf.reduce_mean(kept, axis=0), 1e-6)
 
@@ -205,12 +233,14 @@ def _batches(rows: Floats32, steps: int, batch: int, members: int, seed: int) ->
     """A dataset of `steps` random batches [b, m, d] as (input, target); a step costs one gather."""
     import tensorflow as tf
 
-    table = tf.constant(rows)
+    count, width = rows.shape[-2:]
+    table = tf.constant(rows.reshape(-1, width))
+    first = np.arange(0, len(table), count)  # of each member, where each has rows of its own
 
     def draw(step: Any) -> Any:
         key = tf.stack([tf.constant(seed, tf.int64), step])
-        places = tf.random.stateless_uniform((batch, members), key, 0, len(rows), tf.int32)
-        chosen = tf.gather(table, places)
+        places = tf.random.stateless_uniform((batch, members), key, 0, count, tf.int32)
+        chosen = tf.gather(table, places + first)
         return chosen, chosen
 
     return tf.data.Dataset.range(steps).map(draw).prefetch(4)

@@ -157,6 +157,21 @@ class Encoder:
     highest: Floats
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """Those of `GROUPS` that have a feature."""
+        by = self.by_category
+        used = (
+            not self.numbers.logged.all(),
+            len(self.missing.places) > 0,
+            self.numbers.logged.any(),
+            by is not None and by.amount is not None,
+            len(self.categories.places) > 0,
+            len(self.hours.places) > 0,
+            by is not None and by.time is not None,
+        )
+        return tuple(group for group, there in zip(GROUPS, used, strict=True) if there)
+
+    @property
     def upper(self) -> NDArray[np.bool_]:
         """Features [d] of which only large values are strange: amounts and surprisals."""
         counts = len(self.missing.places) + len(self.categories.places)

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model import clusters, encoding, graph, margins, pairs, whitening
+from model import clusters, graph, groundwork, pairs
 from model.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
 from model.autoencoder import Autoencoder, Step
 from model.calibration import calibrate
-from model.cleaning import prepare
+from model.cleaning import Prepared, prepare
 from model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
 from model.detector import Detector
 from model.evidence import Evidence, some_rows, unseen_levels
@@ -24,7 +24,6 @@ from model.threshold import Calibration
 
 PROBE_ROWS = 32
 EVIDENCE_ROWS = 5_000
-OUTER_SHARE = 0.005
 Floats32 = NDArray[np.float32]
 LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
@@ -87,7 +86,8 @@ def train(
     """Trains a model of normal transactions and stores it.
 
     Args:
-        report: whether the artifact gets a report, which takes longer to draw than a small model to train.
+        report: whether the artifact gets a report, which takes longer to draw than a small model to train: other
+            choices of settings are tried for it, too.
         notes: sentences on what was done with the table before, for the report.
 
     Raises:
@@ -97,21 +97,41 @@ def train(
     """
     progress("reading the columns", 0.0)
     prepared = prepare(table, schema, config)
-    share = 0.8 if report else 0.95
+    share = 0.7 if report else 0.95
     model = learn(
         prepared.columns, prepared.schema, config, lambda what, done: progress(what, share * done), prepared.anomalies
     )
     told, page = (*prepared.notes, *model.notes), None
     if report:
-        from model.report.training import training_report  # draws with libraries that take a second to import
-
-        progress("drawing the report", share)
-        page = training_report(model, [*notes, *told]).html()
+        page = _report(model, prepared, notes, lambda what, done: progress(what, share + 0.26 * done))
     progress("storing the model", 0.97)
     version = save(model, store, created_at, page)
     progress("done", 1.0)
     threshold = model.calibration.score_at(config.alert_rate)
     return Trained(version, len(prepared.columns), prepared.left_out, model.loss, threshold, told)
+
+
+def _report(model: Learned, prepared: Prepared, notes: Sequence[str], progress: Progress) -> str:
+    """The report's page (HTML)."""
+    from model.choices import Judges, compare  # both import libraries that take a second
+    from model.report.training import training_report
+
+    said, compared = [*notes, *prepared.notes, *model.notes], None
+    evidence, anomalies = model.evidence, len(prepared.anomalies)
+    strange = evidence.anomalies[:0] if model.config.keep_labelled else evidence.anomalies  # these were learned, too
+    judges = Judges(evidence.held_out, strange, anomalies / (anomalies + len(prepared.columns)))
+    rows = prepared.columns[model.learned]
+
+    def trying(done: float) -> None:
+        progress("trying other choices", 0.6 * done)
+
+    try:
+        if model.keras or model.config.clusters:  # pairs of categories leave no choice
+            compared = compare(rows, judges, model.schema, model.config, trying)
+    except (ArithmeticError, ValueError) as error:  # what is only tried must not cost the model that was learned
+        said.append(f"Other choices could not be tried: {error}.")
+    progress("drawing the report", 0.6)
+    return training_report(model, said, compared).html()
 
 
 def learn(
@@ -131,57 +151,33 @@ def learn(
     """
     rows = _split(len(columns), config)
     learned, held_out = columns[rows.learned], columns[rows.held_out]
-    strangest = max(0.01, 2 * config.contamination)
 
     progress("learning the features", 0.02)
-    encoder = encoding.fit(learned, schema, config.features, config.hinge)
-    x, x_held_out = encoder.encode(learned), encoder.encode(held_out)
-    ones = np.ones(x.shape[1])
-    inputs = whitening.fit(x, ones, strangest)
-    white = inputs.apply(x)
-    u = seen(x, white, config.network_input)
-    u_held_out = seen(x_held_out, inputs.apply(x_held_out), config.network_input)
+    ground = groundwork.lay(learned, held_out, schema, config)
 
-    network, grouped, paired, residuals = None, None, None, None
+    network = None
     history: tuple[Step, ...] = ()
-    if pairs.suit(encoder, config):
+    if pairs.suit(ground.encoder, config):
         progress("counting pairs of categories", 0.1)
-        paired = pairs.fit(learned.categorical, encoder.categories)
+        model = ground.model(pairs=pairs.fit(learned.categorical, ground.encoder.categories))
     elif config.clusters:
         progress("looking for clusters", 0.1)
-        grouped = clusters.fit(white, config.clusters, config.seed)
+        model = ground.model(clusters=clusters.fit(ground.white, config.clusters, config.seed))
     else:
         progress("starting TensorFlow", 0.05)
-        network = Autoencoder(u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
+        network = Autoencoder(ground.u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
         history = network.fit(
-            u,
-            u_held_out,
+            ground.u,
+            ground.u_held_out,
             config.steps,
             config.batch,
             config.loss,
             trim=5 * config.contamination,
             progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
         )
-    lowest, highest = _bounds(u, config)
-    if network is not None and config.score == "whitened":
         progress("learning what the networks miss", 0.9)
-        missed = (u_held_out - network.reconstruct(np.clip(u_held_out, lowest, highest))).astype(np.float64)
-        spread = _spread(u)
-        residuals = tuple(whitening.fit(each, spread, strangest) for each in missed)
+        model = ground.model(network.members(), ground.residuals(network.reconstruct(ground.shown)))
 
-    model = ScoreModel(
-        encoder=encoder,
-        inputs=inputs,
-        margins=margins.fit(x, encoder.upper),
-        members=network.members() if network else (),
-        residuals=residuals,
-        clusters=grouped,
-        pairs=paired,
-        lowest=lowest,
-        highest=highest,
-        parts=config.parts,
-        network_input=config.network_input,
-    )
     progress("calibrating", 0.93)
     scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
@@ -203,7 +199,7 @@ def learn(
         ),
         learned=rows.learned,
         held_out=rows.held_out,
-        notes=_notes(paired, schema) if paired else (),
+        notes=_notes(model.pairs, schema) if model.pairs else (),
     )
 
 
@@ -293,15 +289,3 @@ def _probe_rows(columns: Columns) -> Columns:
         numeric[row] = value
     categorical[5], categorical[6] = "\N{SNOWMAN} never seen", ""
     return Columns(numeric, categorical, some.timestamp)
-
-
-def _bounds(u: Floats32, config: TrainingConfig) -> tuple[Floats32, Floats32]:
-    """Between which the networks have learned much, by feature [d]; to the textbook's network all that it has seen."""
-    outer = 0.0 if config.score == "mse" else OUTER_SHARE
-    lowest, highest = np.quantile(u, (outer, 1.0 - outer), axis=0).astype(np.float32)
-    return lowest, highest
-
-
-def _spread(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    deviation = values.std(axis=0, dtype=np.float64)
-    return np.where(deviation > 1e-9, deviation, 1.0)

@@ -7,10 +7,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from model.choices import Compared
 from model.config import DEFAULTS
 from model.detector import Contribution
 from model.evidence import Evidence, Explained
-from model.report import maps, training_plots
+from model.report import choices, maps, training_plots
 from model.report.maps import one_in
 from model.report.page import Page
 
@@ -23,17 +24,21 @@ REASONS = 3
 UNSEEN_SHARE = 0.001
 
 
-def training_report(learned: Explained, notes: Sequence[str] = ()) -> Page:
+def training_report(learned: Explained, notes: Sequence[str] = (), compared: Compared | None = None) -> Page:
     """What training found, as a page of its own.
 
     Args:
         learned: a `model.training.Learned`.
         notes: sentences about what was done with the table before: what was dropped, filled in, left out, sampled.
+        compared: what other choices would have come to, if that was tried.
     """
     page = Page("Training report", "What this model takes for normal, and how sure it can be.")
     _summary(page, learned, notes)
-    for write in (_loss, _scores, _calibration, _fields, _reconstruction, _examples, maps.write, _settings):
+    for write in (_loss, _scores, _calibration, _fields, _reconstruction, _examples, maps.write):
         write(page, learned)
+    if compared:
+        choices.write(page, compared)
+    _settings(page, learned)
     return page
 
 

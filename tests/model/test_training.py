@@ -36,7 +36,7 @@ table, schema = read_table(here / "table.parquet"), TransactionSchema.from_toml(
 for name, seed in (("first", 1), ("again", 1), ("other", 2)):
     steps = []
     train(table, schema, ArtifactStore(here / name), datetime(2026, 3, 1, tzinfo=UTC),
-          TrainingConfig(seed=seed, steps=500), lambda doing, share: steps.append(share))
+          TrainingConfig(seed=seed, steps=500), lambda doing, share: steps.append(share), report=name == "first")
     assert steps == sorted(steps) and steps[0] == 0.0 and steps[-1] == 1.0 and len(steps) > 10, steps
 """
 
