@@ -24,7 +24,6 @@ from model.threshold import Calibration
 
 PROBE_ROWS = 32
 EVIDENCE_ROWS = 5_000
-Floats32 = NDArray[np.float32]
 LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
 Progress = Callable[[str, float], None]
