@@ -19,8 +19,8 @@ from messaging.broker import RunningBroker
 from messaging.broker_node import free_port
 from messaging.codec import Category
 from settings import Settings
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 EDDY = Path(sys.executable).parent / "eddy"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 

@@ -10,8 +10,9 @@ import pytest
 from api import app, server
 from api.check import Verdict
 from api.problems import TYPE_PREFIX, ProblemDocument
+from tests.places import ROOT
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "http-api.md"
+DOCUMENT = ROOT / "docs" / "http-api.md"
 
 
 @pytest.fixture

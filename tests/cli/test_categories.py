@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from model.artifact import ArtifactStore
+from tests.places import ROOT
 
 ROWS = 3_000
 
@@ -69,7 +70,7 @@ def test_networks_are_trained_where_they_are_asked_for(here: Path, tmp_path: Pat
     arguments = ["train", here / "payments.csv", "--artifacts", tmp_path, "--parts", "both", "--steps", "50"]
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", *map(str, arguments), "--no-report"],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

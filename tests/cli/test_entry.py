@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typer.testing import CliRunner
 
 from cli.main import app
-from tests.cli.test_train import ROOT
+from tests.places import ROOT
 
 INTERRUPTED_WHILE_IMPORTING = """
 import os, signal, sys

@@ -12,9 +12,9 @@ from cli.evaluate import evaluate
 from model import baselines
 from model.artifact import ArtifactStore
 from producer.synthetic import SyntheticStream
+from tests.places import ROOT
 from tests.plugins.artifacts import artifact_store as artifact_store
 
-ROOT = Path(__file__).parents[2]
 ROWS = 4_000
 
 app = typer.Typer()

@@ -14,10 +14,10 @@ from model.artifact import ArtifactStore
 from model.detector import Detector
 from model.tables import columns_of
 from producer.synthetic import SyntheticStream
+from tests.places import ROOT
 from tests.plugins.artifacts import artifact_store as artifact_store
 from tests.plugins.artifacts import trained_detector as trained_detector
 
-ROOT = Path(__file__).parents[2]
 ROWS = 3_000
 
 app = typer.Typer()

@@ -20,8 +20,7 @@ from model.artifact import ArtifactStore
 from model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
 from model.features import GROUPS
 from producer.synthetic import SyntheticStream
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 app = typer.Typer()
 app.command()(train)

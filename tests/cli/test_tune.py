@@ -16,8 +16,7 @@ from cli.interruption import INTERRUPTED
 from cli.tune import tune
 from model.artifact import ArtifactStore
 from producer.synthetic import SyntheticStream
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 app = typer.Typer()
 app.command()(tune)

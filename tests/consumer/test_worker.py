@@ -14,6 +14,7 @@ import pytest
 from consumer import worker
 from consumer.worker import Pulse
 from settings import Settings
+from tests.places import ROOT
 
 
 def test_the_health_file_says_whether_the_loop_turns_and_is_a_stable_member(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ if __name__ == "__main__":
 def test_a_worker_stops_when_its_supervisor_was_killed(tmp_path: Path) -> None:
     program = tmp_path / "orphan.py"
     program.write_text(ORPHAN)
-    environment = dict(os.environ) | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, env=environment) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline()

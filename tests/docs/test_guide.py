@@ -1,15 +1,15 @@
 """What the guide tells people to type exists, with the defaults that it says."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
 from cli.main import app
+from tests.places import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def options(command: Any) -> set[str]:

@@ -1,11 +1,11 @@
 """Every picture of the documents is drawn by the code, and shown."""
 
 import re
-from pathlib import Path
 
 from docs import pictures
+from tests.places import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def test_every_picture_is_drawn_by_the_script_and_shown_with_its_command() -> None:

@@ -27,11 +27,11 @@ from settings import Settings
 from tests.faults import oracle
 from tests.faults.child import OPEN, Board, Place, Plan, Trap
 from tests.faults.watch import Sampler, Watcher
+from tests.places import ROOT
 from tests.plugins.rule import STRANGE_FROM, transaction
 
 __all__ = ["KILLED", "OPEN", "SHORT", "STOP_WITHIN_S", "Place", "Rig", "Trap", "Worker", "wait_until"]
 
-ROOT = Path(__file__).parents[2]
 STOP_WITHIN_S = 20.0
 KILLED = -signal.SIGKILL
 SHORT: dict[str, Any] = {

@@ -13,6 +13,7 @@ import pytest
 from model.artifact import ACTIVE, FORMAT, GRAPH, ArtifactError, ArtifactStore, Manifest
 from model.columns import Columns
 from model.scorer import Scorer
+from tests.places import ROOT
 from tests.plugins.artifacts import artifact_store as artifact_store
 
 FLIPS = 1_000
@@ -246,4 +247,4 @@ def _must_not_be_made(*_: Any) -> None:
 
 
 def _root() -> Path:
-    return Path(__file__).parents[2]
+    return ROOT

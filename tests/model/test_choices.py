@@ -17,6 +17,7 @@ from model.choices import CHOSEN, Judges, Variant, compare, judged, quickened, v
 from model.config import DEFAULTS, TrainingConfig
 from model.schema import Columns, Field, Kind, TransactionSchema
 from model.training import train
+from tests.places import ROOT
 
 MakeTable = Callable[..., pd.DataFrame]
 CLUSTERS = TrainingConfig(clusters=2)
@@ -174,7 +175,7 @@ def test_labels_tell_which_group_finds_anomalies(columns: Columns, schema: Trans
 def test_networks_are_trained_side_by_side_each_by_itself() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SIDE_BY_SIDE],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -19,8 +19,7 @@ from model.artifact import ArtifactStore
 from model.config import DEFAULTS, ConfigError, TrainingConfig
 from model.estimator import CHECKS_THAT_DO_NOT_APPLY, TransactionOutlierDetector, average_precision
 from model.tables import columns_of
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 WITH_NETWORKS = (
     *CHECKS_THAT_DO_NOT_APPLY,

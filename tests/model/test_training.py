@@ -17,6 +17,7 @@ from model.schema import Field, Kind, TransactionSchema
 from model.tables import TableError, columns_of
 from model.threshold import ThresholdError
 from model.training import train
+from tests.places import ROOT
 
 MakeTable = Callable[..., pd.DataFrame]
 
@@ -50,7 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, make_table: MakeTable, sch
     (here / "schema.toml").write_text(labelled.to_toml())
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, str(here)],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -13,8 +13,8 @@ import pytest
 
 from model.artifact import ArtifactStore
 from model.detector import Detector
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 SOURCES = ("model/*.py", "producer/*.py", "tests/plugins/artifacts.py")
 
 TRAINING = """
