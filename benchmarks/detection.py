@@ -93,11 +93,14 @@ SETS = (
 
 NETWORK, BOTH = TrainingConfig(parts="network"), TrainingConfig(parts="both")
 CLEAN_NETWORK = replace(NETWORK, contamination=0.0)
+MORE_TRIMMED = replace(BOTH, contamination=0.03)
 CLAIMS = (
     Claim("creditcard_rounded", True, "network", NETWORK, 0.15),
-    Claim("creditcard_rounded", False, "network, contamination 0", CLEAN_NETWORK, 0.35),
-    Claim("thyroid", False, "both", BOTH, 0.82),
-    Claim("thyroid", True, "both", BOTH, 0.60),
+    Claim(
+        "creditcard_rounded", False, "network, contamination 0, hidden 58", replace(CLEAN_NETWORK, hidden=(58,)), 0.35
+    ),
+    Claim("thyroid", False, "both, contamination 0.03", MORE_TRIMMED, 0.82),
+    Claim("thyroid", True, "both, contamination 0.03", MORE_TRIMMED, 0.60),
     Claim("pendigits", False, "network, contamination 0", CLEAN_NETWORK, 0.60),
     Claim("pendigits", False, "32 clusters, contamination 0", replace(CLEAN_NETWORK, clusters=32), 0.88),
     Claim("mammography", False, "both", BOTH, 0.33),
@@ -150,7 +153,7 @@ def claims(which: Set, table: pd.DataFrame, seeds: range) -> Iterator[bool]:
         found = [eddy(case(table, which, claim.natural, seed), replace(claim.config, seed=seed)) for seed in seeds]
         reached = float(np.mean(found)) >= claim.reach
         verdict, each = "reached" if reached else "MISSED", ", ".join(f"{value:.3f}" for value in found)
-        head = f"{which.name:20} {_condition(claim.natural):8} {claim.settings:30}"
+        head = f"{which.name:20} {_condition(claim.natural):8} {claim.settings:36}"
         print(f"{head} {np.mean(found):6.3f}  {claim.reach:6.2f}   {verdict}   ({each})", flush=True)
         yield reached
 
@@ -187,7 +190,7 @@ def main() -> int:
         print(f"no table in {options.data}: expected {', '.join(which.file for which in SETS)}", file=sys.stderr)
         return 2
     print(f"average precision, mean of {options.seeds} seeds\n")
-    print("set                  rows     settings                       reached   reach")
+    print("set                  rows     settings                             reached   reach")
     held = [reached for which, table in found for reached in claims(which, table, seeds)]
     print(f"\ndefaults{'':20} share" + "".join(f"{name:>22}" for name in (OURS, *OTHERS)))
     every = [means for which, table in found for means in defaults(which, table, seeds)]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from model import whitening
-from model.config import TrainingConfig
+from model.config import DEFAULTS, TrainingConfig
 from model.detector import Detector, Verdicts
 from model.inference import infer
 from model.report import plots
@@ -136,14 +136,14 @@ def unlabelled() -> Figure:
 
 @plots.drawn
 def members() -> Figure:
-    """How much the choice of the seed matters, with one network and with four."""
+    """How much the choice of the seed matters, with one network and with as many as there are by default."""
     figure, axes = plots.axes(6.5, 2.0)
-    for place, count in enumerate((1, 4)):
+    for place, count in enumerate((1, DEFAULTS.members)):
         configs = [TrainingConfig(steps=STEPS, members=count, parts="network", seed=seed) for seed in range(5)]
         found = [precision(trained(config)) for config in configs]
         axes.scatter(found, [place] * 5, s=45, alpha=0.7, color=plots.NORMAL)
         print(f"  members {count}: {min(found):.3f} to {max(found):.3f}, mean {np.mean(found):.3f}")
-    axes.set_yticks([0, 1], ["one network", "four"])
+    axes.set_yticks([0, 1], ["one network", str(DEFAULTS.members)])
     axes.set(ylim=(-0.6, 1.6), xlabel="average precision, five seeds each")
     axes.grid(axis="x")
     return figure

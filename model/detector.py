@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.schema import Columns, TransactionSchema
-from model.scorer import Scorer, Scores
+from model.scorer import Scorer
 from model.threshold import Calibration, Threshold
 
 
@@ -37,7 +37,6 @@ class Verdicts:
     anomalous: NDArray[np.bool_]
     threshold: float
     _columns: Columns
-    _scores: Scores
     _scorer: Scorer
 
     def __len__(self) -> int:
@@ -46,7 +45,7 @@ class Verdicts:
     @property
     def contribution_matrix(self) -> NDArray[np.float32]:
         """Every field's part of every score [n, f], in the order of `TransactionSchema.scored`."""
-        return self._scores.contributions
+        return self._scorer.score(self._columns).contributions.astype(np.float32)
 
     @property
     def expected(self) -> NDArray[np.float64]:
@@ -55,9 +54,9 @@ class Verdicts:
 
     def contributions(self, i: int, top: int | None = None) -> tuple[Contribution, ...]:
         """The `top` largest parts of transaction i's score (None: all), largest first."""
-        parts = self._scores.contributions[i]
+        explained = self._scorer.score(self._columns[i : i + 1])
+        parts, expected = explained.contributions[0], explained.expected[0]
         largest = np.argsort(-parts, kind="stable")[:top]
-        expected = self._scorer.score(self._columns[i : i + 1]).expected[0]
         return tuple(
             self._contribution(i, int(place), float(parts[place]), float(expected[place])) for place in largest
         )
@@ -89,7 +88,7 @@ class Detector:
         scores = self.scorer.score(columns, explain=False)
         line = self.threshold.score
         rarity = self.calibration.rarity(scores.score)
-        return Verdicts(scores.score, rarity, scores.score >= line, line, columns, scores, self.scorer)
+        return Verdicts(scores.score, rarity, scores.score >= line, line, columns, self.scorer)
 
     def under(self, threshold: Threshold) -> "Detector":
         """The same model under another threshold."""

@@ -7,7 +7,7 @@ operator is one of standard ONNX, and nothing has to be converted (`docs/decisio
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,10 +18,12 @@ from model import graph_features, graph_pairs
 from model.autoencoder import Layer
 from model.clusters import Clusters
 from model.features import Encoder
-from model.graph_expected import Expected, explain
+from model.graph_contributions import Terms, contributions
+from model.graph_expected import expected
 from model.graph_network import network
 from model.margins import Margins
 from model.onnx_writer import Graph
+from model.pairs import Pairs
 from model.schema import TransactionSchema
 from model.score import WEIGHTS, ScoreModel, Weights
 from model.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
@@ -57,37 +59,56 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     """The scoring graph of a trained model, serialised.
 
     Raw columns are float64 until they are standardised, because times and amounts need it.
-    Expected values are computed only where the input `explain` asks for them: most rows pass, and nobody looks.
     """
     graph = Graph()
-    if model.pairs is not None:
-        parts = graph_pairs.surprise(graph, model.pairs)
-        return _finished(graph, schema, model, parts, Expected(parts, (), from_white=False))
-    encoder = model.encoder
-    x = _features(graph, schema, encoder)
-    white = graph.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
-    size = graph.op("Abs", white)
-    if model.clusters is not None:
-        parts, center = _clusters(graph, white, model.clusters)
-        expected = Expected(center, (), from_white=True)
-    else:
-        compressed = model.network_input == "whitened"
-        u = graph.signed(white, graph.log1p(size)) if compressed else x
-        within = _within(graph, u, model.lowest, model.highest)
-        # Where the networks have no part in the score, only expected values need them.
-        scored = model.residuals is None or WEIGHTS[model.parts].network
-        hidden = [network(graph, within, layers[:-1]) for layers in model.members] if scored else []
-        parts = _parts(graph, model, x, size, _Seen(u, tuple(hidden)))
-        expected = Expected(within, tuple(hidden), from_white=compressed)
-    return _finished(graph, schema, model, parts, expected)
-
-
-def _finished(graph: Graph, schema: TransactionSchema, model: ScoreModel, parts: str, expected: Expected) -> bytes:
-    graph.precision = np.float32
-    _score(graph, parts, model.encoder.field_of_feature, len(schema.scored))
+    terms = _pairs(graph, model.pairs) if model.pairs is not None else _terms(graph, schema, model)
+    total = graph.cast(_sum(graph, terms.parts), TensorProto.DOUBLE)
+    graph.op("ReduceSum", total, graph.constant([1], np.int64), keepdims=0, output="score")
+    _explain(graph, schema, model, terms)
     usual = dict(zip(schema.categorical, model.encoder.usual_level, strict=True))
-    explain(graph, schema, model, expected)
     return _serialise(graph, schema, {USUAL_LEVELS: json.dumps(usual)})
+
+
+def _pairs(g: Graph, pairs: Pairs) -> Terms:
+    return Terms(network=graph_pairs.surprise(g, pairs))
+
+
+def _terms(g: Graph, schema: TransactionSchema, model: ScoreModel) -> Terms:
+    x = _features(g, schema, model.encoder)
+    white = g.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
+    if model.clusters is not None:
+        parts, center = _clusters(g, white, model.clusters)
+        return Terms(network=parts, x=x, center=center)
+    size = g.op("Abs", white)
+    u = g.signed(white, g.log1p(size)) if model.network_input == "whitened" else x
+    within = _within(g, u, model.lowest, model.highest)
+    seen = Terms(x=x, u=u, within=within)
+    if model.residuals is None:
+        return _squares(g, model, _with_hidden(g, model, seen))
+    weights = WEIGHTS[model.parts]
+    if weights.inputs:
+        seen = seen._replace(inputs=_weighted(g, _times(g, size, _unit(weights)), weights.inputs, weights))
+    if weights.margins:
+        seen = seen._replace(margins=_times(g, _margins(g, x, model.margins), weights.margins))
+    return _network(g, model, _with_hidden(g, model, seen)) if weights.network else seen
+
+
+def _with_hidden(g: Graph, model: ScoreModel, seen: Terms) -> Terms:
+    """Where the networks have no part in the score, their layers are left to expected values, which few ask for."""
+    return seen._replace(hidden=tuple(network(g, seen.within, layers[:-1]) for layers in model.members))
+
+
+def _explain(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms) -> None:
+    """Contributions and expected values [rows, fields] where `explain` is true, else none: most rows pass, and nobody
+    looks."""
+    then, otherwise = Graph(g), Graph(g)
+    nothing = otherwise.constant(np.empty((0, len(schema.scored))), np.float64)
+    outputs = ("contributions", "expected")
+    for name in outputs:
+        otherwise.op("Identity", nothing, output=f"{name}_else")
+    contributions(then, schema, model, terms, "contributions_then")
+    expected(then, schema, model, terms, "expected_then")
+    g.either(EXPLAIN, outputs, then, otherwise, len(schema.scored))
 
 
 def _features(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
@@ -113,38 +134,23 @@ def _times(g: Graph, values: str, factor: float) -> str:
     return values if factor == 1.0 else g.op("Mul", values, g.constant(factor))
 
 
-class _Seen(NamedTuple):
-    """What the networks see, u, and their last hidden layers."""
-
-    u: str
-    hidden: tuple[str, ...]
-
-
-def _parts(g: Graph, model: ScoreModel, x: str, size: str, seen: _Seen) -> str:
-    """What each feature adds to the score [rows, d]."""
-    if model.residuals is None:
-        return _squares(g, model, seen)
+def _network(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
+    """What the networks missed."""
+    assert model.residuals is not None
     weights = WEIGHTS[model.parts]
-    parts = []
-    if weights.inputs:
-        parts.append(_weighted(g, _times(g, size, _unit(weights)), weights.inputs, weights))
-    if weights.network:
-        each = zip(model.members, seen.hidden, model.residuals, strict=True)
-        unit = _unit(weights) / len(model.members)
-        strange = [_missed(g, seen.u, hidden, layers[-1], whitening, unit) for layers, hidden, whitening in each]
-        parts.append(_weighted(g, _sum(g, strange), weights.network, weights))
-    if weights.margins:
-        parts.append(_times(g, _margins(g, x, model.margins), weights.margins))
-    return _sum(g, parts)
+    unit = _unit(weights) / len(model.members)
+    each = zip(model.members, terms.hidden, model.residuals, strict=True)
+    strange = tuple(_missed(g, terms.u, hidden, layers[-1], whitening, unit) for layers, hidden, whitening in each)
+    return terms._replace(strange=strange, network=_weighted(g, _sum(g, strange), weights.network, weights))
 
 
-def _squares(g: Graph, model: ScoreModel, seen: _Seen) -> str:
+def _squares(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
     """The textbook: what was missed, squared, as part of the mean over features."""
     squares = []
-    for layers, hidden in zip(model.members, seen.hidden, strict=True):
-        missed = g.op("Sub", seen.u, network(g, hidden, layers[-1:]))
+    for layers, hidden in zip(model.members, terms.hidden, strict=True):
+        missed = g.op("Sub", terms.u, network(g, hidden, layers[-1:]))
         squares.append(g.op("Mul", missed, missed))
-    return _times(g, _sum(g, squares), 1.0 / (len(squares) * len(model.encoder.center)))
+    return terms._replace(network=_times(g, _sum(g, squares), 1.0 / (len(squares) * len(model.encoder.center))))
 
 
 def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening, unit: float) -> str:
@@ -199,14 +205,6 @@ def _clusters(g: Graph, white: str, clusters: Clusters) -> tuple[str, str]:
     return g.op("Add", parts, share), g.op("Gather", g.constant(clusters.centers), nearest)
 
 
-def _score(g: Graph, parts: str, field_of_feature: NDArray[np.intp], fields: int) -> None:
-    belongs = field_of_feature[:, None] == np.arange(fields)
-    own = np.array_equal(belongs, np.eye(fields))  # each field has one feature
-    by_field = ("Identity", parts) if own else ("MatMul", parts, g.constant(belongs))
-    contributions = g.op(*by_field, output="contributions")
-    g.op("ReduceSum", g.cast(contributions, TensorProto.DOUBLE), g.constant([1], np.int64), keepdims=0, output="score")
-
-
 def _serialise(graph: Graph, schema: TransactionSchema, metadata: dict[str, str]) -> bytes:
     inputs = {
         "numeric": (TensorProto.DOUBLE, len(schema.numeric)),
@@ -214,11 +212,7 @@ def _serialise(graph: Graph, schema: TransactionSchema, metadata: dict[str, str]
         "timestamp": (TensorProto.DOUBLE, len(schema.timestamps)),
     }
     fields = len(schema.scored)
-    outputs: tuple[tuple[int, list[int]], ...] = (
-        (TensorProto.DOUBLE, []),
-        (TensorProto.FLOAT, [fields]),
-        (TensorProto.DOUBLE, [fields]),
-    )
+    outputs: tuple[tuple[str, list[int]], ...] = (("rows", []), ("explained", [fields]), ("explained", [fields]))
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -232,8 +226,8 @@ def _serialise(graph: Graph, schema: TransactionSchema, metadata: dict[str, str]
                 helper.make_tensor_value_info(EXPLAIN, TensorProto.BOOL, []),
             ],
             [
-                helper.make_tensor_value_info(name, kind, ["explained" if name == "expected" else "rows", *shape])
-                for name, (kind, shape) in zip(OUTPUTS, outputs, strict=True)
+                helper.make_tensor_value_info(name, TensorProto.DOUBLE, [rows, *width])
+                for name, (rows, width) in zip(OUTPUTS, outputs, strict=True)
             ],
             graph.constants,
         ),

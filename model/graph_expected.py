@@ -1,60 +1,34 @@
-"""The part of the scoring graph that says what was expected instead: computed only where it is asked for."""
-
-from typing import NamedTuple
+"""The part of the scoring graph that says what was expected instead."""
 
 import numpy as np
 from onnx import TensorProto
 
 from model.features import BEYOND, Encoder, Numbers
+from model.graph_contributions import Terms
 from model.graph_network import network
 from model.onnx_writer import Graph
 from model.schema import TransactionSchema
 from model.score import ScoreModel
-from model.scorer import EXPLAIN
 
 
-class Expected(NamedTuple):
-    """Where what was expected instead of the row is to be had from.
-
-    Args:
-        start: what the networks are shown, or the centre of the row's cluster, which is the answer already; of pairs of
-            categories, which have no numbers, anything that has as many rows.
-        hidden: the networks' last hidden layers, where they are known already.
-        from_white: it speaks of whitened features, not of the features themselves.
-    """
-
-    start: str
-    hidden: tuple[str, ...]
-    from_white: bool
-
-
-def explain(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Expected) -> None:
-    """The expected values [rows, fields] where `explain` is true, else none."""
-    then, otherwise = Graph(g), Graph(g)
-    shape = otherwise.constant(np.empty((0, len(schema.scored))), np.float64)
-    otherwise.op("Identity", shape, output="expected_none")
-    if model.pairs is None:
-        _branch(then, schema, model, expected)
-    else:
-        nothing = [_same(then, expected.start, np.nan)] * len(schema.scored)
-        then.op("Concat", *nothing, axis=1, output="expected_all")
-    branches = {
-        "then_branch": then.as_branch("expected_all", len(schema.scored)),
-        "else_branch": otherwise.as_branch("expected_none", len(schema.scored)),
-    }
-    g.op("If", EXPLAIN, output="expected", **branches)
-
-
-def _branch(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Expected) -> None:
-    """The reconstruction, kept within what the networks were taught, on the way back to original units."""
+def expected(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms, output: str) -> None:
+    """The expected values [rows, fields]: the networks' reconstruction, kept within what they were taught, or the
+    centre of the nearest cluster, on the way back to original units. Pairs of categories have no numbers to expect."""
+    g.precision = np.float64
+    if model.pairs is not None:
+        nothing = [_same(g, terms.network, np.nan)] * len(schema.scored)
+        g.op("Concat", *nothing, axis=1, output=output)
+        return
     encoder = model.encoder
     g.precision = np.float32
-    value = _reconstruction(g, model, expected) if model.clusters is None else expected.start
+    compressed = model.network_input == "whitened"
     if model.clusters is None:
+        value = _reconstruction(g, model, terms)
         value = g.op("Min", g.op("Max", value, g.constant(model.lowest)), g.constant(model.highest))
-    if model.clusters is None and expected.from_white:
-        value = g.signed(value, g.expm1(g.op("Abs", value)))
-    if expected.from_white:
+        value = g.signed(value, g.expm1(g.op("Abs", value))) if compressed else value
+    else:
+        value = terms.center
+    if compressed or model.clusters is not None:
         value = g.affine(value, model.inputs.inverse, model.inputs.center)
     # What no training row has is never expected, such as a negative amount.
     value = g.op("Max", value, g.constant(encoder.lowest + BEYOND))
@@ -66,12 +40,12 @@ def _branch(g: Graph, schema: TransactionSchema, model: ScoreModel, expected: Ex
     columns = _fields(g, schema, encoder, raw)
     unknown = _same(g, raw, np.nan)
     every = [columns.get(place, unknown) for place in range(len(schema.scored))]
-    g.op("Concat", *every, axis=1, output="expected_all")
+    g.op("Concat", *every, axis=1, output=output)
 
 
-def _reconstruction(g: Graph, model: ScoreModel, expected: Expected) -> str:
+def _reconstruction(g: Graph, model: ScoreModel, terms: Terms) -> str:
     """The mean over networks."""
-    hidden = expected.hidden or [network(g, expected.start, layers[:-1]) for layers in model.members]
+    hidden = terms.hidden or [network(g, terms.within, layers[:-1]) for layers in model.members]
     each = [network(g, values, layers[-1:]) for values, layers in zip(hidden, model.members, strict=True)]
     return g.op("Mul", g.op("Sum", *each), g.constant(1.0 / len(each)))
 

@@ -51,10 +51,15 @@ class Graph:
             return value
         return self.op("Gather", value, self.constant(places, np.int64), axis=1)
 
-    def as_branch(self, output: str, width: int) -> Any:
-        """What was written down, as a branch of an If: it sees the values of the graph around it."""
-        result = helper.make_tensor_value_info(output, TensorProto.DOUBLE, [None, width])
-        return helper.make_graph(self.nodes, output, [], [result], self.constants)
+    def either(self, condition: str, outputs: Sequence[str], then: "Graph", otherwise: "Graph", width: int) -> None:
+        """An If with these outputs [rows, width] in float64; in its branches they are called output_then and
+        output_else."""
+        branches = {}
+        for which, graph in (("then", then), ("else", otherwise)):
+            names = [f"{name}_{which}" for name in outputs]
+            results = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, width]) for name in names]
+            branches[f"{which}_branch"] = helper.make_graph(graph.nodes, which, [], results, graph.constants)
+        self.nodes.append(helper.make_node("If", [condition], list(outputs), **branches))
 
     def where(self, chosen: NDArray[np.bool_], value: str, otherwise: str) -> str:
         """By column, known now: `value` or `otherwise`."""

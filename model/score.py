@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.attribution import traced
 from model.autoencoder import Layer
 from model.clusters import Clusters
 from model.columns import Columns
@@ -43,6 +44,11 @@ class Weights(NamedTuple):
     margins: float
     bound: float | None
 
+    def bounded(self, sizes: Floats) -> Floats:
+        return self.bound * np.log1p(sizes / self.bound) if self.bound else sizes
+
+
+TINY = 1e-30
 
 WEIGHTS: dict[Parts, Weights] = {
     "balanced": Weights(0.0, 1.0, 1.0, bound=8.0),
@@ -82,25 +88,33 @@ class ScoreModel:
         if self.pairs is not None:
             return self.pairs.contributions(columns.categorical)
         x = self.encoder.encode(columns)
-        white = self.inputs.apply(x)
+        white, off_center = self.inputs.apply(x), x - self.inputs.center
         if self.clusters is not None:
-            return self.clusters.contributions(white)
+            return traced(self.clusters.contributions(white), off_center, self.inputs.matrix)
         u = seen(x, white, self.network_input)
         missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
+        weights = WEIGHTS[self.parts]
         if self.residuals is None:
-            return np.asarray((missed**2).mean(axis=0) / x.shape[1])
-        strange = np.mean([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)], axis=0)
-        return self._sum(np.abs(white), strange, self.margins.apply(x))
+            of_u, of_white = (missed**2).mean(axis=0) / x.shape[1], np.zeros_like(white)
+        else:
+            of_u = weights.network * self._network(missed)
+            of_white = weights.inputs * weights.bounded(np.abs(white))
+        margins = weights.margins * self.margins.apply(x) if self.residuals is not None else 0.0
+        if self.network_input == "whitened":
+            return np.asarray(traced(of_u + of_white, off_center, self.inputs.matrix) + margins)
+        return np.asarray(of_u + traced(of_white, off_center, self.inputs.matrix) + margins)
 
     def score(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
         """Scores [n]."""
         return np.asarray(self.contributions(columns, reconstruct).sum(axis=1))
 
-    def _sum(self, inputs: Floats, network: Floats, margins: Floats) -> Floats:
-        weights = WEIGHTS[self.parts]
-        if weights.bound:
-            inputs, network = (weights.bound * np.log1p(w / weights.bound) for w in (inputs, network))
-        return np.asarray(weights.inputs * inputs + weights.network * network + weights.margins * margins)
+    def _network(self, missed: Floats) -> Floats:
+        """What the networks' part of the score owes to each feature of u [n, d], missed by so much [members, n, d]."""
+        assert self.residuals is not None
+        strange = np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
+        of_one = WEIGHTS[self.parts].bounded(strange.mean(axis=0)) / np.maximum(strange.sum(axis=0), TINY)
+        each = zip(strange, missed, self.residuals, strict=True)
+        return np.asarray(sum(traced(of_one * size, m - w.center, w.matrix) for size, m, w in each))
 
 
 def seen(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:

@@ -31,13 +31,13 @@ USUAL_LEVELS = "eddy.usual_levels"
 class Scores(NamedTuple):
     """What the graph says of n transactions with f scored fields.
 
-    score: float64 [n], higher is stranger. contributions: float32 [n, f], they add up to the score.
-    expected: float64 [n, f], or [0, f] where it was not asked for; numeric fields in original units, timestamps as
-    hour of day (UTC), NaN where there is nothing to say.
+    score: float64 [n], higher is stranger. contributions: [n, f], they add up to the score. expected: [n, f], numeric
+    fields in original units, timestamps as hour of day (UTC), NaN where there is nothing to say. Where no explanation
+    was asked for, contributions and expected values may be [0, f].
     """
 
     score: NDArray[np.float64]
-    contributions: NDArray[np.float32]
+    contributions: NDArray[np.float64]
     expected: NDArray[np.float64]
 
 
@@ -66,13 +66,13 @@ class Scorer:
         self.usual_levels: Mapping[str, str] = json.loads(metadata.get(USUAL_LEVELS, "{}"))
 
     def score(self, columns: Columns, explain: bool = True) -> Scores:
-        """Scores n transactions, n >= 0; `explain`: with expected values, which take a fifth of the time."""
+        """Scores n transactions, n >= 0; `explain`: with contributions and expected values, as costly again."""
         parts = [self._run(columns[rows], explain) for rows in _chunks(len(columns))]
         if len(parts) == 1:
             return parts[0]
         if not parts:
             none = np.empty((0, len(self.fields)))
-            return Scores(np.empty(0), none.astype(np.float32), none)
+            return Scores(np.empty(0), none, none)
         return Scores(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def _run(self, columns: Columns, explain: bool) -> Scores:

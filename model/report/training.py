@@ -177,7 +177,7 @@ def _without(page: Page, evidence: Evidence, order: Sequence[int], fields: Seque
     page.table(["without", "strangest that stay", *(["average precision"] if labelled else [])], rows)
 
 
-def _agreement(score: Floats, part: NDArray[np.float32]) -> str:
+def _agreement(score: Floats, part: Floats) -> str:
     before, after = _strangest(score), _strangest(score - part)
     return f"{len(np.intersect1d(before, after)) / len(before):.0%}"
 
@@ -194,7 +194,7 @@ def _strangest(score: Floats) -> NDArray[np.intp]:
     return np.argsort(-score, kind="stable")[: max(1, round(STRANGEST_SHARE * len(score)))]
 
 
-def _shares(contributions: NDArray[np.float32]) -> Floats:
+def _shares(contributions: Floats) -> Floats:
     mean = contributions.astype(np.float64).mean(axis=0)
     return np.asarray(mean / (np.abs(mean).sum() or 1.0))
 

@@ -26,18 +26,18 @@ class OneField:
 
     usual_levels: Mapping[str, str] = {}
 
-    def __init__(self, schema: TransactionSchema, field: str) -> None:
+    def __init__(self, schema: TransactionSchema, field: str, trained: Columns) -> None:
         self.fields = schema.scored
         self.place = schema.numeric.index(field)
+        self.middle = float(np.nanmedian(trained.numeric[:, self.place]))
 
     def score(self, columns: Columns, explain: bool = True) -> Scores:  # noqa: ARG002
         values = columns.numeric[:, self.place]
-        middle = float(np.nanmedian(values))
-        parts = np.zeros((len(values), len(self.fields)), np.float32)
-        parts[:, self.place] = np.nan_to_num(abs(values - middle))
+        parts = np.zeros((len(values), len(self.fields)))
+        parts[:, self.place] = np.nan_to_num(abs(values - self.middle))
         expected = np.full(parts.shape, np.nan)
-        expected[:, self.place] = middle
-        return Scores(parts.sum(axis=1, dtype=np.float64), parts, expected)
+        expected[:, self.place] = self.middle
+        return Scores(parts.sum(axis=1), parts, expected)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def table(make_table: MakeTable) -> pd.DataFrame:
 
 
 def by(field: str, schema: TransactionSchema, trained: Columns) -> Detector:
-    scorer = cast(Scorer, OneField(schema, field))
+    scorer = cast(Scorer, OneField(schema, field, trained))
     calibration = calibrate(scorer.score(trained).score)
     return Detector(f"by-{field}", schema, scorer, calibration, calibration.threshold(0.001))
 

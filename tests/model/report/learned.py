@@ -38,9 +38,8 @@ class Made:
 
         scores = score(columns)
         scorer: Any = SimpleNamespace(fields=self.schema.scored, usual_levels={"shop": "grocery"}, score=score)
-        return Verdicts(
-            scores.score, self.calibration.rarity(scores.score), scores.score > 9, 9.0, columns, scores, scorer
-        )
+        rarity = self.calibration.rarity(scores.score)
+        return Verdicts(scores.score, rarity, scores.score > 9, 9.0, columns, scorer)
 
 
 def made(
@@ -77,7 +76,7 @@ def _columns(schema: TransactionSchema, rows: int, rng: np.random.Generator) -> 
 def _scores(columns: Columns, rng: np.random.Generator, strength: float) -> Scores:
     rows, kinds = len(columns), (columns.numeric, columns.categorical, columns.timestamp)
     fields = sum(kind.shape[1] for kind in kinds)
-    contributions = rng.exponential(strength * (1 + np.arange(fields)[::-1]), (rows, fields)).astype(np.float32)
+    contributions = rng.exponential(strength * (1 + np.arange(fields)[::-1]), (rows, fields))
     expected = np.full((rows, fields), np.nan)
     expected[:, : columns.numeric.shape[1]] = np.nan_to_num(columns.numeric, nan=1.0) * rng.lognormal(0, 0.3, (rows, 1))
     if columns.timestamp.shape[1]:

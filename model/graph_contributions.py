@@ -1,0 +1,93 @@
+"""The part of the scoring graph that says what each field adds to the score; the same as `ScoreModel.contributions`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from model.attribution import OWN
+from model.graph_network import network
+from model.onnx_writer import Graph
+from model.schema import TransactionSchema
+from model.score import TINY, ScoreModel
+
+SUM = 1
+
+
+class Terms(NamedTuple):
+    """What the score was made of: names of values [rows, d], empty where there is none.
+
+    Args:
+        x: features. u: what the networks see; within: what they are shown of it; hidden: their last hidden layers.
+        inputs, network, margins: the parts of the score, weighted. That of clusters, pairs or squared errors stands
+            under network.
+        strange: by network, what it missed, whitened, in any unit.
+        center: of the cluster that explains the row best.
+    """
+
+    network: str = ""
+    inputs: str = ""
+    margins: str = ""
+    x: str = ""
+    u: str = ""
+    within: str = ""
+    hidden: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
+    center: str = ""
+
+    @property
+    def parts(self) -> list[str]:
+        return [part for part in (self.inputs, self.network, self.margins) if part]
+
+
+def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms, output: str) -> None:
+    """Contributions [rows, fields] in float64; they add up to the value `score`."""
+    g.precision = np.float32
+    belongs = model.encoder.field_of_feature[:, None] == np.arange(len(schema.scored))
+    features = terms.network if model.pairs is not None else _by_feature(g, model, terms)
+    fields = g.cast(g.op("MatMul", features, g.constant(belongs)), TensorProto.DOUBLE)
+    # float32 leaves a millionth; what adds up to the score is to add up to it.
+    total = g.op("ReduceSum", fields, g.constant([SUM], np.int64), keepdims=1)
+    score = g.op("Unsqueeze", "score", g.constant([SUM], np.int64))
+    ratio = g.op("Div", score, g.op("Max", total, g.constant(TINY, np.float64)))
+    g.op("Mul", fields, ratio, output=output)
+
+
+def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
+    if terms.strange:
+        of_u = [_of_network(g, model, terms, place) for place in range(len(terms.strange))]
+    else:
+        of_u = [terms.network] if terms.network else []
+    of_white = [terms.inputs] if terms.inputs else []
+    if model.clusters is not None or model.network_input == "whitened":
+        of_u, of_white = [], of_white + of_u
+    traced_back = [_from_white(g, model, terms.x, _sum(g, of_white))] if of_white else []
+    return _sum(g, [*of_u, *traced_back, *([terms.margins] if terms.margins else [])])
+
+
+def _of_network(g: Graph, model: ScoreModel, terms: Terms, place: int) -> str:
+    """What one network's share in the network's part owes to each feature of u."""
+    assert model.residuals is not None
+    whitening, last = model.residuals[place], model.members[place][-1:]
+    of_all = g.op("Max", _sum(g, terms.strange), g.constant(TINY))
+    own = g.op("Mul", terms.network, g.op("Div", terms.strange[place], of_all))
+    missed = g.op("Sub", g.op("Sub", terms.u, network(g, terms.hidden[place], last)), g.constant(whitening.center))
+    return traced(g, own, missed, whitening.matrix)
+
+
+def _from_white(g: Graph, model: ScoreModel, x: str, values: str) -> str:
+    return traced(g, values, g.op("Sub", x, g.constant(model.inputs.center)), model.inputs.matrix)
+
+
+def traced(g: Graph, values: str, sizes: str, matrix: NDArray[np.float64]) -> str:
+    """The same as `model.attribution.traced`."""
+    size, brought = g.op("Abs", sizes), np.abs(matrix)
+    every = g.op("Add", g.op("MatMul", size, g.constant(brought)), g.constant(OWN))
+    each = g.op("Div", values, every)
+    back = g.op("Mul", size, g.op("MatMul", each, g.constant(brought.T)))
+    return g.op("Add", back, g.op("Mul", each, g.constant(OWN)))
+
+
+def _sum(g: Graph, values: list[str] | tuple[str, ...]) -> str:
+    return values[0] if len(values) == 1 else g.op("Sum", *values)
