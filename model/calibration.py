@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 
 from model.threshold import Calibration
 
-TAIL_SHARE = 0.02
-TAIL_ROWS = 50
+TAIL_ROWS = 30
+"""The fewest that tell a scale and something of a shape: what can be counted needs no formula, and no formula fits what
+a few kinds of unusual but honest rows make of a tail, such as journeys abroad."""
 PRIOR_SHAPE_SD = 0.2
 LEAST_SHAPE, MOST_SHAPE = -0.3, 0.5
 KNOTS = 200
@@ -15,12 +16,12 @@ KNOTS = 200
 def calibrate(scores: NDArray[np.float64]) -> Calibration:
     """Fits a calibration to scores [n] of normal rows that the network was not trained on.
 
-    The bulk is the data's own distribution, thinned out to a few knots; the largest scores (2 %, at least 50, at most
-    a tenth of all) give the tail: generalised Pareto, by maximum likelihood.
+    The bulk is the data's own distribution, thinned out to a few knots; the 30 largest scores, at most a tenth of all,
+    give the tail: generalised Pareto, by maximum likelihood.
     """
     ordered = np.sort(np.asarray(scores, np.float64))
     rows = len(ordered)
-    tail_rows = int(min(max(TAIL_ROWS, TAIL_SHARE * rows), max(rows // 10, 1)))
+    tail_rows = min(TAIL_ROWS, max(rows // 10, 1))
     start = rows - tail_rows - 1
     shape, scale = _tail(ordered[start + 1 :] - ordered[start])
     # The r-th largest of n scores is reached by a new row with probability r / (n + 1).
