@@ -6,7 +6,6 @@ operator is one of standard ONNX, and nothing has to be converted (`docs/decisio
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     """
     graph = Graph()
     terms = _pairs(graph, model.pairs) if model.pairs is not None else _terms(graph, schema, model)
-    total = graph.cast(_sum(graph, terms.parts), TensorProto.DOUBLE)
+    total = graph.cast(graph.sum(terms.parts), TensorProto.DOUBLE)
     graph.op("ReduceSum", total, graph.constant([1], np.int64), keepdims=0, output="score")
     _explain(graph, schema, model, terms)
     usual = dict(zip(schema.categorical, model.encoder.usual_level, strict=True))
@@ -126,10 +125,6 @@ def _within(g: Graph, values: str, lowest: NDArray[Any], highest: NDArray[Any]) 
     return g.op("Min", g.op("Max", values, g.constant(lowest)), g.constant(highest))
 
 
-def _sum(g: Graph, values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else g.op("Sum", *values)
-
-
 def _times(g: Graph, values: str, factor: float) -> str:
     return values if factor == 1.0 else g.op("Mul", values, g.constant(factor))
 
@@ -141,7 +136,7 @@ def _network(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
     unit = _unit(weights) / len(model.members)
     each = zip(model.members, terms.hidden, model.residuals, strict=True)
     strange = tuple(_missed(g, terms.u, hidden, layers[-1], whitening, unit) for layers, hidden, whitening in each)
-    return terms._replace(strange=strange, network=_weighted(g, _sum(g, strange), weights.network, weights))
+    return terms._replace(strange=strange, network=_weighted(g, g.sum(strange), weights.network, weights))
 
 
 def _squares(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
@@ -150,7 +145,7 @@ def _squares(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
     for layers, hidden in zip(model.members, terms.hidden, strict=True):
         missed = g.op("Sub", terms.u, network(g, hidden, layers[-1:]))
         squares.append(g.op("Mul", missed, missed))
-    return terms._replace(network=_times(g, _sum(g, squares), 1.0 / (len(squares) * len(model.encoder.center))))
+    return terms._replace(network=_times(g, g.sum(squares), 1.0 / (len(squares) * len(model.encoder.center))))
 
 
 def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening, unit: float) -> str:

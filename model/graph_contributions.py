@@ -12,8 +12,6 @@ from model.onnx_writer import Graph
 from model.schema import TransactionSchema
 from model.score import TINY, ScoreModel
 
-SUM = 1
-
 
 class Terms(NamedTuple):
     """What the score was made of: names of values [rows, d], empty where there is none.
@@ -48,8 +46,9 @@ def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms:
     features = terms.network if model.pairs is not None else _by_feature(g, model, terms)
     fields = g.cast(g.op("MatMul", features, g.constant(belongs)), TensorProto.DOUBLE)
     # float32 leaves a millionth; what adds up to the score is to add up to it.
-    total = g.op("ReduceSum", fields, g.constant([SUM], np.int64), keepdims=1)
-    score = g.op("Unsqueeze", "score", g.constant([SUM], np.int64))
+    fields_axis = g.constant([1], np.int64)
+    total = g.op("ReduceSum", fields, fields_axis, keepdims=1)
+    score = g.op("Unsqueeze", "score", fields_axis)
     ratio = g.op("Div", score, g.op("Max", total, g.constant(TINY, np.float64)))
     g.op("Mul", fields, ratio, output=output)
 
@@ -62,15 +61,15 @@ def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
     of_white = [terms.inputs] if terms.inputs else []
     if model.clusters is not None or model.network_input == "whitened":
         of_u, of_white = [], of_white + of_u
-    traced_back = [_from_white(g, model, terms.x, _sum(g, of_white))] if of_white else []
-    return _sum(g, [*of_u, *traced_back, *([terms.margins] if terms.margins else [])])
+    traced_back = [_from_white(g, model, terms.x, g.sum(of_white))] if of_white else []
+    return g.sum([*of_u, *traced_back, *([terms.margins] if terms.margins else [])])
 
 
 def _of_network(g: Graph, model: ScoreModel, terms: Terms, place: int) -> str:
     """What one network's share in the network's part owes to each feature of u."""
     assert model.residuals is not None
     whitening, last = model.residuals[place], model.members[place][-1:]
-    of_all = g.op("Max", _sum(g, terms.strange), g.constant(TINY))
+    of_all = g.op("Max", g.sum(terms.strange), g.constant(TINY))
     own = g.op("Mul", terms.network, g.op("Div", terms.strange[place], of_all))
     missed = g.op("Sub", g.op("Sub", terms.u, network(g, terms.hidden[place], last)), g.constant(whitening.center))
     return traced(g, own, missed, whitening.matrix)
@@ -87,7 +86,3 @@ def traced(g: Graph, values: str, sizes: str, matrix: NDArray[np.float64]) -> st
     each = g.op("Div", values, every)
     back = g.op("Mul", size, g.op("MatMul", each, g.constant(brought.T)))
     return g.op("Add", back, g.op("Mul", each, g.constant(OWN)))
-
-
-def _sum(g: Graph, values: list[str] | tuple[str, ...]) -> str:
-    return values[0] if len(values) == 1 else g.op("Sum", *values)

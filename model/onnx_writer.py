@@ -79,6 +79,9 @@ class Graph:
         """The columns of all pieces, side by side."""
         return pieces[0] if len(pieces) == 1 else self.op("Concat", *pieces, axis=1)
 
+    def sum(self, values: Sequence[str]) -> str:
+        return values[0] if len(values) == 1 else self.op("Sum", *values)
+
     def signed(self, value: str, size: str) -> str:
         """`size` with the sign of `value`; the Sign of ONNX Runtime takes three times as long as these two together."""
         steep = self.op("Mul", value, self.constant(1e30))
