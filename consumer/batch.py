@@ -16,7 +16,7 @@ import numpy as np
 from messaging import messages
 from messaging.codec import KEY_MAX_BYTES, Decoded, Refused, TransactionCodec, refused_envelope
 from messaging.ports import Message, Offsets, Partition, Record, Records
-from model.detector import Detector, Verdicts
+from model.detector import Contribution, Detector, Verdicts
 from model.schema import Role, TransactionSchema
 from model.threshold import rarity_histogram
 
@@ -99,7 +99,11 @@ class Judge:
         decoded = read(self.codec, records)
         verdicts = self.detector.judge(decoded.columns)
         strange = np.flatnonzero(verdicts.anomalous).tolist()
-        alerts = [self._alert(records[decoded.kept[i]], decoded, verdicts, i, now) for i in strange]
+        reasons = verdicts.reasons(strange, self.publishing.contributions)
+        alerts = [
+            self._alert(records[decoded.kept[i]], decoded, verdicts, i, why, now)
+            for i, why in zip(strange, reasons, strict=True)
+        ]
         dead = [self._dead_letter(records[index], refused, now) for index, refused in sorted(decoded.refused.items())]
         entry = messages.LedgerRecord(
             topic=partition.topic,
@@ -122,7 +126,15 @@ class Judge:
             alerted_ms=tuple(records[decoded.kept[i]].timestamp for i in strange),
         )
 
-    def _alert(self, record: Record, decoded: Decoded, verdicts: Verdicts, i: int, now: datetime) -> Message:
+    def _alert(
+        self,
+        record: Record,
+        decoded: Decoded,
+        verdicts: Verdicts,
+        i: int,
+        contributions: tuple[Contribution, ...],
+        now: datetime,
+    ) -> Message:
         row, schema = decoded.rows[i], self.detector.schema
         alert = messages.Alert(
             transaction_id=_role(row, schema, "transaction"),
@@ -131,7 +143,7 @@ class Judge:
             rarity=float(verdicts.rarity[i]),
             model=self.detector.version,
             control_offset=None,
-            contributions=verdicts.contributions(i, self.publishing.contributions),
+            contributions=contributions,
             input=messages.coordinates(record),
             event_time=event_time(schema, decoded, i),
             detected_at=now,

@@ -4,6 +4,7 @@ A detector is a value: it never changes. Another model or another threshold is a
 between two calls.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -54,12 +55,16 @@ class Verdicts:
 
     def contributions(self, i: int, top: int | None = None) -> tuple[Contribution, ...]:
         """The `top` largest parts of transaction i's score (None: all), largest first."""
-        explained = self._scorer.score(self._columns[i : i + 1])
-        parts, expected = explained.contributions[0], explained.expected[0]
-        largest = np.argsort(-parts, kind="stable")[:top]
-        return tuple(
-            self._contribution(i, int(place), float(parts[place]), float(expected[place])) for place in largest
-        )
+        return self.reasons([i], top)[0]
+
+    def reasons(self, rows: Sequence[int], top: int | None = None) -> list[tuple[Contribution, ...]]:
+        """The `contributions` of some transactions, which is quicker for all of them at once."""
+        explained = self._scorer.score(self._columns[np.asarray(rows, np.intp)])
+        found = []
+        for i, parts, expected in zip(rows, explained.contributions, explained.expected, strict=True):
+            largest = np.argsort(-parts, kind="stable")[:top].tolist()
+            found.append(tuple(self._contribution(i, k, float(parts[k]), float(expected[k])) for k in largest))
+        return found
 
     def _contribution(self, i: int, place: int, part: float, expected: float) -> Contribution:
         name = self._scorer.fields[place]

@@ -54,6 +54,8 @@ def test_contributions_add_up_to_the_verdicts_score(detector: Detector, columns:
             verdicts.score[i], rel=1e-12
         )
         assert verdicts.contributions(i, 2) == verdicts.contributions(i)[:2]
+    assert verdicts.reasons([0, 17], 2) == [verdicts.contributions(0, 2), verdicts.contributions(17, 2)]
+    assert verdicts.reasons([]) == []
 
 
 def test_missing_unseen_and_extreme_values_are_judged(detector: Detector) -> None:
