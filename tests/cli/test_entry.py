@@ -11,6 +11,7 @@ from tests.places import ROOT
 
 INTERRUPTED_WHILE_IMPORTING = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background would ignore it
 
 class Interrupting:
     def find_spec(self, name, path=None, target=None):

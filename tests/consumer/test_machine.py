@@ -173,6 +173,9 @@ class Stream(RuleBasedStateMachine):
 
     @rule(slot=st.integers(0, 1))
     def expire_commit(self, slot: int) -> None:
+        self.expire_commit_of(slot)
+
+    def expire_commit_of(self, slot: int) -> None:
         self.broker.expire_commit(f"{GROUP}-{slot}")
 
     @rule()
@@ -195,6 +198,11 @@ class Stream(RuleBasedStateMachine):
         self.broker._cluster.faults.clear()
         self.plans[0].clear()
         self.plans[1].clear()
+        for _ in range(10 + self.number):
+            self.step(0)
+            self.step(1)
+        for slot in (0, 1):  # what a sleeper left open, the broker ends in time
+            self.expire_commit_of(slot)
         for _ in range(10 + self.number):
             self.step(0)
             self.step(1)

@@ -14,7 +14,7 @@ DOCS = ROOT / "docs"
 
 def options(command: Any) -> set[str]:
     """All options of a command and of those below it."""
-    own = {name for parameter in command.params for name in parameter.opts}
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     return own.union(*(options(below) for below in getattr(command, "commands", {}).values()))
 
 
