@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from cli.console import err
-
-INTERRUPTED = 130
+from cli.entry import INTERRUPTED
 
 
 class Interruption:
@@ -19,6 +18,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.pending = False
+        self.raised = False
         self._waiting = False
 
     def watching(self, told: Callable[[str, float], None]) -> Callable[[str, float], None]:
@@ -39,11 +39,13 @@ class Interruption:
         """Raises KeyboardInterrupt if there was one, now or later."""
         self._waiting = False
         if self.pending:
+            self.raised = True
             raise KeyboardInterrupt
 
     def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.pending = True
         if not self._waiting:
+            self.raised = True
             raise KeyboardInterrupt
 
 
@@ -59,7 +61,10 @@ def interruptible(left: Callable[[], str]) -> Iterator[Interruption]:
     before = signal.signal(signal.SIGINT, interruption.handle) if main else None
     try:
         yield interruption
-    except KeyboardInterrupt:
+    except BaseException:
+        # Of a KeyboardInterrupt within a library another exception may have become: Optuna's file lock does that.
+        if not interruption.raised:
+            raise
         if main:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to stop
         err.print(f"stopped: {left()}", highlight=False, soft_wrap=True)

@@ -102,7 +102,7 @@ def _try(
     try:
         chosen = suggest(settings, trial)
         found = _known(study, chosen) or value(chosen)
-    except BaseException as error:
+    except Exception as error:  # at Ctrl-C the file is left as it is
         if isinstance(error, UNUSABLE) and chosen != defaults(settings):
             trial.set_user_attr(FAILED, str(error))
             study.tell(trial, state=TrialState.FAIL)

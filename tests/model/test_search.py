@@ -49,11 +49,14 @@ def test_what_was_interrupted_goes_on_where_it_was(settings: tuple[Setting, ...]
         nonlocal calls
         calls += 1
         if calls > after:
+            kept.append((tmp_path / "kept").read_text())
             raise KeyboardInterrupt
         return made_up(chosen)
 
+    kept: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         search(open_study(tmp_path / "kept", "a", seed=0), settings, interrupted, trials=8)
+    assert kept == [(tmp_path / "kept").read_text()], "who is interrupted writes nothing more"
     study = open_study(tmp_path / "kept", "a", seed=0)
     before = trials_of(study)
     assert len(before) <= after
