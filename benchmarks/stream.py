@@ -8,7 +8,7 @@ numbers; the model is a real one, whose threshold alerts about 1 in 1,000. Decod
 
 Exit code 1 if at the default micro-batch exactly once falls short of 0.70 of poll + decode, or 0.90 of at least once.
 
-    python -m benchmarks.stream [--rounds 5] [--records 80000] [--batches 500 ... 8000] [--quick]
+    python -m benchmarks.stream [--rounds 9] [--records 80000] [--batches 500 ... 8000] [--quick]
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--records", type=int, default=80_000, help="messages in the topic")
     parser.add_argument("--batches", type=int, nargs="+", default=[500, 1_000, 2_000, 4_000, 8_000])
     parser.add_argument("--quick", action="store_true", help="the default micro-batch only, 3 rounds")

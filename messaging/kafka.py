@@ -8,14 +8,13 @@ client's own is not; a client that failed is thrown away; nothing is done per re
 import contextlib
 from typing import Any
 
-from kafka import KafkaConsumer
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import KafkaError, RetriableError
 from kafka.structs import MemberState
 
 from messaging.kafka_client import (
     ERRORS,
-    connect,
+    connect_consumer,
     forget_offset_fetches,
     positions,
     reading,
@@ -160,7 +159,7 @@ class KafkaGroupConsumer:
 
     def _opened(self) -> Any:
         if self._client is None:
-            self._client = connect(KafkaConsumer, self._config())
+            self._client = connect_consumer(self._config())
             self._client.subscribe([self._topic])
             # A member that does not know the partitions when the group makes it the leader assigns none of them, and
             # nobody reads anything until it has heard of them and the group has met once more.

@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from kafka import KafkaConsumer
 from kafka.errors import FencedInstanceIdError, KafkaError
 from kafka.net.compat import KafkaNetClient
 
@@ -32,6 +33,24 @@ def connect(make: Callable[..., Any], config: Mapping[str, Any]) -> Any:
             with contextlib.suppress(*ERRORS):
                 client.close()
         raise
+
+
+def connect_consumer(config: Mapping[str, Any]) -> Any:
+    """A consumer that hands out what has come.
+
+    The client takes what has come, then asks for more, and sleeps (`retry_backoff_ms`, 100 ms) if nothing is under way.
+    What comes between the two is overlooked: nothing is under way any more, and records wait until it wakes up.
+    """
+    client = connect(KafkaConsumer, config)
+    fetcher = client._fetcher
+    fetch = fetcher.fetch_records
+
+    def fetch_records(*arguments: Any, **options: Any) -> tuple[Any, bool]:
+        records, idle = fetch(*arguments, **options)
+        return records, idle and not fetcher._completed_fetches
+
+    fetcher.fetch_records = fetch_records
+    return client
 
 
 def close_consumer(client: Any) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import AuthorizationError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
@@ -15,6 +15,7 @@ from messaging.kafka_client import (
     close_consumer,
     common,
     connect,
+    connect_consumer,
     forget_offset_fetches,
     positions,
     reading,
@@ -105,13 +106,13 @@ class KafkaReader:
 
     def _asked(self, group: str | None) -> Any:
         if group not in self._clients:
-            self._clients[group] = connect(KafkaConsumer, {**reading(self._settings), "group_id": group})
+            self._clients[group] = connect_consumer({**reading(self._settings), "group_id": group})
         return self._clients[group]
 
     @contextlib.contextmanager
     def _positioned(self, begin: Offsets) -> Iterator[Any]:
         with translated("connect"):
-            client = connect(KafkaConsumer, {**reading(self._settings), "group_id": None})
+            client = connect_consumer({**reading(self._settings), "group_id": None})
             client.assign([TopicPartition(*p) for p in begin])
             for partition, offset in begin.items():
                 client.seek(TopicPartition(*partition), offset)

@@ -136,6 +136,28 @@ def test_an_answer_that_was_given_up_is_not_taken_for_that_of_a_later_question(t
     consumer.close()
 
 
+def test_records_that_come_just_before_a_poll_asks_for_more_are_not_slept_over(topics: Any) -> None:
+    settings = topics(partitions=1)
+    broker = KafkaBroker(settings)
+    consumer = broker.consumer(group=settings.group, topic=settings.topic_transactions, instance=None)
+    wait_for(lambda: consumer.poll(200, 10) == {} and bool(consumer.positions()))
+    client = consumer._client
+    client.config["retry_backoff_ms"] = 60_000
+    fetcher, ask = client._fetcher, client._fetcher.send_fetches
+    publisher = broker.publisher()
+
+    def ask_late() -> Any:
+        fetcher.send_fetches = ask
+        publisher.send(Message(settings.topic_transactions, b"k", b"v")).wait(10)
+        wait_for(lambda: ask() is None or bool(fetcher._completed_fetches))
+        return ask()
+
+    fetcher.send_fetches = ask_late
+    assert consumer.poll(1_000, 10)
+    publisher.close()
+    consumer.close()
+
+
 def commit(broker: KafkaBroker, transactional_id: str, offsets: Any, membership: Membership) -> None:
     producer = broker.transactional_producer(transactional_id)
     producer.start()
