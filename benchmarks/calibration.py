@@ -47,9 +47,10 @@ def main() -> int:
     train = pd.concat(chunks(seed=0, fresh=False), ignore_index=True)
     rows = prepare(train, infer(train))
     scorer = learn(rows.columns, rows.schema, TrainingConfig()).detector().scorer
-    scores = [scorer.score(columns_of(table, rows.schema), explain=False).score for table in chunks(0, fresh=True)]
-    drawn = np.array([factors(np.concatenate(scores), seed) for seed in range(DRAWS)])
-    print(f"{DRAWS} draws of {CALIBRATED_ROWS:,} rows to calibrate by, counted among {sum(map(len, scores)):,}")
+    pieces = (columns_of(table, rows.schema) for table in chunks(0, fresh=True))
+    scores = np.concatenate([scorer.score(piece, explain=False).score for piece in pieces])
+    drawn = np.array([factors(scores, seed) for seed in range(DRAWS)])
+    print(f"{DRAWS} draws of {CALIBRATED_ROWS:,} rows to calibrate by, counted among {len(scores):,}")
     print(f"{'requested':>14}{'observed / requested':>24}{'least':>8}{'most':>8}{'limit':>8}")
     held = True
     for (rate, limit), found in zip(LIMITS.items(), drawn.T, strict=True):

@@ -6,6 +6,7 @@ between two calls.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ class Contribution(msgspec.Struct, frozen=True):
     expected: float | str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdicts:
     """What was found about n transactions: score and rarity float64 [n], anomalous bool [n]."""
 
@@ -43,7 +44,7 @@ class Verdicts:
     def __len__(self) -> int:
         return len(self.score)
 
-    @property
+    @cached_property
     def contribution_matrix(self) -> NDArray[np.float32]:
         """Every field's part of every score [n, f], in the order of `TransactionSchema.scored`."""
         return self._scorer.score(self._columns).contributions.astype(np.float32)

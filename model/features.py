@@ -14,6 +14,7 @@ nothing, dilute the score. `model.graph` builds the same from the numbers learne
 it gives the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,8 +109,7 @@ class ByCategory:
     floor: float
 
     def encode(self, columns: Columns) -> Floats:
-        index = {level: row for row, level in enumerate(self.levels)}
-        rows = np.array([index.get(level, len(index)) for level in columns.categorical[:, self.category]], np.intp)
+        rows = places_of(columns.categorical[:, self.category], self.levels)
         parts = []
         if self.amount is not None:
             amount = columns.numeric[:, self.amount]
@@ -199,6 +199,12 @@ class Encoder:
         by_category = [self.by_category.encode(columns)] if self.by_category else []
         plain = [part.encode(columns) for part in (self.numbers, self.missing, self.categories)]
         return np.hstack([*plain, *by_category, self.hours.encode(columns)])
+
+
+def places_of(column: NDArray[np.object_], levels: Sequence[str]) -> Places:
+    """The place of each text [n] among the levels; of all others, one more than the last."""
+    place = {level: number for number, level in enumerate(levels)}
+    return np.array([place.get(level, len(place)) for level in column], np.intp)
 
 
 def hour_of_day(seconds: Floats) -> NDArray[np.intp]:

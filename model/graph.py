@@ -6,7 +6,6 @@ operator is one of standard ONNX, and nothing has to be converted (`docs/decisio
 """
 
 import json
-from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +21,6 @@ from model.graph_expected import expected
 from model.graph_network import network
 from model.margins import Margins
 from model.onnx_writer import Graph
-from model.pairs import Pairs
 from model.schema import TransactionSchema
 from model.score import WEIGHTS, ScoreModel, Weights
 from model.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
@@ -60,7 +58,7 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     Raw columns are float64 until they are standardised, because times and amounts need it.
     """
     graph = Graph()
-    terms = _pairs(graph, model.pairs) if model.pairs is not None else _terms(graph, schema, model)
+    terms = _terms(graph, schema, model)
     total = graph.cast(graph.sum(terms.parts), TensorProto.DOUBLE)
     graph.op("ReduceSum", total, graph.constant([1], np.int64), keepdims=0, output="score")
     _explain(graph, schema, model, terms)
@@ -68,11 +66,9 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     return _serialise(graph, schema, {USUAL_LEVELS: json.dumps(usual)})
 
 
-def _pairs(g: Graph, pairs: Pairs) -> Terms:
-    return Terms(network=graph_pairs.surprise(g, pairs))
-
-
 def _terms(g: Graph, schema: TransactionSchema, model: ScoreModel) -> Terms:
+    if model.pairs is not None:
+        return Terms(network=graph_pairs.surprise(g, model.pairs))
     x = _features(g, schema, model.encoder)
     white = g.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
     if model.clusters is not None:
@@ -80,10 +76,10 @@ def _terms(g: Graph, schema: TransactionSchema, model: ScoreModel) -> Terms:
         return Terms(network=parts, x=x, center=center)
     size = g.op("Abs", white)
     u = g.signed(white, g.log1p(size)) if model.network_input == "whitened" else x
-    within = _within(g, u, model.lowest, model.highest)
+    within = g.within(u, model.lowest, model.highest)
     seen = Terms(x=x, u=u, within=within)
     if model.residuals is None:
-        return _squares(g, model, _with_hidden(g, model, seen))
+        return _squares(g, model, seen)
     weights = WEIGHTS[model.parts]
     if weights.inputs:
         seen = seen._replace(inputs=_weighted(g, _times(g, size, _unit(weights)), weights.inputs, weights))
@@ -105,9 +101,19 @@ def _explain(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Term
     outputs = ("contributions", "expected")
     for name in outputs:
         otherwise.op("Identity", nothing, output=f"{name}_else")
+    then.precision = np.float32
+    if not terms.rebuilt:
+        terms = terms._replace(rebuilt=_rebuilt(then, model, terms))
     contributions(then, schema, model, terms, "contributions_then")
     expected(then, schema, model, terms, "expected_then")
     g.either(EXPLAIN, outputs, then, otherwise, len(schema.scored))
+
+
+def _rebuilt(g: Graph, model: ScoreModel, terms: Terms) -> tuple[str, ...]:
+    if not terms.hidden:
+        return tuple(network(g, terms.within, layers) for layers in model.members)
+    last = (layers[-1:] for layers in model.members)
+    return tuple(network(g, hidden, layer) for hidden, layer in zip(terms.hidden, last, strict=True))
 
 
 def _features(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
@@ -118,11 +124,7 @@ def _features(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
     g.precision = np.float32
     if len(encoder.numbers.places):
         x = g.op("Where", g.op("IsNaN", x), g.constant(encoder.usual_numbers), x)
-    return _within(g, x, encoder.lowest, encoder.highest)
-
-
-def _within(g: Graph, values: str, lowest: NDArray[Any], highest: NDArray[Any]) -> str:
-    return g.op("Min", g.op("Max", values, g.constant(lowest)), g.constant(highest))
+    return g.within(x, encoder.lowest, encoder.highest)
 
 
 def _times(g: Graph, values: str, factor: float) -> str:
@@ -141,11 +143,10 @@ def _network(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
 
 def _squares(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
     """The textbook: what was missed, squared, as part of the mean over features."""
-    squares = []
-    for layers, hidden in zip(model.members, terms.hidden, strict=True):
-        missed = g.op("Sub", terms.u, network(g, hidden, layers[-1:]))
-        squares.append(g.op("Mul", missed, missed))
-    return terms._replace(network=_times(g, g.sum(squares), 1.0 / (len(squares) * len(model.encoder.center))))
+    rebuilt = _rebuilt(g, model, terms)
+    missed = [g.op("Sub", terms.u, each) for each in rebuilt]
+    total = g.sum([g.op("Mul", each, each) for each in missed])
+    return terms._replace(network=_times(g, total, 1.0 / (len(missed) * len(model.encoder.center))), rebuilt=rebuilt)
 
 
 def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening, unit: float) -> str:

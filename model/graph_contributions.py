@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from model.attribution import OWN
-from model.graph_network import network
 from model.onnx_writer import Graph
 from model.schema import TransactionSchema
 from model.score import TINY, ScoreModel
@@ -17,7 +16,8 @@ class Terms(NamedTuple):
     """What the score was made of: names of values [rows, d], empty where there is none.
 
     Args:
-        x: features. u: what the networks see; within: what they are shown of it; hidden: their last hidden layers.
+        x: features. u: what the networks see; within: what they are shown of it; hidden: their last hidden layers;
+            rebuilt: what they made of it.
         inputs, network, margins: the parts of the score, weighted. That of clusters, pairs or squared errors stands
             under network.
         strange: by network, what it missed, whitened, in any unit.
@@ -31,6 +31,7 @@ class Terms(NamedTuple):
     u: str = ""
     within: str = ""
     hidden: tuple[str, ...] = ()
+    rebuilt: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
     center: str = ""
 
@@ -55,7 +56,8 @@ def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms:
 
 def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
     if terms.strange:
-        of_u = [_of_network(g, model, terms, place) for place in range(len(terms.strange))]
+        of_one = g.op("Div", terms.network, g.op("Max", g.sum(terms.strange), g.constant(TINY)))
+        of_u = [_of_network(g, model, terms, of_one, place) for place in range(len(terms.strange))]
     else:
         of_u = [terms.network] if terms.network else []
     of_white = [terms.inputs] if terms.inputs else []
@@ -65,14 +67,12 @@ def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
     return g.sum([*of_u, *traced_back, *([terms.margins] if terms.margins else [])])
 
 
-def _of_network(g: Graph, model: ScoreModel, terms: Terms, place: int) -> str:
-    """What one network's share in the network's part owes to each feature of u."""
+def _of_network(g: Graph, model: ScoreModel, terms: Terms, of_one: str, place: int) -> str:
+    """What one network's share in the networks' part owes to each feature of u; `of_one`: the part, by strange."""
     assert model.residuals is not None
-    whitening, last = model.residuals[place], model.members[place][-1:]
-    of_all = g.op("Max", g.sum(terms.strange), g.constant(TINY))
-    own = g.op("Mul", terms.network, g.op("Div", terms.strange[place], of_all))
-    missed = g.op("Sub", g.op("Sub", terms.u, network(g, terms.hidden[place], last)), g.constant(whitening.center))
-    return traced(g, own, missed, whitening.matrix)
+    whitening = model.residuals[place]
+    missed = g.op("Sub", g.op("Sub", terms.u, terms.rebuilt[place]), g.constant(whitening.center))
+    return traced(g, g.op("Mul", of_one, terms.strange[place]), missed, whitening.matrix)
 
 
 def _from_white(g: Graph, model: ScoreModel, x: str, values: str) -> str:

@@ -5,7 +5,6 @@ from onnx import TensorProto
 
 from model.features import BEYOND, Encoder, Numbers
 from model.graph_contributions import Terms
-from model.graph_network import network
 from model.onnx_writer import Graph
 from model.schema import TransactionSchema
 from model.score import ScoreModel
@@ -23,16 +22,15 @@ def expected(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Term
     g.precision = np.float32
     compressed = model.network_input == "whitened"
     if model.clusters is None:
-        value = _reconstruction(g, model, terms)
-        value = g.op("Min", g.op("Max", value, g.constant(model.lowest)), g.constant(model.highest))
+        mean = g.op("Mul", g.sum(terms.rebuilt), g.constant(1.0 / len(terms.rebuilt)))
+        value = g.within(mean, model.lowest, model.highest)
         value = g.signed(value, g.expm1(g.op("Abs", value))) if compressed else value
     else:
         value = terms.center
     if compressed or model.clusters is not None:
         value = g.affine(value, model.inputs.inverse, model.inputs.center)
     # What no training row has is never expected, such as a negative amount.
-    value = g.op("Max", value, g.constant(encoder.lowest + BEYOND))
-    value = g.op("Min", value, g.constant(encoder.highest - BEYOND))
+    value = g.within(value, encoder.lowest + BEYOND, encoder.highest - BEYOND)
     g.precision = np.float64
     raw = g.op(
         "Add", g.op("Mul", g.cast(value, TensorProto.DOUBLE), g.constant(encoder.scale)), g.constant(encoder.center)
@@ -41,13 +39,6 @@ def expected(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Term
     unknown = _same(g, raw, np.nan)
     every = [columns.get(place, unknown) for place in range(len(schema.scored))]
     g.op("Concat", *every, axis=1, output=output)
-
-
-def _reconstruction(g: Graph, model: ScoreModel, terms: Terms) -> str:
-    """The mean over networks."""
-    hidden = terms.hidden or [network(g, terms.within, layers[:-1]) for layers in model.members]
-    each = [network(g, values, layers[-1:]) for values, layers in zip(hidden, model.members, strict=True)]
-    return g.op("Mul", g.op("Sum", *each), g.constant(1.0 / len(each)))
 
 
 def _fields(g: Graph, schema: TransactionSchema, encoder: Encoder, raw: str) -> dict[int, str]:

@@ -61,18 +61,12 @@ def _surprisals(g: Graph, categories: Categories) -> str:
             "default_float": float(unseen),
         }
         columns.append(g.op("LabelEncoder", g.columns("categorical", int(place), int(place) + 1), **table))
-    return g.cast(g.op("Concat", *columns, axis=1), TensorProto.DOUBLE)
+    return g.cast(g.joined(columns), TensorProto.DOUBLE)
 
 
 def _by_category(g: Graph, by: ByCategory) -> list[str]:
     """The amount and the hour against what is usual for the category: columns [rows, 1]."""
-    index: dict[str, Any] = {
-        "domain": "ai.onnx.ml",
-        "keys_strings": list(by.levels),
-        "values_int64s": list(range(len(by.levels))),
-        "default_int64": len(by.levels),
-    }
-    row = g.op("LabelEncoder", g.columns("categorical", by.category, by.category + 1), **index)
+    row = g.places(g.columns("categorical", by.category, by.category + 1), by.levels)
     parts = []
     if by.amount is not None:
         amount = g.columns("numeric", by.amount, by.amount + 1)
@@ -91,4 +85,4 @@ def _circle(g: Graph, places: NDArray[np.intp], width: int) -> str:
     """Sine and cosine of the hour of day. The day is taken off in float64: float32 would lose minutes."""
     of_day = g.op("Mod", g.chosen("timestamp", places, width), g.constant(DAY_S), fmod=1)
     angle = g.op("Mul", of_day, g.constant(2 * np.pi / DAY_S))
-    return g.op("Concat", g.op("Sin", angle), g.op("Cos", angle), axis=1)
+    return g.joined([g.op("Sin", angle), g.op("Cos", angle)])

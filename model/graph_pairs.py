@@ -1,7 +1,5 @@
 """The part of the scoring graph that looks pairs of levels up; the same as `model.pairs`."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
@@ -52,13 +50,6 @@ def _codes(g: Graph, pairs: Pairs) -> str:
     """The place of each level [rows, J] in the surprisals of all columns, one after the other."""
     columns, first = [], 0
     for place, levels in enumerate(pairs.levels):
-        unseen = first + len(levels)
-        index: dict[str, Any] = {
-            "domain": "ai.onnx.ml",
-            "keys_strings": list(levels),
-            "values_int64s": list(range(first, unseen)),
-            "default_int64": unseen,
-        }
-        columns.append(g.op("LabelEncoder", g.columns("categorical", place, place + 1), **index))
-        first = unseen + 1
-    return g.op("Concat", *columns, axis=1)
+        columns.append(g.places(g.columns("categorical", place, place + 1), levels, first))
+        first += len(levels) + 1
+    return g.joined(columns)

@@ -61,6 +61,15 @@ class Graph:
             branches[f"{which}_branch"] = helper.make_graph(graph.nodes, which, [], results, graph.constants)
         self.nodes.append(helper.make_node("If", [condition], list(outputs), **branches))
 
+    def places(self, categorical: str, levels: Sequence[str], first: int = 0) -> str:
+        """The place of each text among the levels, counted from `first`; of all others, one more than the last."""
+        places = list(range(first, first + len(levels)))
+        table: dict[str, Any] = {"keys_strings": list(levels), "values_int64s": places}
+        return self.op("LabelEncoder", categorical, domain="ai.onnx.ml", default_int64=first + len(levels), **table)
+
+    def within(self, values: str, lowest: NDArray[Any], highest: NDArray[Any]) -> str:
+        return self.op("Min", self.op("Max", values, self.constant(lowest)), self.constant(highest))
+
     def where(self, chosen: NDArray[np.bool_], value: str, otherwise: str) -> str:
         """By column, known now: `value` or `otherwise`."""
         if chosen.all() or not chosen.any():

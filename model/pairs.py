@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import TrainingConfig
-from model.features import Categories, Encoder
+from model.features import Categories, Encoder, places_of
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int32]
@@ -134,8 +134,4 @@ def _summed(shares: Floats, groups: Groups) -> Floats:
 
 def _codes(categorical: NDArray[np.object_], levels: tuple[tuple[str, ...], ...]) -> list[NDArray[np.intp]]:
     """By column the places of levels [n] among the known, for unseen ones one more than the last."""
-    index = [{level: code for code, level in enumerate(known)} for known in levels]
-    return [
-        np.array([code.get(level, len(code)) for level in column], np.intp)
-        for column, code in zip(categorical.T, index, strict=True)
-    ]
+    return [places_of(column, known) for column, known in zip(categorical.T, levels, strict=True)]

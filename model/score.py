@@ -8,8 +8,9 @@
            u' is u, within the bounds of usual rows
 
 What is summed up is the setting `parts` (`WEIGHTS`); where all features are surprisals of categories, the default is
-another sum (`model.pairs`). A feature's term is its contribution; a field's is the sum over
-its features; contributions add up to the score.
+another sum (`model.pairs`). Terms of what is whitened are traced back to the features that brought them about
+(`model.attribution`); with its margin that is a feature's contribution. A field's is the sum over its features;
+contributions add up to the score.
 """
 
 from collections.abc import Callable
@@ -93,20 +94,20 @@ class ScoreModel:
             return traced(self.clusters.contributions(white), off_center, self.inputs.matrix)
         u = seen(x, white, self.network_input)
         missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
-        weights = WEIGHTS[self.parts]
         if self.residuals is None:
-            of_u, of_white = (missed**2).mean(axis=0) / x.shape[1], np.zeros_like(white)
-        else:
-            of_u = weights.network * self._network(missed)
-            of_white = weights.inputs * weights.bounded(np.abs(white))
-        margins = weights.margins * self.margins.apply(x) if self.residuals is not None else 0.0
-        if self.network_input == "whitened":
-            return np.asarray(traced(of_u + of_white, off_center, self.inputs.matrix) + margins)
-        return np.asarray(of_u + traced(of_white, off_center, self.inputs.matrix) + margins)
+            return self._from_u((missed**2).mean(axis=0) / x.shape[1], off_center)
+        weights = WEIGHTS[self.parts]
+        of_white = traced(weights.inputs * weights.bounded(np.abs(white)), off_center, self.inputs.matrix)
+        of_u = self._from_u(weights.network * self._network(missed), off_center)
+        return np.asarray(of_u + of_white + weights.margins * self.margins.apply(x))
 
     def score(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
         """Scores [n]."""
         return np.asarray(self.contributions(columns, reconstruct).sum(axis=1))
+
+    def _from_u(self, values: Floats, off_center: Floats) -> Floats:
+        """What u owes [n, d] to each feature [n, d]."""
+        return traced(values, off_center, self.inputs.matrix) if self.network_input == "whitened" else values
 
     def _network(self, missed: Floats) -> Floats:
         """What the networks' part of the score owes to each feature of u [n, d], missed by so much [members, n, d]."""

@@ -173,9 +173,6 @@ class Stream(RuleBasedStateMachine):
 
     @rule(slot=st.integers(0, 1))
     def expire_commit(self, slot: int) -> None:
-        self.expire_commit_of(slot)
-
-    def expire_commit_of(self, slot: int) -> None:
         self.broker.expire_commit(f"{GROUP}-{slot}")
 
     @rule()
@@ -191,6 +188,11 @@ class Stream(RuleBasedStateMachine):
     def found(self, topic: str) -> Counter[tuple[Partition, int]]:
         return Counter(input_of(record) for record in self.broker.reader().read(topic))
 
+    def come_to_rest(self) -> None:
+        for _ in range(10 + self.number):
+            self.step(0)
+            self.step(1)
+
     def teardown(self) -> None:
         """Nothing goes wrong any more: now everything must come out, exactly once, and the account be settled."""
         if not hasattr(self, "broker"):
@@ -198,14 +200,10 @@ class Stream(RuleBasedStateMachine):
         self.broker._cluster.faults.clear()
         self.plans[0].clear()
         self.plans[1].clear()
-        for _ in range(10 + self.number):
-            self.step(0)
-            self.step(1)
+        self.come_to_rest()
         for slot in (0, 1):  # what a sleeper left open, the broker ends in time
-            self.expire_commit_of(slot)
-        for _ in range(10 + self.number):
-            self.step(0)
-            self.step(1)
+            self.broker.expire_commit(f"{GROUP}-{slot}")
+        self.come_to_rest()
         for kind, topic in (("alerted", "alerts"), ("dead", "dead-letters")):
             expected = {place for place, is_kind in self.expected.items() if is_kind == kind}
             found = self.found(topic)
