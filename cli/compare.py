@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out
+from cli.console import fail, out, say
 from cli.data import Artifacts, AsJson, Data, read
 from cli.evaluate import Budget, Label, Report, Rows, print_figures, summary
-from cli.models import detector_of, print_json, say, store_of
+from cli.models import detector_of, print_json, store_of
 from cli.readers import rarity_text
 from cli.score import why
 

@@ -9,7 +9,12 @@ out = Console()
 err = Console(stderr=True)
 
 
+def say(sentence: str, console: Console = out, style: str = "") -> None:
+    """One line as it is: what it names, such as a path, can be copied, and nothing in it is taken for markup."""
+    console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
     """Ends the command with an error that says what was received and what to do."""
-    err.print("error:", message, style="red", markup=False, highlight=False)
+    say(f"error: {message}", err, "red")
     sys.exit(code)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out
+from cli.console import fail, out, say
 from cli.data import Artifacts, AsJson, Data, read, sharing
-from cli.models import detector_of, print_json, say, store_of
+from cli.models import detector_of, print_json, store_of
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from model.detector import Detector

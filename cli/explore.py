@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import fail, out
+from cli.console import fail, out, say
 from cli.data import AsJson, Data, SchemaFile, read, schema_of, sharing
 
 if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
@@ -81,17 +81,13 @@ def _print(found: Exploration, data: str, report: Path) -> None:
 
     told = findings(found)
     for finding in told:
-        _say(f"{MARKS[finding.weight.name]:>10}  {finding.text}")
-    _say(f"Report: {report}")
+        say(f"{MARKS[finding.weight.name]:>10}  {finding.text}")
+    say(f"Report: {report}")
     for command in next_commands(told, data):
-        _say(f"Next: {command}")
+        say(f"Next: {command}")
 
 
 def _print_json(found: Exploration, data: str, report: Path) -> None:
     from model.exploration.figures import figures
 
     out.print_json(json.dumps({"report": str(report), **figures(found, data)}, allow_nan=False))
-
-
-def _say(sentence: str) -> None:
-    out.print(sentence, highlight=False, markup=False, soft_wrap=True)

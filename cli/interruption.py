@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from cli.console import err
+from cli.console import err, say
 from cli.entry import INTERRUPTED
 
 
@@ -67,7 +67,7 @@ def interruptible(left: Callable[[], str]) -> Iterator[Interruption]:
             raise
         if main:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to stop
-        err.print(f"stopped: {left()}", highlight=False, soft_wrap=True)
+        say(f"stopped: {left()}", err)
         sys.exit(INTERRUPTED)
     finally:
         if main:

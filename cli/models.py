@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out
+from cli.console import fail, out, say
 
 if TYPE_CHECKING:
     from model.artifact import ArtifactStore, Manifest
@@ -93,7 +93,7 @@ def use(
         store.choose(version)
     except ArtifactError as error:
         fail(str(error))
-    out.print(f"{version} is the active model of {store.path}.", highlight=False, soft_wrap=True)
+    say(f"{version} is the active model of {store.path}.")
 
 
 @app.command()
@@ -223,7 +223,3 @@ def print_json(value: object) -> None:
     import json
 
     out.print_json(json.dumps(value))
-
-
-def say(sentence: str) -> None:
-    out.print(sentence, highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from cli.console import err, fail, out
+from cli.console import err, fail, say
 
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
     from collections.abc import Callable, Iterable, Iterator
@@ -97,12 +97,12 @@ def file(
     with _mendable():
         replay = Replay(path, None if schema is None else TransactionSchema.from_toml(_text(schema)))
         if not replay.in_order:
-            err.print(f"{path} is not in order of time: reading and sorting all of it first", style="yellow")
+            say(f"{path} is not in order of time: reading and sorting all of it first", err, "yellow")
         report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
     if replay.bad.count:
-        err.print(f"{replay.bad.count:,} rows were not sent, such as", style="yellow", highlight=False)
+        say(f"{replay.bad.count:,} rows were not sent, such as", err, "yellow")
         for row, reason in replay.bad.examples:
-            err.print(f"  row {row}: {reason}", style="yellow", markup=False, highlight=False)
+            say(f"  row {row}: {reason}", err, "yellow")
     _end(report)
 
 
@@ -128,7 +128,7 @@ def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
         fail("a file needs an end: give --count", code=2)
     with _mendable(), _bar(count) as advance:
         written = write_parquet(path, _watched(stream.chunks(count), advance))
-    out.print(f"{written:,} transactions written to {path}", highlight=False)
+    say(f"{written:,} transactions written to {path}")
 
 
 def _watched(chunks: Iterable[Transactions], advance: Callable[[int], None]) -> Iterator[Transactions]:
@@ -159,7 +159,7 @@ def _publish(
             on_progress=lambda progress: advance(progress.sent),
             settle_s=settings.delivery_timeout_ms / 1000 + 5,
         )
-    out.print(_summary(report, settings.topic_transactions), highlight=False, soft_wrap=True)
+    say(_summary(report, settings.topic_transactions))
     return report
 
 
@@ -182,11 +182,11 @@ def _summary(report: Report, topic: str) -> str:
 def _end(report: Report) -> None:
     """Says what was not as wanted; ends with 1 where messages were lost."""
     if report.rate_missed is not None and report.error is None:
-        err.print(
+        say(
             f"the rate of {report.wanted_rate:,.0f}/s was not held: {report.rate_missed:.0%} less; "
             "the broker or this machine is slower than that",
-            style="yellow",
-            highlight=False,
+            err,
+            "yellow",
         )
     if report.error is not None:
         lost = (

@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from cli.console import err, out
+from cli.console import err, out, say
 from messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
 from messaging.ports import Reader, Record
 
@@ -62,10 +62,10 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="The account as J
     if as_json:
         out.print_json(msgspec.json.encode(found).decode())
     else:
-        out.print(found.verdict(), highlight=False)
-        out.print(f"{found.commits:,} commits in the ledger, {found.waiting:,} offsets not read yet", style="dim")
+        say(found.verdict())
+        say(f"{found.commits:,} commits in the ledger, {found.waiting:,} offsets not read yet", style="dim")
         for problem in found.problems:
-            err.print(problem, style="red", markup=False, highlight=False)
+            say(problem, err, "red")
     raise typer.Exit(0 if found.balanced else 1)
 
 
@@ -121,7 +121,7 @@ def _show(
                 sys.stdout.flush()
         elif follow:
             for item in found:
-                out.print("  ".join(row(item)), markup=False, highlight=False)
+                say("  ".join(row(item)))
         else:
             _table(columns, [row(item) for item in found])
 
@@ -141,7 +141,7 @@ def _readable(records: Iterator[Record], read: Callable[[Record], Any]) -> Itera
         try:
             yield read(record)
         except UnreadableMessage as error:
-            err.print("skipped:", error, style="yellow", markup=False, highlight=False)
+            say(f"skipped: {error}", err, "yellow")
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import err, fail, out
+from cli.console import err, fail, out, say
 from cli.data import AsJson, Data, read
 
 if TYPE_CHECKING:
@@ -76,4 +76,4 @@ def _say(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
     missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]
     without = f" No column seems to be the {', the '.join(missing)}." if missing else ""
     written = f" Written to {to}." if to else ""
-    err.print(f"Told from {told_from}.{without}{written}", highlight=False, markup=False, soft_wrap=True)
+    say(f"Told from {told_from}.{without}{written}", err)

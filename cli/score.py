@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out
+from cli.console import fail, out, say
 from cli.data import Artifacts, AsJson, Data, counting
-from cli.models import detector_of, print_json, say, store_of
+from cli.models import detector_of, print_json, store_of
 from cli.readers import rarity_text, value_text
 
 if TYPE_CHECKING:  # pandas would cost every command half a second

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cli import training_options as options
-from cli.console import fail, out
+from cli.console import fail, out, say
 from cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
 from cli.interruption import interruptible
 from model.artifact import ArtifactError, ArtifactStore
@@ -141,20 +141,16 @@ def _left(store: ArtifactStore, before: set[str]) -> str:
 
 
 def _report(trained: Trained, store: ArtifactStore, alert_rate: float) -> None:
-    _say(f"Trained on {trained.rows:,} transactions.")
+    say(f"Trained on {trained.rows:,} transactions.")
     for note in trained.notes:
-        _say(note)
+        say(note)
     one_in, score = f"{1 / alert_rate:,.0f}", f"{trained.threshold:.4g}"
-    _say(f"Model {trained.version} flags about 1 normal transaction in {one_in}: those that score {score} or more.")
+    say(f"Model {trained.version} flags about 1 normal transaction in {one_in}: those that score {score} or more.")
     active = store.active()
     if active == trained.version:
-        _say(f"It is the active model of {store.path}: consumer and API will run it.")
+        say(f"It is the active model of {store.path}: consumer and API will run it.")
     else:
-        _say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
+        say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
     report = store.path / trained.version / "report.html"
     if report.is_file():
-        _say(f"What it has learned, in pictures: {report}")
-
-
-def _say(sentence: str) -> None:
-    out.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        say(f"What it has learned, in pictures: {report}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import training_options as options
-from cli.console import err, fail, out
+from cli.console import err, fail, out, say
 from cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
 from cli.interruption import interruptible
 from model.config import DEFAULTS
@@ -124,7 +124,7 @@ def _search(
     study = open_study(file, study_name(table, schema, config, limits), config.seed, fresh)
     begun = len(trials_of(study))
     if begun and not quiet:
-        _say(f"Going on with {begun} trials of an earlier session, kept in {file}; --fresh begins anew.", err)
+        say(f"Going on with {begun} trials of an earlier session, kept in {file}; --fresh begins anew.", err)
     until = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     with _progress(quiet) as told:
         return tune(task, study, config, limits, lambda: time.monotonic() < until, told)
@@ -172,11 +172,11 @@ def _tell(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) ->
     from model.space import differing
 
     best = differing(tuned.settings, tuned.winner)
-    _say(f"Best of {len(tuned.trials)} trials: {', '.join(f'{n}: {o}' for n, o in best.items()) or 'the defaults'}.")
-    _say(verdict(tuned))
-    _say(f"Model {trained.version} is in {store.path}; what was tried is in {report}.")
+    say(f"Best of {len(tuned.trials)} trials: {', '.join(f'{n}: {o}' for n, o in best.items()) or 'the defaults'}.")
+    say(verdict(tuned))
+    say(f"Model {trained.version} is in {store.path}; what was tried is in {report}.")
     if (active := store.active()) != trained.version:
-        _say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
+        say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
 
 
 @contextmanager
@@ -204,7 +204,3 @@ def _progress(quiet: bool) -> Iterator[Told]:
             bar.update(stages[doing], completed=done, best="" if best is None else f"best so far {best:.3f}")
 
         yield told
-
-
-def _say(sentence: str, console: Any = out) -> None:
-    console.print(sentence, highlight=False, markup=False, soft_wrap=True)
