@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both set up what they need.
 PYTHON ?= python3
 BIN := .venv/bin
+PROCESSES ?= 2
 
 .PHONY: demo test setup lint faults bench docs pictures notebook clean
 
@@ -8,7 +9,7 @@ demo: setup  ## A minute of cardholders' transactions, some of them frauds, judg
 	@$(BIN)/eddy demo
 
 test: setup lint  ## All tests, on a real Kafka
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 setup: .venv/.installed  ## The virtual environment that both share
 

@@ -13,7 +13,7 @@ from messaging.broker import Engine, EngineKind, RunningBroker
 from messaging.broker_node import free_port
 from settings import Settings, load
 
-_ENGINE = pytest.StashKey[Engine]()
+_WHY = pytest.StashKey[str]()
 _PROXY_PORT = pytest.StashKey[int]()
 
 SettingsFactory = Callable[..., Settings]
@@ -25,14 +25,26 @@ TopicsFactory = Callable[..., Settings]
 def engine(pytestconfig: pytest.Config) -> Engine:
     """What runs the brokers of this session. Without one the tests that need a broker fail, and say what to do."""
     chosen = broker.choose(load())
-    pytestconfig.stash[_ENGINE] = chosen
+    pytestconfig.stash[_WHY] = chosen.why
     return chosen
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where several processes share the tests: has the one that sums up say what ran the brokers of this one."""
+    handed_on = getattr(session.config, "workeroutput", None)
+    if handed_on is not None and _WHY in session.config.stash:
+        handed_on["engine"] = session.config.stash[_WHY]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if "engine" in getattr(node, "workeroutput", {}):
+        node.config.stash[_WHY] = node.workeroutput["engine"]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    chosen = config.stash.get(_ENGINE, None)
-    if chosen is not None:
-        terminalreporter.write_line(chosen.why)
+    if _WHY in config.stash:
+        terminalreporter.write_line(config.stash[_WHY])
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -384,8 +385,7 @@ def join_another(world: World, consumer: Consumer) -> Consumer:
     other, before = world.consumer(), consumer.membership().generation
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
-        for member in (other, consumer):
-            member.poll(100, 100)
+        together(other, consumer)
         generations = {member.membership().generation for member in (other, consumer)}
         if len(generations) == 1 and generations.pop() > before and other.membership().stable:
             return other
@@ -397,14 +397,22 @@ def test_two_members_share_the_partitions(world: World) -> None:
     consumer = world.consumer()
     take(consumer, 1)
     other = join_another(world, consumer)
-    eventually(lambda: len(settled(consumer)) + len(settled(other)), PARTITIONS)
-    assert len(settled(consumer)) == len(settled(other)) == PARTITIONS // 2
-    assert not settled(consumer).keys() & settled(other).keys()
+    eventually(lambda: sum(map(len, settled(consumer, other))), PARTITIONS)
+    one, another = settled(consumer, other)
+    assert len(one) == len(another) == PARTITIONS // 2
+    assert not one.keys() & another.keys()
 
 
-def settled(consumer: Consumer) -> Offsets:
-    consumer.poll(100, 100)
-    return consumer.positions()
+def settled(*members: Consumer) -> tuple[Offsets, ...]:
+    together(*members)
+    return tuple(member.positions() for member in members)
+
+
+def together(*members: Consumer) -> list[Record]:
+    """What a poll of each brings. At the same time: a member may have to wait for what another one does in its poll."""
+    with ThreadPoolExecutor(len(members)) as pool:
+        polled = list(pool.map(lambda member: member.poll(100, 100), members))
+    return [record for records in polled for part in records.values() for record in part]
 
 
 def test_after_a_rebalance_reading_goes_on_from_what_is_committed(world: World) -> None:
@@ -415,8 +423,7 @@ def test_after_a_rebalance_reading_goes_on_from_what_is_committed(world: World) 
     seen: list[Record] = []
     deadline = time.monotonic() + WAIT_S
     while len(seen) < 2 and time.monotonic() < deadline:
-        for member in (other, consumer):
-            seen += [record for records in member.poll(100, 100).values() for record in records]
+        seen += together(other, consumer)
     # Neither was committed, so whoever has the partition now reads them again.
     assert values(seen) == ["a", "b"]
 
@@ -466,9 +473,9 @@ def test_a_static_member_that_comes_back_has_its_partitions_at_once(world: World
 def test_a_static_member_that_is_closed_leaves_its_partitions_to_the_others_at_once(world: World) -> None:
     world.publish("a")
     first, second = world.consumer("slot-0"), world.consumer("slot-1")
-    eventually(lambda: (len(settled(first)), len(settled(second))), (PARTITIONS // 2, PARTITIONS // 2))
+    eventually(lambda: [len(positions) for positions in settled(first, second)], [PARTITIONS // 2] * 2)
     first.close()
-    eventually(lambda: len(settled(second)), PARTITIONS)
+    eventually(lambda: [len(positions) for positions in settled(second)], [PARTITIONS])
 
 
 def test_a_static_member_whose_name_was_taken_does_not_throw_the_other_out_by_closing(world: World) -> None:

@@ -3,6 +3,7 @@
 Trained in a process of its own, so that TensorFlow never enters the one that runs the tests (and forks workers).
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -41,10 +42,11 @@ def artifact_store(pytestconfig: pytest.Config) -> ArtifactStore:
     cache = pytestconfig.cache
     assert cache is not None
     kept = cache.mkdir("eddy-artifacts") / _fingerprint()
-    if not kept.is_dir():
-        aside = kept.with_name(f"{kept.name}-{os.getpid()}")
-        _train(aside)
-        if not kept.is_dir():  # another process of the same test run may have been faster
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of the processes that share the tests, one trains
+        if not kept.is_dir():
+            aside = kept.with_name(f"{kept.name}-{os.getpid()}")
+            _train(aside)
             aside.rename(kept)
     return ArtifactStore(kept)
 
