@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -28,7 +28,6 @@ from messaging.broker_node import free_port
 from messaging.kafka import KafkaBroker
 from messaging.memory import MemoryBroker
 from messaging.ports import Broker
-from messaging.topics import TopicAdmin
 from monitoring.metrics import ConsumerMetrics, serve
 from settings import Settings, load
 
@@ -45,14 +44,10 @@ class NotReady(Exception):
     """Something did not start in time; the message says what, and what to do."""
 
 
-class _Administered(Broker, Protocol):
-    def topic_admin(self) -> TopicAdmin: ...
-
-
 class Stage:
     """The pieces of one demo; made by `set_up`, ended with the `ExitStack` given to it."""
 
-    def __init__(self, settings: Settings, broker: _Administered, children: Children) -> None:
+    def __init__(self, settings: Settings, broker: Broker, children: Children) -> None:
         self.settings, self.broker, self.children = settings, broker, children
         self._thread: Judging | None = None
 
@@ -157,7 +152,7 @@ def set_up(engine: Engine, store: Path, children: Children, stack: ExitStack, sa
     Raises:
         BrokerStartError, BrokerError: there is no broker.
     """
-    broker: _Administered
+    broker: Broker
     if engine.kind is EngineKind.NONE:
         settings = _settings(store, children.directory, topic_replication=1)
         broker = MemoryBroker(clock=lambda: int(time.time() * 1_000), waits=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,7 @@ from cli.console import err, fail, say
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
     from collections.abc import Callable, Iterable, Iterator
 
-    from messaging.ports import Publisher
-    from messaging.topics import TopicAdmin
+    from messaging.ports import Broker
     from producer.messages import Outgoing
     from producer.publish import Pace, Report
     from producer.synthetic import SyntheticStream, Transactions
@@ -106,15 +105,7 @@ def file(
     _end(report)
 
 
-class Destination(Protocol):
-    """What producing asks of a broker."""
-
-    def publisher(self) -> Publisher: ...
-
-    def topic_admin(self) -> TopicAdmin: ...
-
-
-def connect(settings: Settings) -> Destination:
+def connect(settings: Settings) -> Broker:
     """The broker that is published to."""
     from messaging.kafka import KafkaBroker
 
@@ -163,7 +154,7 @@ def _publish(
     return report
 
 
-def _check_topic(broker: Destination, settings: Settings) -> None:
+def _check_topic(broker: Broker, settings: Settings) -> None:
     """A missing topic would only be noticed after a time-out that names nothing."""
     topic = settings.topic_transactions
     with closing(broker.topic_admin()) as admin:

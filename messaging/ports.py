@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from messaging.topics import TopicAdmin
+
 
 class Partition(NamedTuple):
     """One partition of one topic; equal to the client's own named tuple."""
@@ -200,6 +202,8 @@ class Broker(Protocol):
     def publisher(self) -> Publisher: ...
 
     def reader(self) -> Reader: ...
+
+    def topic_admin(self) -> TopicAdmin: ...
 
 
 class BrokerError(Exception):

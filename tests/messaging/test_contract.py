@@ -88,7 +88,7 @@ def message(topic: str, value: str, partition: int | None = 0) -> Message:
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     mark = uuid.uuid4().hex[:8]
     made = World(_broker(request), f"source-{mark}", f"target-{mark}", f"group-{mark}")
-    admin = made.broker.topic_admin()  # type: ignore[attr-defined]
+    admin = made.broker.topic_admin()
     for topic in (made.source, made.target):
         admin.create(TopicPlan(topic, PARTITIONS, 1, {}))
     admin.close()
