@@ -17,9 +17,12 @@ class Interruption:
     """Whether Ctrl-C was pressed, and whether it has to wait."""
 
     def __init__(self) -> None:
-        self.pending = False
-        self.raised = False
+        self._pending = False
         self._waiting = False
+
+    @property
+    def due(self) -> bool:
+        return self._pending and not self._waiting
 
     def watching(self, told: Callable[[str, float], None]) -> Callable[[str, float], None]:
         """Progress of training, passed on to `told`; from storing on interruptions are held back."""
@@ -38,14 +41,12 @@ class Interruption:
     def let_through(self) -> None:
         """Raises KeyboardInterrupt if there was one, now or later."""
         self._waiting = False
-        if self.pending:
-            self.raised = True
+        if self.due:
             raise KeyboardInterrupt
 
     def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.pending = True
-        if not self._waiting:
-            self.raised = True
+        self._pending = True
+        if self.due:
             raise KeyboardInterrupt
 
 
@@ -63,7 +64,7 @@ def interruptible(left: Callable[[], str]) -> Iterator[Interruption]:
         yield interruption
     except BaseException:
         # Of a KeyboardInterrupt within a library another exception may have become: Optuna's file lock does that.
-        if not interruption.raised:
+        if not interruption.due:
             raise
         if main:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to stop
