@@ -7,14 +7,14 @@ import msgspec
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
-from api import problems
-from api.check import NOT_JSON, Checker
-from api.detectors import RETRY_S, DetectorProvider, NotReady
-from api.problems import Problem
-from messaging.codec import Refused, TransactionCodec
-from model.detector import Detector
-from monitoring.http_metrics import HttpMetrics
-from settings import Settings
+from eddy.api import problems
+from eddy.api.check import NOT_JSON, Checker
+from eddy.api.detectors import RETRY_S, DetectorProvider, NotReady
+from eddy.api.problems import Problem
+from eddy.messaging.codec import Refused, TransactionCodec
+from eddy.model.serving.detector import Detector
+from eddy.monitoring.http_metrics import HttpMetrics
+from eddy.settings import Settings
 
 INDEX = {
     "name": "Eddy",

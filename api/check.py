@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from messaging.codec import Category, Refused, TransactionCodec
-from model.detector import Contribution, Detector
+from eddy.messaging.codec import Category, Refused, TransactionCodec
+from eddy.model.serving.detector import Contribution, Detector
 
 NOT_JSON = frozenset(
     {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import structlog
 
-from model.artifact import ArtifactError, ArtifactStore
-from model.detector import Detector
+from eddy.model.serving.artifact import ArtifactError, ArtifactStore
+from eddy.model.serving.detector import Detector
 
 RETRY_S = 5.0
 

@@ -21,13 +21,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from api.app import create_app
-from api.detectors import NotReady, StoredDetector
-from api.worker import Worker
-from model.artifact import ArtifactStore
-from monitoring import http_metrics
-from monitoring.http_metrics import HttpMetrics
-from settings import Settings
+from eddy.api.app import create_app
+from eddy.api.detectors import NotReady, StoredDetector
+from eddy.api.worker import Worker
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.monitoring import http_metrics
+from eddy.monitoring.http_metrics import HttpMetrics
+from eddy.settings import Settings
 
 # Per worker. Threads are made when needed; most of them ever only wait for a slow client.
 THREADS = 1_024

@@ -14,8 +14,8 @@ from typing import Any
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from api import problems
-from api.problems import Problem
+from eddy.api import problems
+from eddy.api.problems import Problem
 
 REQUEST_S = 10.0  # for a request to arrive, head and body
 STOPPING_S = 2.0  # the same once the worker is to stop

@@ -23,16 +23,16 @@ from pathlib import Path
 
 from flask import Flask, request
 
-import settings
-from api import server
-from api.app import create_app
-from api.detectors import StoredDetector
-from cli import demo_model
-from model.artifact import ArtifactStore
-from monitoring import logs
-from monitoring.http_metrics import HttpMetrics
-from producer.messages import outgoing
-from producer.synthetic import SyntheticStream
+from eddy import settings
+from eddy.api import server
+from eddy.api.app import create_app
+from eddy.api.detectors import StoredDetector
+from eddy.demo import model
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.monitoring import logs
+from eddy.monitoring.http_metrics import HttpMetrics
+from eddy.producer.messages import outgoing
+from eddy.producer.synthetic import SyntheticStream
 
 ROUTES = ("/empty", "/v1/check")
 BODIES = 1_000
@@ -84,10 +84,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _demo_store() -> Path:
-    store = demo_model.store_path()
-    if demo_model.kept(store) is None:
+    store = model.store_path()
+    if model.kept(store) is None:
         print("training the demo's model")
-        subprocess.run([sys.executable, "-m", "cli.demo_model", store], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-m", "eddy.demo.model", store], check=True, stdout=subprocess.DEVNULL)
     return store
 
 

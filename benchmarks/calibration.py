@@ -13,13 +13,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from model.calibration import calibrate
-from model.cleaning import prepare
-from model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
-from model.inference import infer
-from model.tables import columns_of
-from model.training import learn
-from producer.synthetic import SyntheticStream
+from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
+from eddy.model.data.conversion import columns_of
+from eddy.model.data.schema_inference import infer
+from eddy.model.training.fit import learn
+from eddy.model.training.fit_calibration import calibrate
+from eddy.model.training.prepare import prepare
+from eddy.producer.synthetic import SyntheticStream
 
 TRAIN_ROWS, FRESH_ROWS, CHUNK = 60_000, 2_000_000, 100_000
 CALIBRATED_ROWS, DRAWS = CALIBRATION_ROWS + DEFAULTS.held_out_rows, 9

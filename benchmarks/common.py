@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import model
-import settings
-from messaging import broker, broker_cache, topics
-from messaging.kafka import KafkaBroker
-from model.artifact import ArtifactStore
-from model.schema import Field, Kind, TransactionSchema
-from producer.messages import encode
-from settings import Settings
+from eddy import model, settings
+from eddy.devbroker import brokers, cache
+from eddy.messaging import topics
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.producer.messages import encode
+from eddy.settings import Settings
 
 NUMBERS = 30
 FACTORS = 6
@@ -81,7 +81,7 @@ def number_of(transaction_id: str) -> int:
 
 def trained_store() -> Path:
     """The store with this code's model of the schema: another code would have made another model."""
-    store = broker_cache.cache_dir().parent / "benchmarks" / _fingerprint()
+    store = cache.cache_dir().parent / "benchmarks" / _fingerprint()
     if not ArtifactStore(store).versions():
         print("training a model, once")
         command = [sys.executable, "-m", "benchmarks.common", str(store)]
@@ -92,9 +92,9 @@ def trained_store() -> Path:
 @contextlib.contextmanager
 def throw_away_broker(**overrides: Any) -> Iterator[Settings]:
     """A broker with the topics made, and settings that point at it; all else is the default or the environment's."""
-    engine = broker.choose(settings.load())
+    engine = brokers.choose(settings.load())
     print(engine.why)
-    with broker.start(engine) as running:
+    with brokers.start(engine) as running:
         made = settings.load(kafka_bootstrap_servers=running.address, artifacts=trained_store(), **overrides)
         admin = KafkaBroker(made).topic_admin()
         topics.create(admin, topics.plans(made))
@@ -110,7 +110,7 @@ def what_shares_the_cores(processes: str) -> str:
 
 def _fingerprint() -> str:
     """Of every source file that has a part in the model."""
-    sources = sorted(Path(model.__path__[0]).glob("*.py"))
+    sources = sorted(Path(model.__path__[0]).rglob("*.py"))
     digest = hashlib.sha256()
     for path in [*sources, Path(__file__)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -120,8 +120,8 @@ def _fingerprint() -> str:
 def _train(store: Path) -> None:
     import pandas as pd
 
-    from model.config import TrainingConfig
-    from model.training import train
+    from eddy.model.config import TrainingConfig
+    from eddy.model.training.fit import train
 
     table = pd.DataFrame(transactions(TRAINING_ROWS, seed=1))
     table["event_time"] = table["event_time"].dt.tz_localize("UTC")

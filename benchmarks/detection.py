@@ -21,13 +21,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model import baselines, encoding
-from model.cleaning import prepare
-from model.config import TrainingConfig
-from model.evaluation import average_precision
-from model.inference import infer
-from model.tables import columns_of, read_table
-from model.training import learn
+from eddy.model.config import TrainingConfig
+from eddy.model.data.conversion import columns_of, read_table
+from eddy.model.data.schema_inference import infer
+from eddy.model.evaluation import baselines
+from eddy.model.evaluation.metrics import average_precision
+from eddy.model.features import fit
+from eddy.model.training.fit import learn
+from eddy.model.training.prepare import prepare
 
 TRAIN_ROWS, TEST_ROWS = 30_000, 40_000
 OURS = "eddy"
@@ -129,7 +130,7 @@ def others(found: Case, seed: int) -> dict[str, float]:
     """Average precision of each baseline, on Eddy's features of the same rows."""
     unlabelled = found.train.drop(columns=found.label)
     rows = prepare(unlabelled, infer(unlabelled))
-    encoder = encoding.fit(rows.columns, rows.schema)
+    encoder = fit.fit(rows.columns, rows.schema)
     train, test = encoder.encode(rows.columns), encoder.encode(columns_of(found.test, rows.schema))
     return {name: average_precision(baselines.scores(name, train, test, seed), found.truth) for name in OTHERS}
 

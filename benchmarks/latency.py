@@ -25,13 +25,13 @@ from kafka import KafkaConsumer
 from numpy.typing import NDArray
 
 from benchmarks import common
-from consumer import worker
-from messaging.kafka import KafkaBroker
-from messaging.messages import read_alert
-from messaging.ports import Delivery, Message, Publisher
-from producer.messages import Outgoing
-from producer.publish import Pace, publish
-from settings import Settings
+from eddy.consumer import worker
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.messages import read_alert
+from eddy.messaging.ports import Delivery, Message, Publisher
+from eddy.producer.messages import Outgoing
+from eddy.producer.publish import Pace, publish
+from eddy.settings import Settings
 
 LIMIT_MS = 100.0
 STRANGE_EVERY = 100

@@ -18,14 +18,14 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from benchmarks.common import NUMBERS
-from model.autoencoder import Autoencoder, Layer
-from model.columns import Columns
-from model.config import DEFAULTS, TrainingConfig
-from model.graph_network import network
-from model.onnx_writer import Graph
-from model.schema import Field, Kind, TransactionSchema
-from model.scorer import CHUNK_ROWS
-from model.training import learn
+from eddy.model.components.autoencoder import Autoencoder, Layer
+from eddy.model.config import DEFAULTS, TrainingConfig
+from eddy.model.onnx_export.builder import Graph
+from eddy.model.onnx_export.network import network
+from eddy.model.schema.columns import Columns
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
+from eddy.model.serving.scorer import CHUNK_ROWS
+from eddy.model.training.fit import learn
 
 ROWS, ROUNDS, LIMIT_US = 4_096, 200, 1.5
 FACTORS = 6

@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks import common
 from benchmarks.ways import WAYS, Run
-from messaging.kafka import KafkaBroker
-from producer.messages import Outgoing
-from producer.publish import publish
-from settings import Settings
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.producer.messages import Outgoing
+from eddy.producer.publish import publish
+from eddy.settings import Settings
 
 OF_POLL_AND_DECODE, OF_AT_LEAST_ONCE = 0.70, 0.90
 PARTS = ("poll", "decode", "columns", "score", "encode", "publish", "commit", "rest")

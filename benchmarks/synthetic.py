@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from producer.messages import outgoing
-from producer.synthetic import SyntheticStream
+from eddy.producer.messages import outgoing
+from eddy.producer.synthetic import SyntheticStream
 
 LIMIT = 200_000
 COUNT = 500_000

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.artifact import ArtifactStore
-from model.autoencoder import Autoencoder, Step
-from model.config import CALIBRATION_ROWS, DEFAULTS
-from model.inference import infer
-from model.tables import read_sample
-from model.training import train
+from eddy.model.components.autoencoder import Autoencoder, Step
+from eddy.model.config import CALIBRATION_ROWS, DEFAULTS
+from eddy.model.data.conversion import read_sample
+from eddy.model.data.schema_inference import infer
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.training.fit import train
 
 ROWS, NUMBERS, FACTORS = 1_000_000, 30, 6
 TIME_LIMIT, MEMORY_LIMIT_GB = 1.3, 4.0

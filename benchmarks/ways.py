@@ -15,13 +15,13 @@ from typing import Any
 
 from kafka.structs import OffsetAndMetadata
 
-from consumer.batch import Judge
-from consumer.observer import Observer, Turn
-from consumer.worker import Meter, Pulse, judge_of, loop_of
-from messaging.kafka import KafkaBroker, KafkaGroupConsumer
-from messaging.ports import Membership, Offsets, Publisher, Records
-from monitoring.metrics import ConsumerMetrics
-from settings import Settings
+from eddy.consumer.batch import Judge
+from eddy.consumer.observer import Observer, Turn
+from eddy.consumer.worker import Meter, Pulse, judge_of, loop_of
+from eddy.messaging.kafka.consumer import KafkaBroker, KafkaGroupConsumer
+from eddy.messaging.ports import Membership, Offsets, Publisher, Records
+from eddy.monitoring.metrics import ConsumerMetrics
+from eddy.settings import Settings
 
 POLL_MS = 1_000
 

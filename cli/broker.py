@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from cli.console import fail
-from messaging import broker as brokers
-from messaging.broker import BrokerStartError, EngineKind, RunningBroker
-from settings import SettingsError, load
+from eddy.cli.console import fail
+from eddy.devbroker import brokers
+from eddy.devbroker.brokers import BrokerStartError, EngineKind, RunningBroker
+from eddy.settings import SettingsError, load
 
 PortOption = Annotated[int, typer.Option(help="Port that clients connect to; 0 for any free one.", min=0, max=65535)]
 DataOption = Annotated[

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out, say
-from cli.data import Artifacts, AsJson, Data, read
-from cli.evaluate import Budget, Label, Report, Rows, print_figures, summary
-from cli.models import detector_of, print_json, store_of
-from cli.readers import rarity_text
-from cli.score import why
+from eddy.cli.console import fail, out, say
+from eddy.cli.data import Artifacts, AsJson, Data, read
+from eddy.cli.evaluate import Budget, Label, Report, Rows, print_figures, summary
+from eddy.cli.models import detector_of, print_json, store_of
+from eddy.cli.readers import rarity_text
+from eddy.cli.score import why
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from collections.abc import Sequence
 
-    from model.comparison import Comparison, Opinion
-    from model.detector import Detector
-    from model.trial import Trial
+    from eddy.model.evaluation.compare import Comparison, Opinion
+    from eddy.model.evaluation.evaluate import Trial
+    from eddy.model.serving.detector import Detector
 
 First = Annotated[str, typer.Argument(help="A version; `active` for the one that runs.", metavar="A")]
 Second = Annotated[str, typer.Argument(help="The version to hold against it.", metavar="B")]
@@ -48,13 +48,13 @@ def compare(
         eddy models compare active 20260401T090000Z-77ab01 april.csv --out comparison.html
     """
     try:
-        from model.artifact import ArtifactError
-        from model.evaluation import EvaluationError
-        from model.schema import SchemaError
-        from model.tables import TableError
-        from model.trial import Trial as Trial
+        from eddy.model.data.conversion import TableError
+        from eddy.model.evaluation.evaluate import Trial as Trial
+        from eddy.model.evaluation.metrics import EvaluationError
+        from eddy.model.schema.schema import SchemaError
+        from eddy.model.serving.artifact import ArtifactError
     except ModuleNotFoundError as error:
-        fail(f"comparing needs {error.name}, which is not installed: pip install 'eddy[train]'")
+        fail(f"comparing needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
 
     try:
         store = store_of(artifacts)
@@ -75,8 +75,8 @@ def compare(
 def _compare(
     detectors: Sequence[Detector], data: str, budget: float, label: str | None, rows: int, quiet: bool
 ) -> tuple[Trial, Comparison]:
-    from model.comparison import compare as hold_against
-    from model.trial import prepare, run
+    from eddy.model.evaluation.compare import compare as hold_against
+    from eddy.model.evaluation.evaluate import prepare, run
 
     schema = detectors[0].schema
     judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, beside=False)
@@ -85,7 +85,7 @@ def _compare(
 
 
 def _write(trial: Trial, found: Comparison, data: str, path: Path) -> None:
-    from model.report.comparison import comparison_report
+    from eddy.reports.evaluation.comparison import comparison_report
 
     comparison_report(trial, found, "standard input" if data == "-" else Path(data).name).write(path)
 

@@ -15,7 +15,7 @@ def consume(
 
     Example: [bold]eddy consume --workers 2[/bold]
     """
-    from consumer import workers as processes
-    from settings import load
+    from eddy.consumer import workers as processes
+    from eddy.settings import load
 
     raise typer.Exit(processes.consume(load(workers=workers, group=group)))

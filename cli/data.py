@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import err
+from eddy.cli.console import err
 
 if TYPE_CHECKING:  # pandas would cost every command a second
     from pandas import DataFrame
 
-    from model.schema import TransactionSchema
-    from model.tables import Sample
+    from eddy.model.data.conversion import Sample
+    from eddy.model.schema.schema import TransactionSchema
 
 Data = Annotated[
     str,
@@ -41,7 +41,7 @@ def schema_of(file: Path | None) -> TransactionSchema | None:
     Raises:
         SchemaError: naming file, line and remedy.
     """
-    from model.schema import SchemaError, TransactionSchema
+    from eddy.model.schema.schema import SchemaError, TransactionSchema
 
     if file is None:
         return None
@@ -59,8 +59,8 @@ def checked_schema(file: Path | None, schema: TransactionSchema | None, table: D
     Raises:
         SchemaError: naming file, line and remedy.
     """
-    from model.schema import SchemaError
-    from model.schema_file import line_of
+    from eddy.model.schema.schema import SchemaError
+    from eddy.model.schema.toml import line_of
 
     absent = [name for name in schema.scored if name not in table] if schema else []
     if absent and file is not None:
@@ -75,13 +75,13 @@ def checked_schema(file: Path | None, schema: TransactionSchema | None, table: D
 def read(
     data: str, rows: int = 0, seed: int = 0, schema: TransactionSchema | None = None, quiet: bool = False
 ) -> Sample:
-    """A sample of the data (`model.tables.read_sample`), with a bar that shows the rate. 0 rows: all.
+    """A sample of the data (`model.data.conversion.read_sample`), with a bar that shows the rate. 0 rows: all.
 
     Raises:
         TableError: it cannot be read.
     """
-    from model.sources import expected_rows
-    from model.tables import read_sample
+    from eddy.model.data.conversion import read_sample
+    from eddy.model.data.sources import expected_rows
 
     with counting(f"reading {Path(data).name}", expected_rows(data), quiet=quiet) as advance:
         return read_sample(data, rows, seed, advance, texts=schema.texts if schema else ())

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from messaging.broker_process import undisturbed
+from eddy.devbroker.processes import undisturbed
 
 Seconds = Annotated[
     float | None, typer.Option(help="For how long transactions are sent; EDDY_DEMO_SECONDS otherwise.", min=0.1)
@@ -27,5 +27,5 @@ def demo(seconds: Seconds = None, keep: Keep = False) -> None:
         eddy demo --seconds 20 --keep
     """
     with undisturbed():  # some libraries do not bear being interrupted in the middle of their import
-        from cli.demo_play import demonstrate
+        from eddy.demo.run import demonstrate
     raise typer.Exit(demonstrate(seconds, keep=keep))

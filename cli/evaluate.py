@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out, say
-from cli.data import Artifacts, AsJson, Data, read, sharing
-from cli.models import detector_of, print_json, store_of
+from eddy.cli.console import fail, out, say
+from eddy.cli.data import Artifacts, AsJson, Data, read, sharing
+from eddy.cli.models import detector_of, print_json, store_of
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
-    from model.detector import Detector
-    from model.evaluation import Confusion, Figures
-    from model.trial import Trial
+    from eddy.model.evaluation.evaluate import Trial
+    from eddy.model.evaluation.metrics import Confusion, Figures
+    from eddy.model.serving.detector import Detector
 
 Versions = Annotated[
     list[str],
@@ -69,13 +69,13 @@ def evaluate(
         eddy evaluate 20260301T101500Z-3f2a9c 20260401T090000Z-77ab01 april.csv --no-baselines --json
     """
     try:
-        from model.artifact import ArtifactError
-        from model.evaluation import EvaluationError
-        from model.schema import SchemaError
-        from model.tables import TableError
-        from model.trial import Trial as Trial
+        from eddy.model.data.conversion import TableError
+        from eddy.model.evaluation.evaluate import Trial as Trial
+        from eddy.model.evaluation.metrics import EvaluationError
+        from eddy.model.schema.schema import SchemaError
+        from eddy.model.serving.artifact import ArtifactError
     except ModuleNotFoundError as error:
-        fail(f"evaluating needs {error.name}, which is not installed: pip install 'eddy[train]'")
+        fail(f"evaluating needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
 
     try:
         store = store_of(artifacts)
@@ -103,7 +103,7 @@ def _run(
     rows: int,
     quiet: bool,
 ) -> Trial:
-    from model.trial import prepare, run
+    from eddy.model.evaluation.evaluate import prepare, run
 
     schema = detectors[0].schema
     sample = read(data, rows, schema=schema, quiet=quiet)
@@ -114,7 +114,7 @@ def _run(
 
 
 def _write(trial: Trial, data: str, path: Path) -> None:
-    from model.report.evaluation import evaluation_report
+    from eddy.reports.evaluation.report import evaluation_report
 
     name = "standard input" if data == "-" else Path(data).name
     evaluation_report(trial, name).write(path)
@@ -122,7 +122,7 @@ def _write(trial: Trial, data: str, path: Path) -> None:
 
 def summary(trial: Trial, out_file: Path | None) -> dict[str, Any]:
     """All figures, for scripts."""
-    from model.report.figures import calibration_points
+    from eddy.reports.evaluation.tables import calibration_points
 
     labels = trial.rows.anomalous
     return {
@@ -175,7 +175,14 @@ def _report(trial: Trial, out_file: Path | None) -> None:
 
 def print_figures(trial: Trial) -> None:
     """Figures of all methods, and of each model by kind of anomaly."""
-    from model.report.figures import FIGURES, KIND_FIGURES, budget_sentence, kind_row, method_rows, textbook_sentence
+    from eddy.reports.evaluation.tables import (
+        FIGURES,
+        KIND_FIGURES,
+        budget_sentence,
+        kind_row,
+        method_rows,
+        textbook_sentence,
+    )
 
     _print_table("", FIGURES, method_rows(trial))
     for judged in trial.judged:

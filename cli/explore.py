@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import fail, out, say
-from cli.data import AsJson, Data, SchemaFile, read, schema_of, sharing
+from eddy.cli.console import fail, out, say
+from eddy.cli.data import AsJson, Data, SchemaFile, read, schema_of, sharing
 
 if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
-    from model.exploration.explore import Exploration
-    from model.schema import TransactionSchema
+    from eddy.model.exploration.profile import Exploration
+    from eddy.model.schema.schema import TransactionSchema
 
 Out = Annotated[Path, typer.Option("--out", help="The report: one HTML file that opens offline.", dir_okay=False)]
 SampleRows = Annotated[int, typer.Option(help="Look at so many rows, drawn at random; 0: at all.", min=0)]
@@ -44,11 +44,11 @@ def explore(
     Exit codes: 0 done, 1 the table cannot be read or the report not written, 2 wrong usage, 130 Ctrl-C.
     """
     try:
-        from model.report.exploration import exploration_report
-        from model.schema import SchemaError
-        from model.tables import TableError
+        from eddy.model.data.conversion import TableError
+        from eddy.model.schema.schema import SchemaError
+        from eddy.reports.exploration.report import exploration_report
     except ModuleNotFoundError as error:
-        fail(f"exploring needs {error.name}, which is not installed: pip install 'eddy[train]'")
+        fail(f"exploring needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
 
     try:
         found = _explore(data, schema_of(schema), sample_rows, seed, quiet=as_json)
@@ -67,9 +67,9 @@ def explore(
 
 def _explore(data: str, schema: TransactionSchema | None, rows: int, seed: int, quiet: bool) -> Exploration:
     sample = read(data, rows, seed, schema, quiet)
-    from model.exploration.explore import explore as look
-    from model.exploration.view import by_schema
-    from model.inference import guess
+    from eddy.model.data.schema_inference import guess
+    from eddy.model.exploration.profile import explore as look
+    from eddy.model.exploration.typed_table import by_schema
 
     guesses = by_schema(sample.table, schema) if schema else guess(sample.table)
     with sharing(quiet) as progress:
@@ -77,7 +77,7 @@ def _explore(data: str, schema: TransactionSchema | None, rows: int, seed: int, 
 
 
 def _print(found: Exploration, data: str, report: Path) -> None:
-    from model.exploration.findings import findings, next_commands
+    from eddy.model.exploration.findings import findings, next_commands
 
     told = findings(found)
     for finding in told:
@@ -88,6 +88,6 @@ def _print(found: Exploration, data: str, report: Path) -> None:
 
 
 def _print_json(found: Exploration, data: str, report: Path) -> None:
-    from model.exploration.figures import figures
+    from eddy.model.exploration.as_json import figures
 
     out.print_json(json.dumps({"report": str(report), **figures(found, data)}, allow_nan=False))

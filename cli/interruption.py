@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from cli.console import err, say
-from cli.entry import INTERRUPTED
+from eddy.cli.console import err, say
+from eddy.cli.entry import INTERRUPTED
 
 
 class Interruption:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import (
+from eddy.cli import (
     broker,
     compare,
     consume,
@@ -25,12 +25,12 @@ from cli import (
     train,
     tune,
 )
-from cli.console import fail
-from messaging.broker_node import BrokerStartError
-from messaging.messages import UnreadableMessage
-from messaging.ports import BrokerError
-from model.artifact import ArtifactError
-from settings import SettingsError
+from eddy.cli.console import fail
+from eddy.devbroker.node import BrokerStartError
+from eddy.messaging.messages import UnreadableMessage
+from eddy.messaging.ports import BrokerError
+from eddy.model.serving.artifact import ArtifactError
+from eddy.settings import SettingsError
 
 MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, UnreadableMessage)
 
@@ -61,7 +61,7 @@ app = typer.Typer(
 
 def _say_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"eddy {version('eddy')}")
+        typer.echo(f"eddy {version('eddy-stream')}")
         raise typer.Exit
 
 

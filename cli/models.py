@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out, say
+from eddy.cli.console import fail, out, say
 
 if TYPE_CHECKING:
-    from model.artifact import ArtifactStore, Manifest
-    from model.detector import Detector
+    from eddy.model.serving.artifact import ArtifactStore, Manifest
+    from eddy.model.serving.detector import Detector
 
 app = typer.Typer(help="List, show, choose, verify and compare trained models.", no_args_is_help=True)
 
@@ -86,7 +86,7 @@ def use(
 
         eddy models use 20260301T101500Z-3f2a9c
     """
-    from model.artifact import ArtifactError
+    from eddy.model.serving.artifact import ArtifactError
 
     store = store_of(artifacts)
     try:
@@ -109,7 +109,7 @@ def verify(version: Version = None, artifacts: Artifacts = None, as_json: AsJson
 
         eddy models verify 20260301T101500Z-3f2a9c --json | jq .sound
     """
-    from model.artifact import ArtifactError
+    from eddy.model.serving.artifact import ArtifactError
 
     store, chosen = store_of(artifacts), version
     try:
@@ -132,7 +132,7 @@ def _sound(store: ArtifactStore, version: str) -> Manifest:
     Raises:
         ArtifactError: something is not as it was stored.
     """
-    from model.artifact import MANIFEST, MANIFEST_HASH, ArtifactError
+    from eddy.model.serving.artifact import MANIFEST, MANIFEST_HASH, ArtifactError
 
     store.detector(version)
     manifest = store.manifest(version)
@@ -146,8 +146,8 @@ def _sound(store: ArtifactStore, version: str) -> Manifest:
 
 
 def store_of(artifacts: Path | None) -> ArtifactStore:
-    from model.artifact import ArtifactStore
-    from settings import load
+    from eddy.model.serving.artifact import ArtifactStore
+    from eddy.settings import load
 
     return ArtifactStore(load(artifacts=artifacts).artifacts)
 
@@ -162,7 +162,7 @@ def detector_of(store: ArtifactStore, version: str) -> Detector:
 
 
 def _manifest(store: ArtifactStore, version: str | None) -> Manifest:
-    from model.artifact import ArtifactError
+    from eddy.model.serving.artifact import ArtifactError
 
     try:
         return store.manifest(version or store.active())
@@ -172,7 +172,7 @@ def _manifest(store: ArtifactStore, version: str | None) -> Manifest:
 
 def _row(store: ArtifactStore, version: str) -> dict[str, Any]:
     """A line of the list; a damaged model has a problem instead of figures."""
-    from model.artifact import ArtifactError
+    from eddy.model.serving.artifact import ArtifactError
 
     try:
         manifest = store.manifest(version)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import err, fail, say
+from eddy.cli.console import err, fail, say
 
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
     from collections.abc import Callable, Iterable, Iterator
 
-    from messaging.ports import Broker
-    from producer.messages import Outgoing
-    from producer.publish import Pace, Report
-    from producer.synthetic import SyntheticStream, Transactions
-    from settings import Settings
+    from eddy.messaging.ports import Broker
+    from eddy.producer.messages import Outgoing
+    from eddy.producer.publish import Pace, Report
+    from eddy.producer.synthetic import SyntheticStream, Transactions
+    from eddy.settings import Settings
 
 app = typer.Typer(help="Publish transactions: invented ones, or those of a table.", no_args_is_help=True)
 
@@ -52,9 +52,9 @@ def synthetic(
 
         eddy produce synthetic --count 50000 --seed 7 --to transactions.parquet
     """
-    from producer.messages import outgoing
-    from producer.publish import RATE_TOLERANCE, Pace
-    from producer.synthetic import SyntheticStream
+    from eddy.producer.messages import outgoing
+    from eddy.producer.publish import RATE_TOLERANCE, Pace
+    from eddy.producer.synthetic import SyntheticStream
 
     stream = SyntheticStream(seed, cards, fraud, start.replace(tzinfo=UTC))
     if rate is not None and seconds is not None:
@@ -87,9 +87,9 @@ def file(
 
         eddy produce file transactions.csv --schema schema.toml --rate 1000
     """
-    from model.schema import TransactionSchema
-    from producer.publish import Pace
-    from producer.replay import Replay
+    from eddy.model.schema.schema import TransactionSchema
+    from eddy.producer.publish import Pace
+    from eddy.producer.replay import Replay
 
     if rate is not None and speedup is not None:
         fail("give --rate or --speedup, not both", code=2)
@@ -107,13 +107,13 @@ def file(
 
 def connect(settings: Settings) -> Broker:
     """The broker that is published to."""
-    from messaging.kafka import KafkaBroker
+    from eddy.messaging.kafka.consumer import KafkaBroker
 
     return KafkaBroker(settings)
 
 
 def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
-    from producer.tables import write_parquet
+    from eddy.producer.tables import write_parquet
 
     if count is None:
         fail("a file needs an end: give --count", code=2)
@@ -133,8 +133,8 @@ def _watched(chunks: Iterable[Transactions], advance: Callable[[int], None]) -> 
 def _publish(
     batches: Iterable[Outgoing], pace: Pace, topic: str | None, count: int | None, seconds: float | None
 ) -> Report:
-    from producer.publish import publish, stop_on_signals
-    from settings import load
+    from eddy.producer.publish import publish, stop_on_signals
+    from eddy.settings import load
 
     settings = load(topic_transactions=topic)
     broker = connect(settings)
@@ -204,8 +204,8 @@ def _bar(count: int | None) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _mendable() -> Iterator[None]:
-    from model.schema import SchemaError
-    from producer.tables import TableError
+    from eddy.model.schema.schema import SchemaError
+    from eddy.producer.tables import TableError
 
     try:
         yield

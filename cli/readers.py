@@ -9,9 +9,9 @@ import msgspec
 import typer
 from rich.table import Table
 
-from cli.console import err, out, say
-from messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
-from messaging.ports import Reader, Record
+from eddy.cli.console import err, out, say
+from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
+from eddy.messaging.ports import Reader, Record
 
 ledger = typer.Typer(help="The account of what became of every transaction.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def alerts(follow: Follow = False, as_json: AsJson = False) -> None:
 
     Example: [bold]eddy alerts --follow --json | jq .transaction_id[/bold]
     """
-    from settings import load
+    from eddy.settings import load
 
     settings = load()
     columns = ("detected", "transaction", "rarity", "score", "largest contributions (observed; expected)")
@@ -37,7 +37,7 @@ def dead_letters(follow: Follow = False, as_json: AsJson = False) -> None:
 
     Example: [bold]eddy dead-letters --json | jq -r .category | sort | uniq -c[/bold]
     """
-    from settings import load
+    from eddy.settings import load
 
     settings = load()
     columns = ("refused", "message", "category", "reason", "size")
@@ -52,9 +52,9 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="The account as J
 
     Example: [bold]eddy ledger check[/bold]
     """
-    from consumer.ledger import audit
-    from messaging.kafka import KafkaBroker
-    from settings import load
+    from eddy.consumer.audit import audit
+    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.settings import load
 
     settings = load()
     with closing(KafkaBroker(settings).reader()) as reader:
@@ -110,8 +110,8 @@ def _show(
     follow: bool,
     as_json: bool,
 ) -> None:
-    from messaging.kafka import KafkaBroker
-    from settings import load
+    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.settings import load
 
     with closing(KafkaBroker(load()).reader()) as reader:
         found = _readable(_records(reader, topic, follow), read)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import err, fail, out, say
-from cli.data import AsJson, Data, read
+from eddy.cli.console import err, fail, out, say
+from eddy.cli.data import AsJson, Data, read
 
 if TYPE_CHECKING:
-    from model.inference import Guess
-    from model.tables import Sample
+    from eddy.model.data.conversion import Sample
+    from eddy.model.data.schema_inference import Guess
 
 Out = Annotated[Path | None, typer.Option("--out", help="Write it to this file, which must not be there yet.")]
 SampleRows = Annotated[int, typer.Option(help="Rows drawn at random to tell from; 0: all.", min=0)]
@@ -33,9 +33,9 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
 
     Exit codes: 0 done, 1 the table cannot be used, 2 wrong usage, 130 Ctrl-C.
     """
-    from model.inference import guess, infer
-    from model.schema import SchemaError
-    from model.tables import TableError
+    from eddy.model.data.conversion import TableError
+    from eddy.model.data.schema_inference import guess, infer
+    from eddy.model.schema.schema import SchemaError
 
     if to is not None and to.exists():
         fail(f"{to} is there already: delete it, or give another name")

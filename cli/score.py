@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import fail, out, say
-from cli.data import Artifacts, AsJson, Data, counting
-from cli.models import detector_of, print_json, store_of
-from cli.readers import rarity_text, value_text
+from eddy.cli.console import fail, out, say
+from eddy.cli.data import Artifacts, AsJson, Data, counting
+from eddy.cli.models import detector_of, print_json, store_of
+from eddy.cli.readers import rarity_text, value_text
 
 if TYPE_CHECKING:  # pandas would cost every command half a second
     from rich.table import Table
 
-    from cli.score_files import Write
-    from model.detector import Contribution, Detector
-    from model.scoring import Piece, StrangeRow
+    from eddy.model.data.batch_scoring import Piece, StrangeRow
+    from eddy.model.data.writers import Write
+    from eddy.model.serving.detector import Contribution, Detector
 
 SHOWN, CONTRIBUTIONS = 10, 3
 
@@ -42,7 +42,7 @@ class Tally:
     strangest: list[StrangeRow] = field(default_factory=list)
 
     def add(self, piece: Piece, named: bool) -> None:
-        from model.scoring import strangest
+        from eddy.model.data.batch_scoring import strangest
 
         self.rows += len(piece.frame)
         self.anomalous += int(piece.verdicts.anomalous.sum())
@@ -71,11 +71,11 @@ def score(
         zcat day.jsonl.gz | eddy score 20260301T101500Z-3f2a9c - --out scored.csv --json
     """
     try:
-        from cli.score_files import OutputError, check, writing
-        from model.artifact import ArtifactError
-        from model.tables import TableError
+        from eddy.model.data.conversion import TableError
+        from eddy.model.data.writers import OutputError, check, writing
+        from eddy.model.serving.artifact import ArtifactError
     except ModuleNotFoundError as error:
-        fail(f"scoring a table needs {error.name}, which is not installed: pip install 'eddy[tables]'")
+        fail(f"scoring a table needs {error.name}, which is not installed: pip install 'eddy-stream[tables]'")
 
     started = time.perf_counter()
     try:
@@ -93,8 +93,8 @@ def score(
 
 
 def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
-    from model.scoring import judge_pieces
-    from model.tables import TableError, read_pieces
+    from eddy.model.data.batch_scoring import judge_pieces
+    from eddy.model.data.conversion import TableError, read_pieces
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
     pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)
@@ -111,7 +111,7 @@ def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> T
 
 def rows_expected(data: str) -> int | None:
     """How many rows there are, where a look at the files tells it quickly; for the time left."""
-    from model.sources import files
+    from eddy.model.data.sources import files
 
     if data == "-":
         return None

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-import settings
-from cli.console import fail
-from monitoring import logs
+from eddy import settings
+from eddy.cli.console import fail
+from eddy.monitoring import logs
 
 
 def serve(
@@ -22,8 +22,8 @@ def serve(
 
         curl -H 'Content-Type: application/json' -d @transaction.json http://127.0.0.1:8080/v1/check
     """
-    from api import server  # here, because it costs other commands half a second
-    from model.artifact import ArtifactError
+    from eddy.api import server  # here, because it costs other commands half a second
+    from eddy.model.serving.artifact import ArtifactError
 
     loaded = settings.load(api_workers=workers, api_host=host, api_port=port)
     logs.configure(loaded.log_format, loaded.log_level)

@@ -7,8 +7,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from rich.table import Table
 
-from cli.console import out
-from settings import Settings, load
+from eddy.cli.console import out
+from eddy.settings import Settings, load
 
 PAGE_HEAD = """# Settings
 

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import typer
 
-import settings
-from messaging import topics
-from messaging.kafka import KafkaBroker
-from messaging.ports import BrokerError
+from eddy import settings
+from eddy.messaging import topics
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.ports import BrokerError
 
 app = typer.Typer(no_args_is_help=True, help="Make and check the Kafka topics.")
 

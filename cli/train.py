@@ -7,22 +7,22 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cli import training_options as options
-from cli.console import fail, out, say
-from cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
-from cli.interruption import interruptible
-from model.artifact import ArtifactError, ArtifactStore
-from model.config import CALIBRATION_ROWS, DEFAULTS, ConfigError, TrainingConfig
-from model.threshold import ThresholdError
-from settings import load
+from eddy.cli import training_options as options
+from eddy.cli.console import fail, out, say
+from eddy.cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
+from eddy.cli.interruption import interruptible
+from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, ConfigError, TrainingConfig
+from eddy.model.serving.artifact import ArtifactError, ArtifactStore
+from eddy.model.serving.calibration import ThresholdError
+from eddy.settings import load
 
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from pathlib import Path
 
-    from cli.interruption import Interruption
-    from model.schema import TransactionSchema
-    from model.tables import Sample
-    from model.training import Trained
+    from eddy.cli.interruption import Interruption
+    from eddy.model.data.conversion import Sample
+    from eddy.model.schema.schema import TransactionSchema
+    from eddy.model.training.fit import Trained
 
 
 def train(
@@ -95,10 +95,10 @@ def _train(
     interruption: Interruption,
 ) -> tuple[Sample, Trained]:
     try:
-        from model.schema import SchemaError
-        from model.tables import TableError
+        from eddy.model.data.conversion import TableError
+        from eddy.model.schema.schema import SchemaError
     except ModuleNotFoundError as error:
-        fail(f"training needs {error.name}, which is not installed: pip install 'eddy[train]'")
+        fail(f"training needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
 
     try:
         config = TrainingConfig(**settings)
@@ -128,8 +128,8 @@ def _learn(
 ) -> Trained:
     with sharing(quiet) as bar:
         bar("starting", 0.0)
-        from model.inference import infer
-        from model.training import train as learn
+        from eddy.model.data.schema_inference import infer
+        from eddy.model.training.fit import train as learn
 
         known = schema or infer(sample.table)
         return learn(sample.table, known, store, datetime.now(UTC), config, interruption.watching(bar), report)

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import training_options as options
-from cli.console import err, fail, out, say
-from cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
-from cli.interruption import interruptible
-from model.config import DEFAULTS
+from eddy.cli import training_options as options
+from eddy.cli.console import err, fail, out, say
+from eddy.cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
+from eddy.cli.interruption import interruptible
+from eddy.model.config import DEFAULTS
 
 if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
     from pandas import DataFrame
 
-    from cli.interruption import Interruption
-    from model.artifact import ArtifactStore
-    from model.config import TrainingConfig
-    from model.schema import TransactionSchema
-    from model.search import Told
-    from model.tables import Sample
-    from model.training import Trained
-    from model.tuning import Tuned
+    from eddy.cli.interruption import Interruption
+    from eddy.model.config import TrainingConfig
+    from eddy.model.data.conversion import Sample
+    from eddy.model.schema.schema import TransactionSchema
+    from eddy.model.serving.artifact import ArtifactStore
+    from eddy.model.training.fit import Trained
+    from eddy.model.tuning.study import Told
+    from eddy.model.tuning.tune import Tuned
 
 MOST_ROWS = 300_000
 
@@ -73,16 +73,16 @@ def tune(
     Exit codes: 0 stored; 1 not with this table, schema or setting; 2 wrong usage; 130 Ctrl-C.
     """
     try:
-        from model.artifact import ArtifactError, ArtifactStore
-        from model.config import ConfigError, TrainingConfig
-        from model.inference import infer
-        from model.schema import SchemaError
-        from model.search import StudyError
-        from model.tables import TableError
-        from model.threshold import ThresholdError
-        from settings import load
+        from eddy.model.config import ConfigError, TrainingConfig
+        from eddy.model.data.conversion import TableError
+        from eddy.model.data.schema_inference import infer
+        from eddy.model.schema.schema import SchemaError
+        from eddy.model.serving.artifact import ArtifactError, ArtifactStore
+        from eddy.model.serving.calibration import ThresholdError
+        from eddy.model.tuning.study import StudyError
+        from eddy.settings import load
     except ModuleNotFoundError as error:
-        fail(f"tuning needs {error.name}, which is not installed: pip install 'eddy[train]'")
+        fail(f"tuning needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
 
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
     kept = study or store.path.with_name(f"{store.path.name}-tuning.journal")
@@ -116,8 +116,8 @@ def _search(
     minutes: float | None,
     quiet: bool,
 ) -> Tuned:
-    from model.search import open_study, trials_of
-    from model.tuning import Limits, divide, study_name, tune
+    from eddy.model.tuning.study import open_study, trials_of
+    from eddy.model.tuning.tune import Limits, divide, study_name, tune
 
     limits = Limits(trials=trials)
     task = divide(table, schema, config.seed)
@@ -138,8 +138,8 @@ def _train(
     quiet: bool,
     interruption: Interruption,
 ) -> Trained:
-    from model.report.tuning import verdict
-    from model.training import train
+    from eddy.model.training.fit import train
+    from eddy.reports.tuning.report import verdict
 
     with sharing(quiet) as bar:
         notes = [f"Its settings come from a search of {len(tuned.trials)} trials. {verdict(tuned)}"]
@@ -147,7 +147,7 @@ def _train(
 
 
 def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
-    from model.report.tuning import tuning_report
+    from eddy.reports.tuning.report import tuning_report
 
     rows = len(sample.table)
     drawn = "all of them" if sample.whole else f"{rows:,} of them, drawn at random"
@@ -168,8 +168,8 @@ def _as_json(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path)
 
 
 def _tell(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> None:
-    from model.report.tuning import verdict
-    from model.space import differing
+    from eddy.model.tuning.search_space import differing
+    from eddy.reports.tuning.report import verdict
 
     best = differing(tuned.settings, tuned.winner)
     say(f"Best of {len(tuned.trials)} trials: {', '.join(f'{n}: {o}' for n, o in best.items()) or 'the defaults'}.")

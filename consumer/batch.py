@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from messaging import messages
-from messaging.codec import KEY_MAX_BYTES, Decoded, Refused, TransactionCodec, refused_envelope
-from messaging.ports import Message, Offsets, Partition, Record, Records
-from model.detector import Contribution, Detector, Verdicts
-from model.schema import Role, TransactionSchema
-from model.threshold import rarity_histogram
+from eddy.messaging import messages
+from eddy.messaging.codec import KEY_MAX_BYTES, Decoded, Refused, TransactionCodec, refused_envelope
+from eddy.messaging.ports import Message, Offsets, Partition, Record, Records
+from eddy.model.schema.schema import Role, TransactionSchema
+from eddy.model.serving.calibration import rarity_histogram
+from eddy.model.serving.detector import Contribution, Detector, Verdicts
 
 
 @dataclass(frozen=True, slots=True)

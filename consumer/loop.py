@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from consumer.batch import Decision, Judge, Span
-from consumer.breaker import Breaker
-from consumer.observer import Observer, Turn
-from messaging.ports import (
+from eddy.consumer.batch import Decision, Judge, Span
+from eddy.consumer.breaker import Breaker
+from eddy.consumer.observer import Observer, Turn
+from eddy.messaging.ports import (
     Broker,
     BrokerError,
     Consumer,
@@ -30,7 +30,7 @@ from messaging.ports import (
     Records,
     TransactionalProducer,
 )
-from monitoring import logs
+from eddy.monitoring import logs
 
 POLL_MS = 1_000  # returns at the first data; a short one can hang a joining member for ever
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0

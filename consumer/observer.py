@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from consumer.batch import Decision
-from messaging.ports import Offsets
+from eddy.consumer.batch import Decision
+from eddy.messaging.ports import Offsets
 
 
 @dataclass(frozen=True, slots=True)

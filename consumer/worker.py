@@ -12,17 +12,17 @@ from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 
-from consumer.batch import Judge, Publishing
-from consumer.breaker import TooManyDeadLetters
-from consumer.loop import Bounds, Loop, SlotTaken
-from consumer.observer import Observer, Turn
-from messaging.codec import TransactionCodec
-from messaging.kafka import KafkaBroker
-from messaging.ports import Broker, BrokerError, Consumer
-from model.artifact import ArtifactError, ArtifactStore
-from monitoring import logs
-from monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
-from settings import Settings
+from eddy.consumer.batch import Judge, Publishing
+from eddy.consumer.breaker import TooManyDeadLetters
+from eddy.consumer.loop import Bounds, Loop, SlotTaken
+from eddy.consumer.observer import Observer, Turn
+from eddy.messaging.codec import TransactionCodec
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.ports import Broker, BrokerError, Consumer
+from eddy.model.serving.artifact import ArtifactError, ArtifactStore
+from eddy.monitoring import logs
+from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
+from eddy.settings import Settings
 
 # Exit codes. The supervisor starts a worker again only after the last two.
 STOPPED, UNUSABLE, SLOT_TAKEN, BREAKER_OPEN, CRASHED, STUCK = 0, 2, 3, 4, 1, 70

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 
-from consumer import worker
-from monitoring import logs
-from settings import Settings
+from eddy.consumer import worker
+from eddy.monitoring import logs
+from eddy.settings import Settings
 
 BACK_OFF_FIRST_S, BACK_OFF_MOST_S = 0.2, 10.0
 CRASHES_MOST, CRASHES_WITHIN_S = 6, 60.0

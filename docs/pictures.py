@@ -18,16 +18,16 @@ from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from model import whitening
-from model.config import DEFAULTS, TrainingConfig
-from model.detector import Detector, Verdicts
-from model.inference import infer
-from model.report import plots
-from model.report.training_plots import LINE
-from model.schema import Field, Kind, TransactionSchema
-from model.tables import columns_of
-from model.training import learn
-from producer.synthetic import SyntheticStream
+from eddy.model.components import whitening
+from eddy.model.config import DEFAULTS, TrainingConfig
+from eddy.model.data.conversion import columns_of
+from eddy.model.data.schema_inference import infer
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
+from eddy.model.serving.detector import Detector, Verdicts
+from eddy.model.training.fit import learn
+from eddy.producer.synthetic import SyntheticStream
+from eddy.reports import plots
+from eddy.reports.training.plots import LINE
 
 FOLDER = Path(__file__).parent / "pictures"
 GROUND = "#f4f5f7"  # readable on light and on dark pages

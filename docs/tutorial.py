@@ -38,7 +38,7 @@ plt.rcParams |= {"figure.figsize": (8, 3), "figure.dpi": 80, "axes.spines.top": 
 # are in life: here they only tell how good we are. Terminals forget the distance now and then, as terminals do.
 
 # %%
-from producer.synthetic import SyntheticStream
+from eddy.producer.synthetic import SyntheticStream
 
 stream = next(SyntheticStream(seed=3, cards=400, fraud=0.01).chunks(count=30_000, size=30_000))
 table = pd.DataFrame({**stream.columns, "is_fraud": stream.is_fraud, "fraud_kind": stream.fraud_kind})
@@ -225,7 +225,7 @@ plt.show()
 # own (`fit`, `predict`, `score_samples`), takes the raw table, and finds out by itself what the columns are.
 
 # %%
-from model.estimator import TransactionOutlierDetector
+from eddy.model.estimator import TransactionOutlierDetector
 
 unseen = ["is_fraud", "fraud_kind"]  # nobody gets to see the labels
 
@@ -310,9 +310,9 @@ sorted(path.name for path in (Path(store.name) / version).iterdir())
 # `eddy serve` would answer on port 8080; here the same application answers without a network.
 
 # %%
-from api.app import create_app
-from model.artifact import ArtifactStore
-from settings import Settings
+from eddy.api.app import create_app
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.settings import Settings
 
 artifacts = ArtifactStore(store.name)
 running = artifacts.detector(artifacts.active())

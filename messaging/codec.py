@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn
 import msgspec
 import numpy as np
 
-from model.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
+from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
 REASON_MAX_CHARS = 200
 TEXT_MAX_CHARS = 4_000

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from messaging.codec import KEY_MAX_BYTES, Refused
-from messaging.ports import Header, Message, Partition, Record
-from model.detector import Contribution
+from eddy.messaging.codec import KEY_MAX_BYTES, Refused
+from eddy.messaging.ports import Header, Message, Partition, Record
+from eddy.model.serving.detector import Contribution
 
 ALERT_TYPE = "eddy.alert.v1"
 DEAD_LETTER_TYPE = "eddy.dead-letter.v1"
@@ -66,7 +66,7 @@ class LedgerRecord(msgspec.Struct, frozen=True):
 
     `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
-    `histogram` counts scored messages by rarity (`model.threshold.rarity_histogram`).
+    `histogram` counts scored messages by rarity (`model.serving.calibration.rarity_histogram`).
     """
 
     topic: str

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from messaging.topics import TopicAdmin
+from eddy.messaging.topics import TopicAdmin
 
 
 class Partition(NamedTuple):

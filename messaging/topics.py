@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from settings import Settings
+from eddy.settings import Settings
 
 _MIB = 1024 * 1024
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from model.threshold import check_rate
+from eddy.model.serving.calibration import check_rate
 
 Loss = Literal["huber", "mse"]
 Parts = Literal["balanced", "both", "network", "inputs"]
@@ -30,7 +30,7 @@ class TrainingConfig:
             reconstruct ("network"), or both; "balanced" adds what is far out in a single feature to what the networks
             could not reconstruct, on a scale on which no single feature can decide alone. Where all features are
             surprisals of categories, 2 to 64 of them, "balanced" needs no network: it counts how unusual each level is
-            beside those of the other fields (`model.pairs`).
+            beside those of the other fields (`model.components.category_pairs`).
         network_input: what the networks see: features whitened and compressed, or only standardised.
         score: "whitened", or the textbook's mean squared error ("mse") of one standardised network, to compare with.
         loss: what the networks are trained on.
@@ -39,7 +39,8 @@ class TrainingConfig:
             0.75 d) of d features, at most (192, 96).
         bottleneck: numbers that a network must make do with; by default three tenths of the features.
         clusters: instead of networks, that many Gaussian clusters: for clean data of many kinds. 0: none.
-        features: groups of features to use (`model.features.GROUPS`); by default all that the schema has fields for.
+        features: groups of features to use (`model.features.encoder.GROUPS`); by default all that the schema has fields
+        for.
         hinge: count only amounts above the usual, not those below.
         steps, batch: how long the networks learn, and from how many rows at once.
         sample_rows: from a larger table that many rows are drawn at random; 0: all are used.

@@ -18,14 +18,14 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from model.artifact import ArtifactStore
-from model.cleaning import FEWEST_ROWS, prepare
-from model.config import DEFAULTS, Loss, NetworkInput, Parts, Score, TrainingConfig
-from model.detector import Detector
-from model.inference import infer
-from model.schema import Columns, Field, Kind, TransactionSchema
-from model.tables import anomalous, columns_of
-from model.training import learn, save
+from eddy.model.config import DEFAULTS, Loss, NetworkInput, Parts, Score, TrainingConfig
+from eddy.model.data.conversion import anomalous, columns_of
+from eddy.model.data.schema_inference import infer
+from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.serving.detector import Detector
+from eddy.model.training.fit import learn, save
+from eddy.model.training.prepare import FEWEST_ROWS, prepare
 
 Floats = NDArray[np.float64]
 
@@ -55,11 +55,11 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
     Attributes:
         schema_: what the columns were taken for.
         offset_: `decision_function` is `score_samples` minus this; the threshold's score with its sign turned.
-        learned_: all that was learned (`model.training.Learned`).
+        learned_: all that was learned (`model.training.fit.Learned`).
         n_features_in_, feature_names_in_: columns, and their names where they have any.
 
     >>> import pandas as pd
-    >>> from model.estimator import TransactionOutlierDetector
+    >>> from eddy.model.estimator import TransactionOutlierDetector
     >>> table = pd.read_parquet("transactions.parquet")                         # doctest: +SKIP
     >>> detector = TransactionOutlierDetector(alert_rate=0.001).fit(table)      # doctest: +SKIP
     >>> strange = table[detector.predict(table) == -1]                          # doctest: +SKIP

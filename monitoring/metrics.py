@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from monitoring.histogram import BatchHistogram
+from eddy.monitoring.histogram import BatchHistogram
 
 Floats = Sequence[float] | np.ndarray[Any, np.dtype[np.float64]]
 

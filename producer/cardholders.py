@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from producer import world
-from producer.world import Floats
+from eddy.producer import world
+from eddy.producer.world import Floats
 
 Ints = NDArray[np.int64]
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from producer import world
-from producer.cardholders import (
+from eddy.producer import world
+from eddy.producer.cardholders import (
     DAY_MS,
     Cardholders,
     Ints,
@@ -21,7 +21,7 @@ from producer.cardholders import (
     round_amounts,
     utc_ms,
 )
-from producer.world import Floats
+from eddy.producer.world import Floats
 
 MINUTE_MS = 60_000
 _DISTANCES = world.distances_km()

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from producer.synthetic import Transactions
+from eddy.producer.synthetic import Transactions
 
 
 class Fraud(NamedTuple):
@@ -38,7 +38,7 @@ class Outgoing:
 def outgoing(chunks: Iterable[Transactions]) -> Iterator[Outgoing]:
     """Synthetic transactions as messages. Labels stay here.
 
-    >>> from producer.synthetic import SyntheticStream
+    >>> from eddy.producer.synthetic import SyntheticStream
     >>> next(outgoing(SyntheticStream(seed=7).chunks(count=1))).values[0][:38]
     b'{"transaction_id":"t-66bf54182c025497"'
     """

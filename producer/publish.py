@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from messaging.ports import BrokerError, Delivery, Message, Publisher
-from producer.messages import Fraud, Outgoing
+from eddy.messaging.ports import BrokerError, Delivery, Message, Publisher
+from eddy.producer.messages import Fraud, Outgoing
 
 RATE_TOLERANCE = 0.02
 _SLICE = 500  # messages between two looks at the clock

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.schema import Field, Kind, TransactionSchema
-from producer.messages import Outgoing, encode
-from producer.tables import ROWS, Table, TableError, open_table
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
+from eddy.producer.messages import Outgoing, encode
+from eddy.producer.tables import ROWS, Table, TableError, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,7 @@ class Replay:
 
 
 def _inferred(table: Table) -> TransactionSchema:
-    from model.inference import infer
+    from eddy.model.data.schema_inference import infer
 
     head = next(table.frames(), None)
     if head is None or head.empty:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from producer import world
-from producer.cardholders import DAY_MS, Ints, Payments, cardholders, honest_day
-from producer.frauds import KINDS, fraud_day
-from producer.velocity import WINDOW_DAYS, Velocity
+from eddy.producer import world
+from eddy.producer.cardholders import DAY_MS, Ints, Payments, cardholders, honest_day
+from eddy.producer.frauds import KINDS, fraud_day
+from eddy.producer.velocity import WINDOW_DAYS, Velocity
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

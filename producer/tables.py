@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from producer.synthetic import Transactions
+from eddy.producer.synthetic import Transactions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,9 @@ def require(*libraries: str) -> None:
         try:
             import_module(library)
         except ImportError:
-            raise TableError(f"tables need {library}, which is not installed: pip install 'eddy[tables]'") from None
+            raise TableError(
+                f"tables need {library}, which is not installed: pip install 'eddy-stream[tables]'"
+            ) from None
 
 
 def write_parquet(path: Path, chunks: Iterable[Transactions]) -> int:

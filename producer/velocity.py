@@ -5,8 +5,8 @@ Computed from the stream itself, day by day, frauds included: a gateway does not
 
 import numpy as np
 
-from producer.cardholders import DAY_MS, Ints, Payments
-from producer.world import Floats
+from eddy.producer.cardholders import DAY_MS, Ints, Payments
+from eddy.producer.world import Floats
 
 WINDOW_DAYS = 30
 _CARD_BITS = 28  # two days of milliseconds fit below

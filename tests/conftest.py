@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from messaging import broker
-from messaging.broker import Engine, EngineKind, RunningBroker
-from messaging.broker_node import free_port
-from settings import Settings, load
+from eddy.devbroker import brokers
+from eddy.devbroker.brokers import Engine, EngineKind, RunningBroker
+from eddy.devbroker.node import free_port
+from eddy.settings import Settings, load
 
 _WHY = pytest.StashKey[str]()
 _PROXY_PORT = pytest.StashKey[int]()
@@ -24,7 +24,7 @@ TopicsFactory = Callable[..., Settings]
 @pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config) -> Engine:
     """What runs the brokers of this session. Without one the tests that need a broker fail, and say what to do."""
-    chosen = broker.choose(load())
+    chosen = brokers.choose(load())
     pytestconfig.stash[_WHY] = chosen.why
     return chosen
 
@@ -55,7 +55,7 @@ def kafka(engine: Engine, pytestconfig: pytest.Config) -> Iterator[RunningBroker
     """
     port = free_port()
     pytestconfig.stash[_PROXY_PORT] = port
-    with broker.start(engine, advertised_port=port) as running:
+    with brokers.start(engine, advertised_port=port) as running:
         yield running
 
 
@@ -74,7 +74,7 @@ def broker_factory(engine: Engine) -> Iterator[BrokerFactory]:
     def start(**arguments: Any) -> RunningBroker:
         if engine.kind is EngineKind.GIVEN:
             pytest.skip("kills its broker, and EDDY_KAFKA_BOOTSTRAP_SERVERS names one that is not ours to kill")
-        started.append(broker.start(engine, **arguments))
+        started.append(brokers.start(engine, **arguments))
         return started[-1]
 
     yield start
@@ -132,5 +132,5 @@ def create_topics(address: str, partitions: dict[str, int]) -> None:
 
 
 def _skip_unless_ours(running: RunningBroker, what: str) -> None:
-    if isinstance(running, broker.GivenBroker):
+    if isinstance(running, brokers.GivenBroker):
         pytest.skip(f"{what}, and EDDY_KAFKA_BOOTSTRAP_SERVERS names one that is not ours to change")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.show_settings import page
-from messaging.broker import RunningBroker
-from messaging.broker_node import free_port
-from messaging.codec import Category
-from settings import Settings
+from eddy.cli.show_settings import page
+from eddy.devbroker.brokers import RunningBroker
+from eddy.devbroker.node import free_port
+from eddy.messaging.codec import Category
+from eddy.settings import Settings
 from tests.places import ROOT
 
 EDDY = Path(sys.executable).parent / "eddy"

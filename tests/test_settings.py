@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
-from settings import Settings, SettingsError, environment_for, load
+from eddy.cli.main import app
+from eddy.settings import Settings, SettingsError, environment_for, load
 
 
 @pytest.fixture(autouse=True)

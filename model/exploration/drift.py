@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from model.exploration.view import Floats, Levels, Places, View
+from eddy.model.exploration.typed_table import Floats, Levels, Places, View
 
 ROWS = 50_000
 FEWEST = 50

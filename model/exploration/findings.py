@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Callable, Iterable
 
-from model.exploration import findings_columns, findings_labels
-from model.exploration.explore import Exploration
-from model.exploration.finding import Finding, Weight
+from eddy.model.exploration import findings_columns, findings_labels
+from eddy.model.exploration.finding import Finding, Weight
+from eddy.model.exploration.profile import Exploration
 
 _Look = Callable[[Exploration], Iterable[Finding]]
 _LOOKS: tuple[_Look, ...] = (

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from model.exploration.columns import ColumnFacts
-from model.exploration.explore import Exploration
-from model.exploration.finding import Finding, Weight, counted, listed
-from model.schema import Kind
+from eddy.model.exploration.distributions import ColumnFacts
+from eddy.model.exploration.finding import Finding, Weight, counted, listed
+from eddy.model.exploration.profile import Exploration
+from eddy.model.schema.schema import Kind
 
 SCORED = (Kind.NUMERIC.value, Kind.CATEGORICAL.value, Kind.TIMESTAMP.value)
 FEWEST_ROWS = 500

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from model.exploration.explore import Exploration
-from model.exploration.finding import Finding, Weight, listed
-from model.exploration.findings_columns import FEWEST_ROWS, SCORED
-from model.exploration.rhythm import DAY_S
-from model.exploration.separation import Separation
+from eddy.model.exploration.finding import Finding, Weight, listed
+from eddy.model.exploration.findings_columns import FEWEST_ROWS, SCORED
+from eddy.model.exploration.label_leakage import Separation
+from eddy.model.exploration.profile import Exploration
+from eddy.model.exploration.seasonality import DAY_S
 
 COMMON_ANOMALIES = 0.2
 PAUSE_SHARE = 0.05

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from model.exploration.columns import Distribution
-from model.exploration.view import Floats, Levels, View
+from eddy.model.exploration.distributions import Distribution
+from eddy.model.exploration.typed_table import Floats, Levels, View
 
 FAR = 6.0
 """From this distance on a value is an outlier: a bell curve has one in 500 million there."""

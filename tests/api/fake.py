@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from api import server, worker
-from api.app import create_app
-from model.detector import Detector
-from model.schema import Columns, Field, Kind, TransactionSchema
-from model.scorer import Scores
-from model.threshold import Calibration, Threshold
-from monitoring import logs
-from settings import Settings
+from eddy.api import server, worker
+from eddy.api.app import create_app
+from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
+from eddy.model.serving.calibration import Calibration, Threshold
+from eddy.model.serving.detector import Detector
+from eddy.model.serving.scorer import Scores
+from eddy.monitoring import logs
+from eddy.settings import Settings
 
 SCHEMA = TransactionSchema(
     (

@@ -10,11 +10,11 @@ import pytest
 import structlog
 from flask.testing import FlaskClient
 
-from api.app import create_app
-from api.detectors import NotReady
-from messaging.codec import TransactionCodec
-from monitoring.http_metrics import HttpMetrics
-from settings import Settings
+from eddy.api.app import create_app
+from eddy.api.detectors import NotReady
+from eddy.messaging.codec import TransactionCodec
+from eddy.monitoring.http_metrics import HttpMetrics
+from eddy.settings import Settings
 
 CARD = "4111111111111111"
 MAX_BODY = 6_000

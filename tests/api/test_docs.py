@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from api import app, server
-from api.check import Verdict
-from api.problems import TYPE_PREFIX, ProblemDocument
+from eddy.api import app, server
+from eddy.api.check import Verdict
+from eddy.api.problems import TYPE_PREFIX, ProblemDocument
 from tests.places import ROOT
 
 DOCUMENT = ROOT / "docs" / "http-api.md"

@@ -19,14 +19,14 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from api import detectors
-from api.detectors import NotReady, StoredDetector
-from messaging.codec import TransactionCodec
-from model.artifact import ArtifactStore, Manifest, Probe
-from model.detector import Detector
-from model.scorer import Scorer
+from eddy.api import detectors
+from eddy.api.detectors import NotReady, StoredDetector
+from eddy.messaging.codec import TransactionCodec
+from eddy.model.serving.artifact import ArtifactStore, Manifest, Probe
+from eddy.model.serving.detector import Detector
+from eddy.model.serving.scorer import Scorer
 
-COMMAND = "import typer; from cli.serve import serve; typer.run(serve)"
+COMMAND = "import typer; from eddy.cli.serve import serve; typer.run(serve)"
 
 
 def distance_graph() -> bytes:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 from kafka import KafkaConsumer
 
-from messaging.broker import Engine, EngineKind
+from eddy.devbroker.brokers import Engine, EngineKind
 
-_COMMAND = "import typer; from cli.broker import broker; typer.run(broker)"
+_COMMAND = "import typer; from eddy.cli.broker import broker; typer.run(broker)"
 
 
 @contextmanager

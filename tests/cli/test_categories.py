@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
-from model.artifact import ArtifactStore
+from eddy.cli.main import app
+from eddy.model.serving.artifact import ArtifactStore
 from tests.places import ROOT
 
 ROWS = 3_000
@@ -69,7 +69,7 @@ def test_networks_are_trained_where_they_are_asked_for(here: Path, tmp_path: Pat
     """In a process of its own: this one forks workers elsewhere, which TensorFlow does not bear."""
     arguments = ["train", here / "payments.csv", "--artifacts", tmp_path, "--parts", "both", "--steps", "50"]
     done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *map(str, arguments), "--no-report"],
+        [sys.executable, "-m", "eddy.cli.main", *map(str, arguments), "--no-report"],
         cwd=ROOT,
         capture_output=True,
         text=True,

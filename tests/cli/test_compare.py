@@ -9,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.compare import compare
-from model.artifact import ArtifactStore
-from producer.synthetic import SyntheticStream
+from eddy.cli.compare import compare
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.producer.synthetic import SyntheticStream
 from tests.plugins.artifacts import artifact_store as artifact_store
 
 ROWS = 3_000

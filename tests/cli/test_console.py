@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.console import fail
+from eddy.cli.console import fail
 
 
 def test_what_an_error_names_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:

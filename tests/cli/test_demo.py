@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from messaging.broker import RunningBroker
+from eddy.devbroker.brokers import RunningBroker
 
-EDDY = [sys.executable, "-P", "-m", "cli.main"]
+EDDY = [sys.executable, "-P", "-m", "eddy.cli.main"]
 SECONDS = "6"
 VERDICT = re.compile(r"3,000 in = [\d,]+ passed \+ [1-9]\d* alerted \+ 5 dead; nothing lost, nothing doubled\.")
 

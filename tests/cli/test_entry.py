@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from typer.testing import CliRunner
 
-from cli.main import app
+from eddy.cli.main import app
 from tests.places import ROOT
 
 INTERRUPTED_WHILE_IMPORTING = """
@@ -15,11 +15,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the backgro
 
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
-        if name == "cli.train":
+        if name == "eddy.cli.train":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupting())
-from cli.entry import run
+from eddy.cli.entry import run
 sys.argv = ["eddy", "--help"]
 run()
 """
@@ -33,4 +33,4 @@ def test_an_interruption_while_commands_are_imported_ends_without_a_traceback() 
 
 def test_the_version_is_that_of_the_package() -> None:
     told = CliRunner().invoke(app, ["--version"])
-    assert (told.exit_code, told.output) == (0, f"eddy {version('eddy')}\n")
+    assert (told.exit_code, told.output) == (0, f"eddy {version('eddy-stream')}\n")

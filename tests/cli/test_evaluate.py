@@ -8,10 +8,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.evaluate import evaluate
-from model import baselines
-from model.artifact import ArtifactStore
-from producer.synthetic import SyntheticStream
+from eddy.cli.evaluate import evaluate
+from eddy.model.evaluation import baselines
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
 from tests.plugins.artifacts import artifact_store as artifact_store
 
@@ -45,7 +45,7 @@ def test_a_model_is_held_against_the_baselines_of_which_one_needs_tensorflow(
     report = data.with_name("report.html")
     words = ["evaluate", "active", data, "--artifacts", artifact_store.path, "--json", "--out", report]
     done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "eddy.cli.main", *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

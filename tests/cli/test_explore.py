@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.explore import explore
-from model.exploration import projection
+from eddy.cli.explore import explore
+from eddy.model.exploration import row_map
 from tests.model.exploration.payments import payments
 
 app = typer.Typer()
@@ -18,7 +18,7 @@ app.command()(explore)
 
 @pytest.fixture(autouse=True)
 def quick_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "lay_out", lambda rows, *_: np.zeros((len(rows), 2)))
+    monkeypatch.setattr(row_map, "lay_out", lambda rows, *_: np.zeros((len(rows), 2)))
 
 
 @pytest.fixture

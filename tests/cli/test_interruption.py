@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cli.interruption import INTERRUPTED, Interruption, interruptible
+from eddy.cli.interruption import INTERRUPTED, Interruption, interruptible
 
 
 @pytest.fixture(autouse=True)

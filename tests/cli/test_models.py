@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from cli.models import app
-from model.artifact import GRAPH, ArtifactStore
-from model.schema import TransactionSchema
+from eddy.cli.models import app
+from eddy.model.schema.schema import TransactionSchema
+from eddy.model.serving.artifact import GRAPH, ArtifactStore
 from tests.plugins.artifacts import artifact_store as artifact_store
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.readers import contributions_text, rarity_text
-from messaging.messages import Alert, Coordinates
-from model.detector import Contribution
+from eddy.cli.readers import contributions_text, rarity_text
+from eddy.messaging.messages import Alert, Coordinates
+from eddy.model.serving.detector import Contribution
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -6,10 +6,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.schema import schema
-from model.inference import infer
-from model.schema import TransactionSchema
-from producer.synthetic import SyntheticStream
+from eddy.cli.schema import schema
+from eddy.model.data.schema_inference import infer
+from eddy.model.schema.schema import TransactionSchema
+from eddy.producer.synthetic import SyntheticStream
 
 app = typer.Typer()
 app.command()(schema)

@@ -9,11 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.score import score
-from model.artifact import ArtifactStore
-from model.detector import Detector
-from model.tables import columns_of
-from producer.synthetic import SyntheticStream
+from eddy.cli.score import score
+from eddy.model.data.conversion import columns_of
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.serving.detector import Detector
+from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
 from tests.plugins.artifacts import artifact_store as artifact_store
 from tests.plugins.artifacts import trained_detector as trained_detector
@@ -78,7 +78,7 @@ def test_a_table_in_pieces_and_files_is_judged_as_one(
     run(artifact_store, "active", data, "--out", data.with_name("whole.parquet"))
     payments[:1_100].to_csv(data.with_name("day-1.csv"), index=False)
     payments[1_100:].to_csv(data.with_name("day-2.csv"), index=False)
-    monkeypatch.setattr("model.tables.read_pieces.__defaults__", (700, ()))
+    monkeypatch.setattr("eddy.model.data.conversion.read_pieces.__defaults__", (700, ()))
     run(artifact_store, "active", data.with_name("day-*.csv"), "--out", data.with_name("pieces.parquet"))
     whole, pieces = (pd.read_parquet(data.with_name(f"{name}.parquet")) for name in ("whole", "pieces"))
     pd.testing.assert_frame_equal(whole, pieces)
@@ -171,11 +171,11 @@ def test_scoring_a_table_needs_nothing_of_the_training_side(artifact_store: Arti
 
 
 def test_without_pandas_it_says_what_to_install(artifact_store: ArtifactStore) -> None:
-    code = "import sys; sys.modules['pandas'] = None; from cli.main import run; run()"
+    code = "import sys; sys.modules['pandas'] = None; from eddy.cli.main import run; run()"
     words = ["score", "active", "payments.csv", "--artifacts", str(artifact_store.path)]
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "pip install 'eddy[tables]'" in " ".join(done.stderr.split())
+    assert "pip install 'eddy-stream[tables]'" in " ".join(done.stderr.split())
 
 
 def _spoilt(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,12 +14,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.train import CALIBRATION_ROWS, train
-from model import training
-from model.artifact import ArtifactStore
-from model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
-from model.features import GROUPS
-from producer.synthetic import SyntheticStream
+from eddy.cli.train import CALIBRATION_ROWS, train
+from eddy.model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
+from eddy.model.features.encoder import GROUPS
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.training import fit
+from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
 
 app = typer.Typer()
@@ -40,7 +40,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object],
         [
             sys.executable,
             "-m",
-            "cli.main",
+            "eddy.cli.main",
             "train",
             str(here / "payments.csv"),
             "--artifacts",
@@ -86,7 +86,7 @@ def test_the_help_names_every_group_of_features_and_every_choice() -> None:
     told = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
     choices = [*get_args(Loss), *get_args(Parts), *get_args(NetworkInput), *get_args(Score)]
     assert [word for word in (*GROUPS, *choices) if word not in told] == []
-    assert CALIBRATION_ROWS == training.CALIBRATION_ROWS
+    assert CALIBRATION_ROWS == fit.CALIBRATION_ROWS
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,13 @@ def test_a_schema_with_a_field_that_the_table_lacks_is_told_with_file_and_line(t
 
 
 SAYING_WHEN_BEGUN = """
-from cli.main import run
+from eddy.cli.main import run
 print("begun", flush=True)
 run()
 """
 INTERRUPTED_WHILE_STORING = """
 import os, signal, sys
-from model import artifact
+from eddy.model.serving import artifact
 
 write = artifact._write
 def interrupted(path, content):
@@ -184,7 +184,7 @@ def interrupted(path, content):
     os.kill(os.getpid(), signal.SIGINT)
 artifact._write = interrupted
 
-from cli.main import run
+from eddy.cli.main import run
 run()
 """
 

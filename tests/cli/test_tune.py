@@ -12,10 +12,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.interruption import INTERRUPTED
-from cli.tune import tune
-from model.artifact import ArtifactStore
-from producer.synthetic import SyntheticStream
+from eddy.cli.interruption import INTERRUPTED
+from eddy.cli.tune import tune
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
 
 app = typer.Typer()
@@ -30,7 +30,7 @@ def payments(rows: int) -> pd.DataFrame:
 def command(here: Path, *more: str) -> list[str]:
     kept = ["--artifacts", str(here / "store"), "--out", str(here / "tuning.html")]
     tuning = ["tune", str(here / "payments.csv"), "--steps", "20", *kept, *more]
-    return [sys.executable, "-m", "cli.main", *tuning]
+    return [sys.executable, "-m", "eddy.cli.main", *tuning]
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from consumer.batch import Decision, Judge, Span
-from messaging.messages import read_alert, read_dead_letter, read_ledger
-from messaging.ports import Header, Message, Partition
+from eddy.consumer.batch import Decision, Judge, Span
+from eddy.messaging.messages import read_alert, read_dead_letter, read_ledger
+from eddy.messaging.ports import Header, Message, Partition
 from tests.plugins.rule import rule_judge, transaction
 
 NOW = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)

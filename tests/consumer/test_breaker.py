@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.breaker import Breaker, TooManyDeadLetters
+from eddy.consumer.breaker import Breaker, TooManyDeadLetters
 
 
 def test_a_few_refused_messages_at_the_start_are_borne() -> None:

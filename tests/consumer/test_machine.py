@@ -14,12 +14,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from consumer.ledger import audit
-from consumer.loop import Bounds, Loop, SlotTaken
-from messaging.memory import Fault, MemoryBroker
-from messaging.messages import input_of
-from messaging.ports import Message, Partition
-from settings import Settings
+from eddy.consumer.audit import audit
+from eddy.consumer.loop import Bounds, Loop, SlotTaken
+from eddy.messaging.memory.broker import Fault, MemoryBroker
+from eddy.messaging.messages import input_of
+from eddy.messaging.ports import Message, Partition
+from eddy.settings import Settings
 from tests.plugins.rule import STRANGE_FROM, rule_judge, transaction
 
 TOPICS = {"transactions": 3, "alerts": 2, "dead-letters": 2, "ledger": 1}

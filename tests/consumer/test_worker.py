@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from consumer import worker
-from consumer.worker import Pulse
-from settings import Settings
+from eddy.consumer import worker
+from eddy.consumer.worker import Pulse
+from eddy.settings import Settings
 from tests.places import ROOT
 
 
@@ -42,7 +42,7 @@ def test_a_worker_without_a_model_says_what_to_do_and_is_not_started_again(
 
 HANGING = """
 import threading, time
-from consumer.worker import Pulse, _watched
+from eddy.consumer.worker import Pulse, _watched
 with _watched(Pulse(None, 0), 0.5, threading.Event()):
     time.sleep(60)
 """
@@ -54,7 +54,7 @@ def test_the_watchdog_ends_a_process_whose_loop_hangs() -> None:
 
 ORPHAN = """
 import multiprocessing, sys, threading, time
-from consumer.worker import Pulse, _watched
+from eddy.consumer.worker import Pulse, _watched
 
 def work():
     stop = threading.Event()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from consumer import worker, workers
-from consumer.workers import Supervisor
+from eddy.consumer import worker, workers
+from eddy.consumer.workers import Supervisor
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli.main import app
+from eddy.cli.main import app
 from tests.places import ROOT
 
 DOCS = ROOT / "docs"
@@ -26,7 +26,7 @@ def test_every_option_that_is_named_exists(page: str) -> None:
 
 
 def test_every_setting_of_training_with_a_default_in_the_guide_has_that_default() -> None:
-    from model.config import DEFAULTS
+    from eddy.model.config import DEFAULTS
 
     rows = re.findall(r"^\| `--([a-z-]+)` \| ([\w.]+)", (DOCS / "guide.md").read_text(), re.M)
     told = {name.replace("-", "_"): value for name, value in rows}

@@ -21,11 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from consumer import worker, workers
-from consumer.batch import Judge
-from messaging.kafka import KafkaBroker
-from messaging.ports import Broker, Membership, Message, Offsets, TransactionalProducer
-from settings import Settings, load
+from eddy.consumer import worker, workers
+from eddy.consumer.batch import Judge
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.ports import Broker, Membership, Message, Offsets, TransactionalProducer
+from eddy.settings import Settings, load
 from tests.plugins.rule import rule_judge
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from messaging.broker import RunningBroker
+from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import QUICK, SOUND, Stage, StageFactory, Variant

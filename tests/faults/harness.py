@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from kafka import KafkaProducer
 
-from settings import Settings
+from eddy.settings import Settings
 from tests.faults import oracle
 from tests.faults.child import OPEN, Board, Place, Plan, Trap
 from tests.faults.watch import Sampler, Watcher

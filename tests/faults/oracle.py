@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
-from consumer.ledger import audit
-from messaging.kafka import KafkaBroker
-from settings import Settings
+from eddy.consumer.audit import audit
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.settings import Settings
 
 CARD_NUMBER = b"4929123412341234"
 """In every message, never in anything that comes out."""

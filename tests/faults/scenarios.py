@@ -3,8 +3,8 @@
 import signal
 import time
 
-from consumer.worker import SLOT_TAKEN, STOPPED
-from messaging.broker import RunningBroker
+from eddy.consumer.worker import SLOT_TAKEN, STOPPED
+from eddy.devbroker.brokers import RunningBroker
 from tests.faults.harness import OPEN, STOP_WITHIN_S, Place, Rig, Trap, Worker
 
 TAKEN_OVER_WITHIN_S = 5.0

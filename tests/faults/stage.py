@@ -15,13 +15,13 @@ from unittest import mock
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import RetriableError
 
-from consumer.batch import Decision, Judge
-from consumer.loop import Loop
-from consumer.observer import Turn
-from consumer.worker import loop_of
-from messaging.kafka import KafkaBroker
-from messaging.ports import Broker
-from settings import Settings
+from eddy.consumer.batch import Decision, Judge
+from eddy.consumer.loop import Loop
+from eddy.consumer.observer import Turn
+from eddy.consumer.worker import loop_of
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.ports import Broker
+from eddy.settings import Settings
 from tests.faults import oracle
 from tests.faults.harness import SHORT, wait_until
 from tests.faults.proxy import FaultProxy
@@ -61,7 +61,7 @@ class Worker:
     _thread: threading.Thread = field(init=False)
 
     def start(self, variant: Variant, settings: Settings, slot: int, judge: Judge) -> Self:
-        with mock.patch("consumer.worker.Loop", variant.loop):
+        with mock.patch("eddy.consumer.worker.Loop", variant.loop):
             self.loop = loop_of(variant.broker(settings), settings, slot, judge, [self], self.stop)
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"slot {slot}")
         self._thread.start()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from messaging.broker import RunningBroker
+from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
 from tests.faults.harness import KILLED, SHORT, Rig
 from tests.faults.proxy import Api, FaultProxy

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from messaging.broker import RunningBroker
+from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
 from tests.faults import scenarios
 from tests.faults.harness import KILLED, OPEN, SHORT, Place, Rig, Trap, wait_until

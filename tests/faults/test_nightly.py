@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from messaging.broker import RunningBroker
+from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import BrokerFactory, TopicsFactory
 from tests.faults import scenarios
 from tests.faults.harness import OPEN, SHORT, Place, Rig

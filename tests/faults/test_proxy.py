@@ -11,8 +11,8 @@ from kafka.errors import KafkaError
 from kafka.protocol.metadata import MetadataResponse
 from kafka.protocol.producer import ProduceRequest
 
-from messaging.broker import RunningBroker
-from settings import Settings
+from eddy.devbroker.brokers import RunningBroker
+from eddy.settings import Settings
 from tests.faults.proxy import Api, FaultProxy, Request, Slowness
 
 INVALID_PRODUCER_EPOCH = 47

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from messaging.broker import RunningBroker
+from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
 from tests.faults import scenarios
 from tests.faults.harness import SHORT, Place, Rig

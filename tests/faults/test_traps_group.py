@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.loop import SlotTaken
+from eddy.consumer.loop import SlotTaken
 from tests.faults import traps
 from tests.faults.proxy import Api
 from tests.faults.stage import SOUND, Stage, StageFactory, Variant

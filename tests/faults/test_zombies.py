@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from consumer.worker import SLOT_TAKEN
-from messaging.broker import RunningBroker
+from eddy.consumer.worker import SLOT_TAKEN
+from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
 from tests.faults import scenarios
 from tests.faults.harness import SHORT, Place, Rig, Trap

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata, TopicPartition
 
-from consumer.batch import Decision, Span
-from consumer.loop import Loop
-from messaging.kafka import KafkaBroker, KafkaGroupConsumer
-from messaging.ports import BrokerError, Consumer, Membership, Partition, Records, TransactionalProducer
+from eddy.consumer.batch import Decision, Span
+from eddy.consumer.loop import Loop
+from eddy.messaging.kafka.consumer import KafkaBroker, KafkaGroupConsumer
+from eddy.messaging.ports import BrokerError, Consumer, Membership, Partition, Records, TransactionalProducer
 from tests.faults.stage import Variant
 
 

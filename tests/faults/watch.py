@@ -14,7 +14,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from settings import Settings
+from eddy.settings import Settings
 from tests.faults import oracle
 
 SAMPLE_EVERY_S = 0.2

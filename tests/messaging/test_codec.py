@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from messaging.codec import REASON_MAX_CHARS, Category, Refused, TransactionCodec, refused_envelope
+from eddy.messaging.codec import REASON_MAX_CHARS, Category, Refused, TransactionCodec, refused_envelope
 from tests.plugins.poison import POISON, SCHEMA, SOUND, message, with_unknown
 
 

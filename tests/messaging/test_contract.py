@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from messaging.kafka import KafkaBroker
-from messaging.memory import MemoryBroker
-from messaging.ports import (
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.memory.broker import MemoryBroker
+from eddy.messaging.ports import (
     Broker,
     BrokerError,
     Consumer,
@@ -25,8 +25,8 @@ from messaging.ports import (
     Record,
     TransactionalProducer,
 )
-from messaging.topics import TopicPlan
-from settings import Settings, load
+from eddy.messaging.topics import TopicPlan
+from eddy.settings import Settings, load
 
 WAIT_S = 10.0
 PARTITIONS = 4

@@ -13,13 +13,13 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from consumer.batch import Judge
-from consumer.ledger import Audit, audit
-from messaging import topics
-from messaging.broker import RunningBroker
-from messaging.codec import REASON_MAX_CHARS, Category, TransactionCodec
-from messaging.kafka import KafkaBroker
-from settings import Settings
+from eddy.consumer.audit import Audit, audit
+from eddy.consumer.batch import Judge
+from eddy.devbroker.brokers import RunningBroker
+from eddy.messaging import topics
+from eddy.messaging.codec import REASON_MAX_CHARS, Category, TransactionCodec
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.settings import Settings
 from tests.conftest import SettingsFactory
 from tests.faults import oracle
 from tests.faults.harness import wait_until

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.topics import app
-from messaging.kafka import KafkaBroker
-from messaging.memory import MemoryBroker
-from messaging.topics import TopicAdmin, TopicPlan, TopicState, check, create, plans
-from settings import Settings, load
+from eddy.cli.topics import app
+from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.memory.broker import MemoryBroker
+from eddy.messaging.topics import TopicAdmin, TopicPlan, TopicState, check, create, plans
+from eddy.settings import Settings, load
 
 
 @pytest.fixture(params=["memory", "kafka"])

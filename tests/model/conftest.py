@@ -13,16 +13,18 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from model import clusters, encoding, graph, margins, pairs, whitening
-from model.artifact import GRAPH, ArtifactStore, Manifest, Probe
-from model.autoencoder import Layer
-from model.calibration import calibrate
-from model.config import NetworkInput, Parts
-from model.detector import Detector
-from model.schema import Columns, Field, Kind, TransactionSchema
-from model.score import ScoreModel, seen
-from model.scorer import Scorer
-from model.tables import columns_of
+from eddy.model.components import category_pairs, gaussian_clusters, tail_scores, whitening
+from eddy.model.components.autoencoder import Layer
+from eddy.model.components.score_model import ScoreModel, seen
+from eddy.model.config import NetworkInput, Parts
+from eddy.model.data.conversion import columns_of
+from eddy.model.features import fit
+from eddy.model.onnx_export import graph
+from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
+from eddy.model.serving.artifact import GRAPH, ArtifactStore, Manifest, Probe
+from eddy.model.serving.detector import Detector
+from eddy.model.serving.scorer import Scorer
+from eddy.model.training.fit_calibration import calibrate
 
 MakeTable = Callable[..., pd.DataFrame]
 
@@ -144,7 +146,7 @@ def random_model(
     groups: tuple[str, ...] | None = None,
 ) -> ScoreModel:
     """Encoder and whitening fitted to the columns; networks that do something, but have learned nothing."""
-    encoder = encoding.fit(columns, schema, groups, hinge)
+    encoder = fit.fit(columns, schema, groups, hinge)
     x = encoder.encode(columns)
     inputs = whitening.fit(x, np.ones(x.shape[1]))
     u = seen(x, inputs.apply(x), network_input)
@@ -155,11 +157,11 @@ def random_model(
     return ScoreModel(
         encoder=encoder,
         inputs=inputs,
-        margins=margins.fit(x, encoder.upper),
+        margins=tail_scores.fit(x, encoder.upper),
         members=networks,
         residuals=None if mse else tuple(whitening.fit(each, spread) for each in missed),
-        clusters=clusters.fit(inputs.apply(x), count, seed) if count else None,
-        pairs=pairs.fit(columns.categorical, encoder.categories) if paired else None,
+        clusters=gaussian_clusters.fit(inputs.apply(x), count, seed) if count else None,
+        pairs=category_pairs.fit(columns.categorical, encoder.categories) if paired else None,
         lowest=u.min(axis=0),
         highest=u.max(axis=0),
         parts=parts,

@@ -15,10 +15,10 @@ from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 
-from model.artifact import ArtifactStore
-from model.config import DEFAULTS, ConfigError, TrainingConfig
-from model.estimator import CHECKS_THAT_DO_NOT_APPLY, TransactionOutlierDetector, average_precision
-from model.tables import columns_of
+from eddy.model.config import DEFAULTS, ConfigError, TrainingConfig
+from eddy.model.data.conversion import columns_of
+from eddy.model.estimator import CHECKS_THAT_DO_NOT_APPLY, TransactionOutlierDetector, average_precision
+from eddy.model.serving.artifact import ArtifactStore
 from tests.places import ROOT
 
 WITH_NETWORKS = (
@@ -41,12 +41,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator
-from model.artifact import ArtifactStore
-from model.estimator import CHECKS_THAT_DO_NOT_APPLY, TransactionOutlierDetector, average_precision
-from model.inference import infer
-from model.config import TrainingConfig
-from model.tables import columns_of
-from model.training import train
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.estimator import CHECKS_THAT_DO_NOT_APPLY, TransactionOutlierDetector, average_precision
+from eddy.model.data.schema_inference import infer
+from eddy.model.config import TrainingConfig
+from eddy.model.data.conversion import columns_of
+from eddy.model.training.fit import train
 
 here, told, WITH_NETWORKS = Path(sys.argv[1]), {}, sys.argv[2:]
 tf.config.run_functions_eagerly(True)  # for a handful of steps compiling takes longer than running

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monitoring.http_metrics import HttpMetrics
+from eddy.monitoring.http_metrics import HttpMetrics
 
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from monitoring import http_metrics
+from eddy.monitoring import http_metrics
 directory = Path(sys.argv[1])
 http_metrics.share_between_processes(directory)
 for status in (200, 200, 422):
@@ -56,7 +56,7 @@ def test_a_single_process_needs_no_directory():
 
 def test_metrics_can_be_read_while_a_process_is_just_starting(tmp_path, monkeypatch):
     """Its file is there, and still empty."""
-    from monitoring import http_metrics
+    from eddy.monitoring import http_metrics
 
     unfinished = tmp_path / "counter_1.db"
     unfinished.touch()

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from monitoring import logs
+from eddy.monitoring import logs
 
 
 @pytest.fixture(autouse=True)

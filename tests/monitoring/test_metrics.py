@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
+from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
 
 
 def samples(text: str) -> dict[str, float]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from model.artifact import ArtifactStore
-from model.detector import Detector
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.serving.detector import Detector
 from tests.places import ROOT
 
 SOURCES = ("model/*.py", "producer/*.py", "tests/plugins/artifacts.py")
@@ -24,11 +24,11 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from model.artifact import ArtifactStore
-from model.inference import infer
-from model.config import TrainingConfig
-from model.training import train
-from producer.synthetic import SyntheticStream
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.data.schema_inference import infer
+from eddy.model.config import TrainingConfig
+from eddy.model.training.fit import train
+from eddy.producer.synthetic import SyntheticStream
 
 rows = next(SyntheticStream(seed=1, cards=500).chunks(count=8_000, size=8_000))
 table = pd.DataFrame({**rows.columns, "is_fraud": rows.is_fraud, "fraud_kind": rows.fraud_kind})

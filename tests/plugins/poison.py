@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from messaging.codec import Category
-from model.schema import Field, Kind, TransactionSchema
+from eddy.messaging.codec import Category
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
 
 SCHEMA = TransactionSchema(
     (

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from consumer.batch import Judge, Publishing
-from messaging.codec import TransactionCodec
-from model.columns import Columns
-from model.detector import Detector
-from model.schema import Field, Kind, TransactionSchema
-from model.scorer import Scores
-from model.threshold import Calibration, Threshold
+from eddy.consumer.batch import Judge, Publishing
+from eddy.messaging.codec import TransactionCodec
+from eddy.model.schema.columns import Columns
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
+from eddy.model.serving.calibration import Calibration, Threshold
+from eddy.model.serving.detector import Detector
+from eddy.model.serving.scorer import Scores
 
 SCHEMA = TransactionSchema(
     (

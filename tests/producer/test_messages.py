@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from producer.messages import Fraud, encode, iso8601, outgoing
-from producer.synthetic import SyntheticStream, Transactions
+from eddy.producer.messages import Fraud, encode, iso8601, outgoing
+from eddy.producer.synthetic import SyntheticStream, Transactions
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli import produce
-from messaging.memory import MemoryBroker
-from messaging.memory_cluster import Fault
-from settings import Settings
+from eddy.cli import produce
+from eddy.messaging.memory.broker import MemoryBroker
+from eddy.messaging.memory.cluster import Fault
+from eddy.settings import Settings
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from messaging.memory import MemoryBroker
-from messaging.ports import BrokerError, Delivery, Message
-from producer.messages import Fraud, Outgoing, outgoing
-from producer.publish import Pace, Progress, Report, publish, stop_on_signals
-from producer.synthetic import SyntheticStream
+from eddy.messaging.memory.broker import MemoryBroker
+from eddy.messaging.ports import BrokerError, Delivery, Message
+from eddy.producer.messages import Fraud, Outgoing, outgoing
+from eddy.producer.publish import Pace, Progress, Report, publish, stop_on_signals
+from eddy.producer.synthetic import SyntheticStream
 
 TOPIC = "transactions"
 
@@ -231,7 +231,7 @@ def test_the_first_signal_is_a_wish_and_the_second_is_as_severe_as_ever(number: 
 
 
 def test_real_kafka_stores_every_message_once(topics: Any) -> None:
-    from messaging.kafka import KafkaBroker
+    from eddy.messaging.kafka.consumer import KafkaBroker
 
     settings = topics()
     broker = KafkaBroker(settings)

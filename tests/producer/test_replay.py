@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from messaging.memory import MemoryBroker
-from model.inference import infer
-from model.schema import Field, Kind, TransactionSchema
-from producer import replay as replay_module
-from producer.messages import outgoing
-from producer.publish import Pace, publish
-from producer.replay import Replay
-from producer.synthetic import SyntheticStream
-from producer.tables import TableError, write_parquet
+from eddy.messaging.memory.broker import MemoryBroker
+from eddy.model.data.schema_inference import infer
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
+from eddy.producer import replay as replay_module
+from eddy.producer.messages import outgoing
+from eddy.producer.publish import Pace, publish
+from eddy.producer.replay import Replay
+from eddy.producer.synthetic import SyntheticStream
+from eddy.producer.tables import TableError, write_parquet
 
 Save = Callable[[pd.DataFrame], Path]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from producer import world
-from producer.frauds import KINDS
-from producer.synthetic import START, SyntheticStream, Transactions
+from eddy.producer import world
+from eddy.producer.frauds import KINDS
+from eddy.producer.synthetic import START, SyntheticStream, Transactions
 
 DAY = timedelta(days=1)
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.exploration.explore import Exploration, explore
-from model.inference import guess
+from eddy.model.data.schema_inference import guess
+from eddy.model.exploration.profile import Exploration, explore
 
 START = pd.Timestamp("2026-03-02", tz="UTC")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.exploration.explore import explore
-from model.exploration.finding import Finding, Weight
-from model.exploration.findings import findings, next_commands
-from model.exploration.view import by_schema
-from model.schema import Field, Kind, TransactionSchema
+from eddy.model.exploration.finding import Finding, Weight
+from eddy.model.exploration.findings import findings, next_commands
+from eddy.model.exploration.profile import explore
+from eddy.model.exploration.typed_table import by_schema
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from tests.model.exploration.payments import explored, payments
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]

@@ -1,0 +1,98 @@
+"""The demo's model: trained on the days before the stream begins, and kept for the next time.
+
+Training runs in a process of its own (`python -m eddy.demo.model STORE`), which takes TensorFlow's memory with it when
+it ends, and can be stopped at any moment.
+"""
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from eddy import model, producer
+from eddy.devbroker import cache
+from eddy.model.serving.artifact import ArtifactError, ArtifactStore
+
+_STEPS = 2_000
+
+
+class TrainingFailed(Exception):
+    """There is no model; the message quotes what the training said."""
+
+
+class Step(NamedTuple):
+    """How far training is: the share of all work that is done, and what is being done."""
+
+    share: float
+    doing: str
+
+
+def store_path() -> Path:
+    """Where this code's model is kept: another code would have made another model."""
+    return cache.cache_dir().parent / "demo" / _fingerprint()
+
+
+def kept(store: Path) -> str | None:
+    """The version that is there already and undamaged."""
+    with contextlib.suppress(ArtifactError):
+        versions = ArtifactStore(store)
+        version = versions.active()
+        versions.verified(version)
+        return version
+    return None
+
+
+def steps(output: Iterator[bytes]) -> Iterator[Step]:
+    """Reads what the training process prints."""
+    for line in output:
+        share, _, doing = line.decode(errors="replace").strip().partition(" ")
+        with contextlib.suppress(ValueError):
+            yield Step(float(share), doing)
+
+
+def train(store: Path) -> None:
+    """Trains on the synthetic history and stores the model; prints a line for each `Step`."""
+    import pandas as pd
+
+    from eddy.demo.stream import history
+    from eddy.model.config import TrainingConfig
+    from eddy.model.data.schema_inference import infer
+    from eddy.model.training.fit import train as learn
+    from eddy.producer.synthetic import Transactions
+
+    _say("inventing cardholders", 0.0)
+    past = Transactions.join(list(history()))
+    labels = {"is_fraud": past.is_fraud, "fraud_kind": past.fraud_kind}
+    table = pd.DataFrame({**past.columns, **labels})
+    table["event_time"] = table["event_time"].dt.tz_localize("UTC")
+    _say(f"learning from {len(table):,} transactions", 0.02)
+    learn(
+        table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _say, report=False
+    )
+
+
+def _say(doing: str, share: float) -> None:
+    sys.stdout.write(f"{share:.3f} {doing}\n")
+    sys.stdout.flush()
+
+
+def _fingerprint() -> str:
+    """Of every source file that has a part in the model."""
+    here = Path(__file__).parent
+    packages = [Path(package.__path__[0]) for package in (model, producer)]
+    sources = [
+        *(path for package in packages for path in package.rglob("*.py")),
+        here / "model.py",
+        here / "stream.py",
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]))

@@ -1,0 +1,143 @@
+"""Apache Kafka's jars and a class archive, kept in the user's cache: fetched once, then a broker starts in a second.
+
+Two processes may want them at the same time, and either may be killed half-way: a lock makes one wait for the other,
+and everything is made aside and renamed, so that what has its final name is whole.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eddy import settings
+from eddy.devbroker import processes
+from eddy.devbroker.node import KAFKA_VERSION, BrokerStartError, Say, tail
+
+OLDEST_JAVA = 17
+_POM = Path(__file__).parent / "kafka-jars" / "pom.xml"
+_DOWNLOAD_TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Java:
+    """A Java that can run Kafka. `build` tells it from every other, for an archive serves only the one that made it."""
+
+    path: str
+    version: str
+    build: str
+
+
+def find_java() -> Java | None:
+    """The Java of JAVA_HOME, else of the search path, if it is new enough."""
+    home = settings.environment("JAVA_HOME")
+    for candidate in (f"{home}/bin/java" if home else None, "java"):
+        path = shutil.which(candidate) if candidate else None
+        java = _examine(path) if path else None
+        if java is not None:
+            return java
+    return None
+
+
+def _examine(path: str) -> Java | None:
+    try:
+        answer = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=10, check=True).stderr
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r'version "(\d+)', answer)
+    if found is None or int(found[1]) < OLDEST_JAVA:
+        return None
+    return Java(path, found[1], hashlib.sha256(f"{path}\n{answer}".encode()).hexdigest()[:12])
+
+
+def cache_dir() -> Path:
+    """Where everything is kept: below XDG_CACHE_HOME, else ~/.cache."""
+    base = settings.environment("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "eddy" / f"kafka-{KAFKA_VERSION}"
+
+
+def can_have_jars(cache: Path) -> bool:
+    """Whether the jars are there, or can be fetched."""
+    return (cache / "jars").is_dir() or shutil.which("mvn") is not None
+
+
+def jars(cache: Path, say: Say) -> list[Path]:
+    """Kafka's jars in a fixed order; fetched by Maven the first time.
+
+    Raises:
+        BrokerStartError: Maven could not; quotes what it said.
+    """
+    target = cache / "jars"
+    if not target.is_dir():
+        with _lock(cache):
+            if not target.is_dir():
+                say(f"Fetching Apache Kafka {KAFKA_VERSION} with Maven (44 MB, once) into {cache}")
+                with _aside(target) as unfinished:
+                    _fetch(unfinished)
+    return sorted(target.glob("*.jar"))
+
+
+def _fetch(directory: Path) -> None:
+    goals = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}"]
+    # A copy of the pom: Maven wants to be able to write beside it, and the package may be installed read-only.
+    pom = shutil.copy(_POM, directory.with_suffix(".pom.xml"))
+    try:
+        command = [shutil.which("mvn") or "mvn", "-B", "-q", "-f", str(pom), *goals]
+        done = processes.run(command, _DOWNLOAD_TIMEOUT_S)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BrokerStartError(f"Maven did not fetch Apache Kafka: {error}. {_MAVEN_REMEDY}") from error
+    finally:
+        Path(pom).unlink()
+    if done.returncode or not any(directory.glob("kafka_*.jar")):
+        raise BrokerStartError(f"Maven could not fetch Apache Kafka; it said:\n{tail(done.stdout)}\n{_MAVEN_REMEDY}")
+
+
+_MAVEN_REMEDY = "See that Maven reaches its repository, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."
+
+
+def archive_path(cache: Path, java: Java) -> Path:
+    """Where the class archive for this Java is kept; an empty file there means that this Java cannot make one."""
+    return cache / f"classes-{java.build}.jsa"
+
+
+@contextlib.contextmanager
+def making(archive: Path) -> Iterator[Path | None]:
+    """A place to write `archive` to, which takes its name at the end; None when it is there already."""
+    if archive.exists():
+        yield None
+        return
+    with _lock(archive.parent):
+        if archive.exists():
+            yield None
+            return
+        with tempfile.TemporaryDirectory(dir=archive.parent, prefix="unfinished-") as directory:
+            made = Path(directory) / archive.name
+            yield made
+            made.touch()
+            made.rename(archive)
+
+
+@contextlib.contextmanager
+def _aside(target: Path) -> Iterator[Path]:
+    """A fresh directory that takes the name `target` when all went well. Under the lock only: it clears up first."""
+    for left in target.parent.glob("unfinished-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="unfinished-") as directory:
+        unfinished = Path(directory) / target.name
+        unfinished.mkdir()
+        yield unfinished
+        unfinished.rename(target)
+
+
+@contextlib.contextmanager
+def _lock(cache: Path) -> Iterator[None]:
+    """One process at a time; the kernel frees it when its holder dies."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,184 @@
+"""Apache Kafka through kafka-python: no other files than this and `kafka_*` know the client or see its errors.
+
+The client leaves much of exactly-once to whoever calls it; what is done about that is said where it is done. Four
+rules hold throughout: clients are made when first used, thus after a fork; every wait is bounded, also where the
+client's own is not; a client that failed is thrown away; nothing is done per record.
+"""
+
+import contextlib
+from typing import Any
+
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka.errors import KafkaError, RetriableError
+from kafka.structs import MemberState
+
+from eddy.messaging.kafka.client import (
+    ERRORS,
+    connect_consumer,
+    forget_offset_fetches,
+    positions,
+    reading,
+    refresh_metadata,
+    require_crc32c,
+    translated,
+)
+from eddy.messaging.kafka.producer import KafkaPublisher, KafkaTransactionalProducer
+from eddy.messaging.kafka.reader import KafkaReader, KafkaTopicAdmin
+from eddy.messaging.ports import Fenced, Membership, Offsets, Records
+from eddy.settings import Settings
+
+HEARTBEAT_MOST_MS = 2_000
+
+
+class KafkaBroker:
+    """A Kafka cluster, as the settings name it. Holds no connection: clients make theirs when they are first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        require_crc32c()
+        self._settings = settings
+
+    def consumer(self, *, group: str, topic: str, instance: str | None) -> "KafkaGroupConsumer":
+        return KafkaGroupConsumer(self._settings, group, topic, instance)
+
+    def transactional_producer(self, transactional_id: str) -> KafkaTransactionalProducer:
+        return KafkaTransactionalProducer(self._settings, transactional_id)
+
+    def publisher(self) -> KafkaPublisher:
+        return KafkaPublisher(self._settings)
+
+    def reader(self) -> KafkaReader:
+        return KafkaReader(self._settings)
+
+    def topic_admin(self) -> KafkaTopicAdmin:
+        return KafkaTopicAdmin(self._settings)
+
+
+class KafkaGroupConsumer:
+    """A member of a group; see `ports.Consumer`."""
+
+    def __init__(self, settings: Settings, group: str, topic: str, instance: str | None) -> None:
+        self._settings = settings
+        self._group, self._topic, self._instance = group, topic, instance
+        self._client: Any = None
+        self._identity: tuple[int, str] = (-1, "")
+
+    def poll(self, timeout_ms: int, max_records: int) -> Records:
+        with translated("poll"):
+            client = self._opened()
+            forget_offset_fetches(client)
+            records = self._polled(timeout_ms, max_records)
+            metadata = client.group_metadata()
+            identity = (metadata.generation_id, metadata.member_id)
+            if identity != self._identity:
+                return self._joined(identity)
+            self._check_heartbeat()
+            if records:
+                self._fetch_ahead()
+        return records
+
+    def _polled(self, timeout_ms: int, max_records: int) -> Records:
+        """Throws the client away where it met something unreadable: at the next poll it would spin on it for ever."""
+        try:
+            records: Records = self._client.poll(timeout_ms, max_records)
+        except KafkaError as error:
+            if not isinstance(error, RetriableError):
+                self.close()
+            raise
+        return records
+
+    def _fetch_ahead(self) -> None:
+        """Has the next records on their way while the caller works on these.
+
+        The client by itself does so only if it had these at hand. Where it had to wait for them, it would not ask
+        before the next poll, and only then would the broker begin to hold records back for a larger micro-batch.
+        """
+        fetcher = self._client._fetcher
+        if not (fetcher._nodes_with_pending_fetch_requests or fetcher._completed_fetches):
+            fetcher.send_fetches()
+
+    def _joined(self, identity: tuple[int, str]) -> Records:
+        """Starts a new membership from what the group has committed, whatever the client remembers.
+
+        The client keeps its position on partitions that it had before. Usually that is right; but where it was thrown
+        out while it rejoined, another member may have read and committed in between, and the position is of the past.
+        """
+        if identity[0] >= 0:
+            self.rewind()
+        self._identity = identity
+        return {}
+
+    def _check_heartbeat(self) -> None:
+        """A static member whose place was taken is told so by a heartbeat, which the client writes to its log only."""
+        coordinator = self._client._coordinator
+        silenced = coordinator.stable() and not coordinator._heartbeat_enabled
+        if silenced and not coordinator.rejoining and not coordinator.need_rejoin():
+            raise Fenced(f"another process joined group {self._group} as {self._instance}; end one of the two")
+
+    def membership(self) -> Membership:
+        if self._client is None:
+            return Membership(self._group, -1, "", self._instance, stable=False)
+        group, generation, member, instance, state = self._client.group_metadata()
+        return Membership(group, generation, member, instance, stable=state == MemberState.STABLE)
+
+    def positions(self) -> Offsets:
+        return {} if self._client is None else positions(self._client)
+
+    def committed(self) -> Offsets:
+        with translated("read committed offsets"):
+            client = self._opened()
+            forget_offset_fetches(client)
+            assigned = sorted(client.assignment())
+            timeout_ms = self._settings.request_timeout_ms
+            known = {p: client.committed(p, timeout_ms=timeout_ms) for p in assigned}
+            missing = [p for p in assigned if known[p] is None]
+            starts = client.beginning_offsets(missing, timeout_ms=timeout_ms) if missing else {}
+            return {**known, **starts}
+
+    def rewind(self) -> Offsets:
+        offsets = self.committed()
+        with translated("seek"):
+            for partition, offset in offsets.items():
+                self._client.seek(partition, offset)
+        return offsets
+
+    def end_offsets(self) -> Offsets:
+        with translated("read end offsets"):
+            client = self._opened()
+            timeout_ms = self._settings.request_timeout_ms
+            offsets: Offsets = client.end_offsets(sorted(client.assignment()), timeout_ms=timeout_ms)
+            return offsets
+
+    def close(self) -> None:
+        client, self._client, self._identity = self._client, None, (-1, "")
+        if client is not None:
+            # Left to itself the client has a static member fall silent, and its partitions wait for the session to
+            # expire. Whoever closes will not be back at once; whoever is killed, and will be, never comes here.
+            client._coordinator.is_dynamic_member = lambda: True
+            with contextlib.suppress(*ERRORS):
+                client.close(autocommit=False, timeout_ms=self._settings.request_timeout_ms)
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            self._client = connect_consumer(self._config())
+            self._client.subscribe([self._topic])
+            # A member that does not know the partitions when the group makes it the leader assigns none of them, and
+            # nobody reads anything until it has heard of them and the group has met once more.
+            refresh_metadata(self._client, self._settings.request_timeout_ms)
+        return self._client
+
+    def _config(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            **reading(settings),
+            "group_id": self._group,
+            # A stable name: after kill -9 the successor has the partitions at once, not when the session expires.
+            "group_instance_id": self._instance,
+            "session_timeout_ms": settings.session_timeout_ms,
+            # Also how soon members learn that another one joins, so never as long as a long session would have it.
+            "heartbeat_interval_ms": min(max(settings.session_timeout_ms // 3, 1), HEARTBEAT_MOST_MS),
+            "max_poll_interval_ms": settings.max_poll_interval_ms,
+            "max_poll_records": settings.batch_max_records,
+            # Eager on purpose: with every batch committed before the next poll, a rebalance has nothing to save, and
+            # one round is less that can go wrong than the two of cooperative rebalancing.
+            "partition_assignment_strategy": [StickyPartitionAssignor],
+        }

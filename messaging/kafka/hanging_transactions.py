@@ -1,0 +1,110 @@
+"""Carries out what the broker decided and then forgot.
+
+Seen on Kafka 4.3.1: the markers that end a commit are skipped in partitions that have no leader at that moment, as when
+the only broker of a cluster was killed and comes back, and yet the commit is taken for ended. Its messages then hang:
+nobody sees them, nor anything behind them, until the same producer's next commit ends both alike, well or badly. So
+messages come out that were aborted and published again, or are lost although they were committed, and
+offsets in suspense keep the group from going on at all.
+
+Whoever takes over a transactional id therefore looks for what hangs of it, and ends it as the coordinator had decided.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import AuthorizationError, RetriableError, TransactionalIdNotFoundError, UnsupportedVersionError
+from kafka.structs import ConsumerGroupMetadata, TopicPartition
+
+from eddy.messaging.kafka.client import ERRORS, common, connect
+from eddy.monitoring import logs
+from eddy.settings import Settings
+
+log = logs.get(__name__)
+
+_COMMITTED = {"PrepareCommit", "CompleteCommit"}
+
+
+def take_over(producer: Any, transactional_id: str, settings: Settings) -> None:
+    """Fences whoever had the id, ends what it left open, and what hangs.
+
+    Raises:
+        KafkaError: it cannot be found out, or not be ended; try again with a new producer.
+    """
+    with contextlib.closing(_Admin(settings)) as admin:
+        committed = admin.committed_last(transactional_id)  # taking over makes the coordinator forget it
+        producer.init_transactions()
+        hanging = admin.hanging(producer._transaction_manager.producer_id_and_epoch.producer_id)
+    if hanging:
+        names = [f"{partition.topic}:{partition.partition}" for partition in hanging]
+        log.warning("ending a commit that the broker left open", committed=committed, partitions=names)
+        _end(producer, hanging, settings, committed=committed)
+
+
+def _end(producer: Any, hanging: list[TopicPartition], settings: Settings, *, committed: bool) -> None:
+    """An empty commit over the same partitions, whose markers end the hanging one with it."""
+    manager, timeout_ms = producer._transaction_manager, settings.transaction_timeout_ms
+    producer.begin_transaction()
+    for partition in hanging:
+        manager.maybe_add_partition_to_transaction(partition)
+    with manager._lock:
+        manager._enqueue_request(manager._add_partitions_to_transaction_handler())
+    # No offsets, and nobody's name: only so that the marker reaches the offsets in suspense.
+    offsets = manager.send_offsets_to_transaction({}, ConsumerGroupMetadata(settings.group, -1, "", None))
+    producer._sender.wakeup()
+    offsets.wait(timeout_ms=timeout_ms)
+    ended = manager.begin_commit() if committed else manager.begin_abort()
+    producer._sender.wakeup()
+    ended.wait(timeout_ms=timeout_ms)
+
+
+class _Admin:
+    """What the broker knows of producers. Where it may not or cannot tell, nothing is said to hang."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topics = [settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger]
+        self._timeout_s = settings.request_timeout_ms / 1000
+        self._client = connect(KafkaAdminClient, common(settings))
+
+    def committed_last(self, transactional_id: str) -> bool:
+        """Whether the coordinator decided for the last commit of this id."""
+        try:
+            found = self._patiently(lambda: self._client.describe_transactions([transactional_id]))
+        except (AuthorizationError, TransactionalIdNotFoundError, UnsupportedVersionError):
+            return False
+        return found[transactional_id].state in _COMMITTED
+
+    def hanging(self, producer_id: int) -> list[TopicPartition]:
+        """Where messages of this producer are open, which by the coordinator's account has nothing open."""
+        try:
+            partitions = [
+                TopicPartition(topic["name"], partition["partition_index"])
+                for topic in self._client.describe_topics(self._topics)
+                for partition in topic["partitions"]
+            ]
+            states = self._patiently(lambda: self._client.describe_producers(partitions))
+        except (AuthorizationError, UnsupportedVersionError):
+            return []
+        return sorted(
+            partition
+            for partition, state in states.items()
+            for one in state.active_producers
+            if one.producer_id == producer_id and one.current_transaction_start_offset >= 0
+        )
+
+    def _patiently(self, ask: Callable[[], Any]) -> Any:
+        """Asks again while the broker is not ready to answer, as long as one request may take."""
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                return ask()
+            except RetriableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def close(self) -> None:
+        with contextlib.suppress(*ERRORS):
+            self._client.close()

@@ -1,0 +1,190 @@
+"""Kafka outside of any group: reading whole topics, asking for offsets, making topics."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import AuthorizationError, TopicAlreadyExistsError
+from kafka.structs import TopicPartition
+
+from eddy.messaging.kafka.client import (
+    ERRORS,
+    close_consumer,
+    common,
+    connect,
+    connect_consumer,
+    forget_offset_fetches,
+    positions,
+    reading,
+    refresh_metadata,
+    translated,
+)
+from eddy.messaging.ports import BrokerError, Offsets, Partition, Record
+from eddy.messaging.topics import TopicPlan, TopicState
+from eddy.settings import Settings
+
+
+class KafkaReader:
+    """One client for questions; one more for each iteration, as a client has only one set of positions."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clients: dict[str | None, Any] = {}
+
+    def read(self, topic: str) -> Iterator[Record]:
+        ranges = self.offsets(topic)
+        return self._read({p: span for p, span in ranges.items() if span[0] < span[1]})
+
+    def _read(self, ranges: Mapping[Partition, tuple[int, int]]) -> Iterator[Record]:
+        """Ends by position, not by record: the last offsets of a partition may hold no record at all."""
+        if not ranges:
+            return
+        with self._positioned({p: start for p, (start, _) in ranges.items()}) as client:
+            deadline = time.monotonic()
+            left = dict.fromkeys(ranges, -1)
+            while left:
+                with translated("read"):
+                    polled = client.poll(500, self._settings.batch_max_records)
+                for partition, records in polled.items():
+                    end = ranges[partition][1]
+                    yield from (record for record in records if record.offset < end)
+                at = positions(client)
+                now = {p: at.get(TopicPartition(*p), -1) for p in left}
+                deadline = self._deadline() if now != left else deadline
+                if time.monotonic() > deadline:
+                    raise BrokerError(
+                        f"reading stopped at {now} for {self._settings.delivery_timeout_ms} ms; try again"
+                    )
+                left = {p: position for p, position in now.items() if position < ranges[p][1]}
+                client.pause(*(TopicPartition(*p) for p in now.keys() - left.keys()))
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._settings.delivery_timeout_ms / 1000
+
+    def follow(self, topic: str, *, from_start: bool, idle_s: float) -> Iterator[Record | None]:
+        ranges = self.offsets(topic)
+        ends = {p: end for p, (_, end) in ranges.items()}
+        return self._follow({p: start for p, (start, _) in ranges.items()} if from_start else ends, ends, idle_s)
+
+    def _follow(self, begin: Offsets, ends: Offsets, idle_s: float) -> Iterator[Record | None]:
+        """Is not idle while it connects: not before it is where the partitions ended when it began."""
+        with self._positioned(begin) as client:
+            deadline = self._deadline()
+            while True:
+                with translated("follow"):
+                    polled = client.poll(idle_s * 1000, self._settings.batch_max_records)
+                for records in polled.values():
+                    yield from records
+                if not polled and (_reached(client, ends) or time.monotonic() > deadline):
+                    yield None
+
+    def offsets(self, topic: str) -> Mapping[Partition, tuple[int, int]]:
+        with translated(f"read offsets of {topic}"):
+            client = self._asked(None)
+            timeout_ms = self._settings.request_timeout_ms
+            partitions = _partitions(client, topic, timeout_ms)
+            starts = client.beginning_offsets(partitions, timeout_ms=timeout_ms)
+            ends = client.end_offsets(partitions, timeout_ms=timeout_ms)
+        return {Partition(*p): (starts[p], ends[p]) for p in partitions}
+
+    def committed(self, group: str, topic: str) -> Offsets:
+        with translated(f"read committed offsets of {group}"):
+            client = self._asked(group)
+            forget_offset_fetches(client)
+            timeout_ms = self._settings.request_timeout_ms
+            partitions = _partitions(client, topic, timeout_ms)
+            known = {p: client.committed(p, timeout_ms=timeout_ms) for p in partitions}
+        return {Partition(*p): offset for p, offset in known.items() if offset is not None}
+
+    def close(self) -> None:
+        while self._clients:
+            _, client = self._clients.popitem()
+            close_consumer(client)
+
+    def _asked(self, group: str | None) -> Any:
+        if group not in self._clients:
+            self._clients[group] = connect_consumer({**reading(self._settings), "group_id": group})
+        return self._clients[group]
+
+    @contextlib.contextmanager
+    def _positioned(self, begin: Offsets) -> Iterator[Any]:
+        with translated("connect"):
+            client = connect_consumer({**reading(self._settings), "group_id": None})
+            client.assign([TopicPartition(*p) for p in begin])
+            for partition, offset in begin.items():
+                client.seek(TopicPartition(*partition), offset)
+        try:
+            yield client
+        finally:
+            close_consumer(client)
+
+
+class KafkaTopicAdmin:
+    """See `topics.TopicAdmin`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Any = None
+
+    def describe(self, names: Sequence[str]) -> Mapping[str, TopicState]:
+        with translated("describe topics"):
+            found = [topic for topic in self._opened().describe_topics(list(names)) if topic["error_code"] == 0]
+            return {topic["name"]: self._state(topic) for topic in found}
+
+    def _state(self, topic: Mapping[str, Any]) -> TopicState:
+        replicas = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
+        return TopicState(len(topic["partitions"]), replicas, self._configs(topic["name"]))
+
+    def _configs(self, name: str) -> Mapping[str, str] | None:
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=None)
+        try:
+            found = self._client.describe_configs([resource], config_filter="all")["topic"][name]
+        except AuthorizationError:
+            return None
+        return {key: str(entry["value"]) for key, entry in found.items()}
+
+    def create(self, plan: TopicPlan) -> bool:
+        wanted = {
+            "num_partitions": plan.partitions,
+            "replication_factor": plan.replication,
+            "configs": dict(plan.configs),
+        }
+        with translated(f"create topic {plan.name}"):
+            try:
+                self._opened().create_topics(
+                    {plan.name: wanted}, timeout_ms=self._settings.request_timeout_ms, wait_for_metadata=True
+                )
+            except TopicAlreadyExistsError:
+                return False
+        return True
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(*ERRORS):
+                client.close()
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            self._client = connect(KafkaAdminClient, common(self._settings))
+        return self._client
+
+
+def _reached(client: Any, ends: Offsets) -> bool:
+    at = positions(client)
+    return all(at.get(partition, -1) >= end for partition, end in ends.items())
+
+
+def _partitions(client: Any, topic: str, timeout_ms: int) -> list[Any]:
+    """Asked anew each time, and bounded: the public `partitions_for_topic` answers from memory, or waits for ever."""
+    cluster = client._cluster
+    cluster.need_all_topic_metadata = True
+    for _ in range(2):  # A refresh under way may have been asked for other topics only.
+        refresh_metadata(client, timeout_ms)
+        numbers = cluster.partitions_for_topic(topic)
+        if numbers:
+            return [TopicPartition(topic, number) for number in sorted(numbers)]
+    raise BrokerError(f"topic {topic} does not exist or may not be read; `eddy topics create` makes it")

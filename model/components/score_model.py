@@ -1,0 +1,127 @@
+"""The score: the sum, over features, of how strange each is by itself, in its company, and to the networks.
+
+    x      features, standardised                     (model.features)
+    m      margins of x                               how far out in its tail a feature is      (model.margins)
+    w_in   W_in(x)                                    how unusual the features are together     (model.whitening)
+    u      sign(w_in) log(1 + |w_in|)                 what the networks see: far out stays far out, nothing explodes
+    w_ae   mean over networks of |W_i(u - net_i(u'))| what the networks could not reconstruct   (model.autoencoder)
+           u' is u, within the bounds of usual rows
+
+What is summed up is the setting `parts` (`WEIGHTS`); where all features are surprisals of categories, the default is
+another sum (`model.components.category_pairs`). Terms of what is whitened are traced back to the features that brought
+them about (`model.components.attribution`); with its margin that is a feature's contribution. A field's is the sum over
+its features; contributions add up to the score.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.components.attribution import traced
+from eddy.model.components.autoencoder import Layer
+from eddy.model.components.category_pairs import Pairs
+from eddy.model.components.gaussian_clusters import Clusters
+from eddy.model.components.tail_scores import Margins
+from eddy.model.components.whitening import Whitening
+from eddy.model.config import NetworkInput, Parts
+from eddy.model.features.encoder import Encoder
+from eddy.model.schema.columns import Columns
+
+Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
+Reconstruct = Callable[[Floats32], Floats32]
+"""From what the networks see, u [n, d], to what each makes of it [members, n, d]."""
+
+
+class Weights(NamedTuple):
+    """What a part counts. Of inputs and network not w counts, but bound log(1 + w / bound) where there is a bound: up
+    to about there nearly w, far beyond it much less, so that no single feature decides alone."""
+
+    inputs: float
+    network: float
+    margins: float
+    bound: float | None
+
+    def bounded(self, sizes: Floats) -> Floats:
+        return self.bound * np.log1p(sizes / self.bound) if self.bound else sizes
+
+
+TINY = 1e-30
+
+WEIGHTS: dict[Parts, Weights] = {
+    "balanced": Weights(0.0, 1.0, 1.0, bound=8.0),
+    "both": Weights(1.0, 1.0, 0.0, bound=None),
+    "network": Weights(0.0, 1.0, 0.0, bound=None),
+    "inputs": Weights(1.0, 0.0, 0.0, bound=None),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreModel:
+    """All that was learned.
+
+    Args:
+        inputs: W_in. residuals: W_i of each network, None for the textbook's mean squared error.
+        clusters: take the place of networks and whitening where there are some.
+        pairs: of categories, take the place of all but the encoder where there are some.
+        lowest, highest: bounds of u [d] among the rows that the networks learned from. They are shown nothing beyond:
+            what they make of such a row would be wrong in every feature, and hide the one that is strange.
+    """
+
+    encoder: Encoder
+    inputs: Whitening
+    margins: Margins
+    members: tuple[tuple[Layer, ...], ...]
+    residuals: tuple[Whitening, ...] | None
+    clusters: Clusters | None
+    pairs: Pairs | None
+    lowest: Floats32
+    highest: Floats32
+    parts: Parts
+    network_input: NetworkInput
+
+    def contributions(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
+        """Contributions [n, d] of n transactions by feature, with the networks themselves: what the scoring graph is
+        held against."""
+        if self.pairs is not None:
+            return self.pairs.contributions(columns.categorical)
+        x = self.encoder.encode(columns)
+        white, off_center = self.inputs.apply(x), x - self.inputs.center
+        if self.clusters is not None:
+            return traced(self.clusters.contributions(white), off_center, self.inputs.matrix)
+        u = seen(x, white, self.network_input)
+        missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
+        if self.residuals is None:
+            return self._from_u((missed**2).mean(axis=0) / x.shape[1], off_center)
+        weights = WEIGHTS[self.parts]
+        of_white = traced(weights.inputs * weights.bounded(np.abs(white)), off_center, self.inputs.matrix)
+        of_u = self._from_u(weights.network * self._network(missed), off_center)
+        return np.asarray(of_u + of_white + weights.margins * self.margins.apply(x))
+
+    def score(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
+        """Scores [n]."""
+        return np.asarray(self.contributions(columns, reconstruct).sum(axis=1))
+
+    def _from_u(self, values: Floats, off_center: Floats) -> Floats:
+        """What u owes [n, d] to each feature [n, d]."""
+        return traced(values, off_center, self.inputs.matrix) if self.network_input == "whitened" else values
+
+    def _network(self, missed: Floats) -> Floats:
+        """What the networks' part of the score owes to each feature of u [n, d], missed by so much [members, n, d]."""
+        assert self.residuals is not None
+        strange = np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
+        of_one = WEIGHTS[self.parts].bounded(strange.mean(axis=0)) / np.maximum(strange.sum(axis=0), TINY)
+        each = zip(strange, missed, self.residuals, strict=True)
+        return np.asarray(sum(traced(of_one * size, m - w.center, w.matrix) for size, m, w in each))
+
+
+def seen(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
+    """What the networks see of features x [n, d] and W_in(x) [n, d]."""
+    return (compress(white) if network_input == "whitened" else x).astype(np.float32)
+
+
+def compress(white: Floats) -> Floats:
+    return np.sign(white) * np.log1p(np.abs(white))

@@ -1,0 +1,178 @@
+"""Where tables come from: files, several files, standard input; always in pieces, so that memory stays bounded.
+
+Every format gives the same columns for the same rows. Text that looks like numbers becomes numbers, as one would expect
+of a CSV; what a whole column is, its first rows decide, and a later piece that disagrees is refused (`MixedColumn`).
+"""
+
+import glob
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from eddy.model.data.files import BROKEN, TableError
+from eddy.model.data.formats import RowsOf, format_of, json_lines, rows_in, standard_input
+
+STANDARD_INPUT = "-"
+ROWS = 65_536
+
+
+class MixedColumn(TableError):
+    """A column is numbers in one piece and text in another.
+
+    Attributes:
+        column: its name. To read it as text from the first row on, name it in `texts`.
+    """
+
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a file: its name, the rows, and the place of the first of them in the file, from 0."""
+
+    file: str
+    table: pd.DataFrame
+    first: int
+
+
+def pieces(
+    source: str | Path, rows: int = ROWS, texts: Collection[str] = (), *, consistent: bool = True
+) -> Iterator[Piece]:
+    """The rows of a source in order, at most `rows` at a time; none where it has none.
+
+    Args:
+        source: a file, a glob pattern (its files in the order of their names), or "-" for lines of JSON on standard
+            input.
+        texts: columns to be read as text even where they look like numbers.
+        consistent: refuse columns that are numbers at first and text later.
+
+    Raises:
+        TableError: there is no such file, one cannot be read, or their columns differ.
+    """
+    columns = _Columns(consistent)
+    for name, read in _files(source):
+        first = 0
+        for frame in _unbroken(name, read(rows, frozenset(texts))):
+            yield Piece(name, columns.checked(name, frame, first), first)
+            first += len(frame)
+
+
+def expected_rows(source: str | Path) -> int | None:
+    """About how many rows a source has, for bars; None where that would have to be counted.
+
+    Raises:
+        TableError: there is no such file.
+    """
+    if str(source) == STANDARD_INPUT:
+        return None
+    expected = [rows_in(path) for path in files(source)]
+    return None if None in expected else sum(rows for rows in expected if rows is not None)
+
+
+def files(source: str | Path) -> tuple[Path, ...]:
+    """The files that a source names, in order.
+
+    Raises:
+        TableError: there is none.
+    """
+    path = Path(source)
+    if path.is_file():
+        return (path,)
+    if path.is_dir():
+        raise TableError(f"{path} is a directory: name its files by a pattern, such as '{path}/*.parquet'")
+    matching = glob.glob(str(source), recursive=True)  # noqa: PTH207 (Path.glob knows no absolute patterns)
+    found = tuple(sorted(Path(name) for name in matching if Path(name).is_file()))
+    if not found and glob.has_magic(str(source)):
+        raise TableError(f"no file matches {source}: correct the pattern")
+    if not found:
+        raise TableError(f"there is no file {path}: give a CSV or Parquet file of transactions")
+    return found
+
+
+def _files(source: str | Path) -> Iterator[tuple[str, RowsOf]]:
+    if str(source) == STANDARD_INPUT:
+        yield "standard input", lambda rows, _: json_lines(standard_input(), rows)
+        return
+    for path in files(source):
+        yield str(path), format_of(path)
+
+
+def _unbroken(name: str, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The frames; what the libraries say of a broken file becomes one sentence."""
+    try:
+        yield from frames
+    except TableError as error:
+        raise TableError(f"{name} cannot be read: {error}") from None
+    except BROKEN as error:
+        first_line = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise TableError(f"{name} cannot be read: {first_line}; write or fetch it again") from None
+
+
+@dataclass
+class _Columns:
+    """What is known of a source's columns from the pieces so far."""
+
+    consistent: bool
+    names: tuple[str, ...] = ()
+    first_file: str = ""
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def checked(self, file: str, frame: pd.DataFrame, first: int) -> pd.DataFrame:
+        frame.columns = frame.columns.astype(str)
+        if not self.names:
+            self.names, self.first_file = tuple(frame.columns), file
+        elif file != self.first_file:
+            frame = self._as_in_the_first_file(file, frame)
+        for name in frame.columns if self.consistent else ():
+            self._check_kind(file, frame[name], first)
+        return frame
+
+    def _as_in_the_first_file(self, file: str, frame: pd.DataFrame) -> pd.DataFrame:
+        missing = [name for name in self.names if name not in frame]
+        extra = [name for name in frame.columns if name not in self.names]
+        if not missing and not extra:
+            return frame[list(self.names)]
+        lacks = f"lacks {', '.join(missing)}" if missing else ""
+        adds = f"adds {', '.join(extra)}" if extra else ""
+        raise TableError(
+            f"{file} has other columns than {self.first_file}: it {' and '.join(filter(None, (lacks, adds)))}; "
+            "give files of the same columns"
+        )
+
+    def _check_kind(self, file: str, column: "pd.Series[Any]", first: int) -> None:
+        kind = _coarse_kind(column)
+        if kind is None:
+            return
+        name = str(column.name)
+        known = self.kinds.setdefault(name, kind)
+        if kind == known:
+            return
+        row, value = _first_text(column) if kind == "text" else (0, column.iloc[0])
+        raise MixedColumn(
+            name,
+            f"{file}: column {name}, row {first + row + 1}: {value!r} is {kind}, but the rows before are {known}: "
+            "correct the cell or leave it empty; or set the column to categorical, identifier or ignored in a schema "
+            "and give that",
+        )
+
+
+def _coarse_kind(column: "pd.Series[Any]") -> str | None:
+    """Numbers or text; None where there is no value, or where the values bring their own types."""
+    if types.is_numeric_dtype(column):  # true and false too
+        return "numbers" if column.notna().any() else None
+    if isinstance(column.dtype, pd.StringDtype):
+        return "text" if column.notna().any() else None
+    return None
+
+
+def _first_text(column: "pd.Series[Any]") -> tuple[int, object]:
+    no_number = pd.to_numeric(column, errors="coerce").isna().to_numpy() & column.notna().to_numpy()
+    row = int(np.argmax(no_number))
+    return row, column.iloc[row]

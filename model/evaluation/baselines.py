@@ -1,0 +1,100 @@
+"""What one would have used instead: other detectors on the same features and rows, with their libraries' defaults.
+
+Every baseline sees Eddy's own features, standardised, so that what is compared is the detection and not the encoding.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.schema.columns import Columns
+
+Floats = NDArray[np.float64]
+Baseline = Callable[[Floats, Floats, int], Floats]
+
+NEIGHBOUR_ROWS = 20_000
+"""Methods that look neighbours up learn from at most that many rows: their time grows with both tables."""
+
+MSE_AUTOENCODER = "mse autoencoder"
+
+
+def scores(name: str, train: Floats, test: Floats, seed: int = 0) -> Floats:
+    """Scores [n] of the rows `test` [n, d], higher is stranger, by the baseline `name` learned from `train` [m, d].
+
+    >>> usual, strange = np.random.default_rng(0).normal(size=(500, 2)), np.array([[0.0, 0.0], [9.0, 9.0]])
+    >>> bool(np.diff(scores("isolation forest", usual, strange))[0] > 0)
+    True
+
+    Raises:
+        KeyError: there is no baseline of that name (`NAMES`).
+        TableError: the rows are too few for the autoencoder.
+    """
+    center, scale = train.mean(axis=0), train.std(axis=0)
+    scale = np.where(scale > 1e-9, scale, 1.0)
+    return _BASELINES[name]((train - center) / scale, (test - center) / scale, seed)
+
+
+def isolation_forest(train: Floats, test: Floats, seed: int) -> Floats:
+    from sklearn.ensemble import IsolationForest
+
+    return np.asarray(-IsolationForest(random_state=seed).fit(train).score_samples(test))
+
+
+def local_outlier_factor(train: Floats, test: Floats, seed: int) -> Floats:
+    from sklearn.neighbors import LocalOutlierFactor
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Duplicate values")  # its own way to say that it suits them badly
+        return np.asarray(-LocalOutlierFactor(novelty=True).fit(_some(train, seed)).score_samples(test))
+
+
+def nearest_neighbours(train: Floats, test: Floats, seed: int) -> Floats:
+    """Distance to the fifth nearest row."""
+    from sklearn.neighbors import NearestNeighbors
+
+    distance, _ = NearestNeighbors(n_neighbors=5).fit(_some(train, seed)).kneighbors(test)
+    return np.asarray(distance[:, -1])
+
+
+def pca(train: Floats, test: Floats, seed: int) -> Floats:
+    """Squared error of the reconstruction from as many components as Eddy's bottleneck has numbers by default."""
+    from sklearn.decomposition import PCA
+
+    fitted = PCA(max(1, round(0.3 * train.shape[1])), random_state=seed).fit(train)
+    return np.asarray(((test - fitted.inverse_transform(fitted.transform(test))) ** 2).mean(axis=1))
+
+
+def mse_autoencoder(train: Floats, test: Floats, seed: int) -> Floats:
+    """The textbook: one Keras autoencoder, scored by its mean squared error."""
+    from eddy.model.config import TrainingConfig
+    from eddy.model.schema.schema import Field, Kind, TransactionSchema
+    from eddy.model.training.fit import learn
+
+    schema = TransactionSchema(tuple(Field(f"feature_{i}", Kind.NUMERIC) for i in range(train.shape[1])))
+    config = TrainingConfig(
+        score="mse", loss="mse", network_input="standardised", members=1, contamination=0.0, seed=seed
+    )
+    learned = learn(_as_columns(train), schema, config)
+    return learned.detector().scorer.score(_as_columns(test)).score
+
+
+def _as_columns(features: Floats) -> Columns:
+    return Columns(features, np.empty((len(features), 0), np.object_), np.empty((len(features), 0)))
+
+
+def _some(rows: Floats, seed: int) -> Floats:
+    if len(rows) <= NEIGHBOUR_ROWS:
+        return rows
+    return rows[np.random.default_rng(seed).choice(len(rows), NEIGHBOUR_ROWS, replace=False)]
+
+
+_BASELINES: dict[str, Baseline] = {
+    "isolation forest": isolation_forest,
+    "local outlier factor": local_outlier_factor,
+    "k nearest neighbours": nearest_neighbours,
+    "pca": pca,
+    MSE_AUTOENCODER: mse_autoencoder,
+}
+NAMES = tuple(_BASELINES)

@@ -1,0 +1,124 @@
+"""Transactions over time: how many and how large, at which hours and on which days of the week (UTC)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.exploration.typed_table import Floats, Places, View
+
+HOUR_S, DAY_S = 3_600.0, 86_400.0
+_WIDTHS = (
+    (60.0, "minute"), (600.0, "10 minutes"), (HOUR_S, "hour"), (6 * HOUR_S, "6 hours"), (DAY_S, "day"),
+    (7 * DAY_S, "week"), (30 * DAY_S, "30 days"), (365 * DAY_S, "365 days"),
+)  # fmt: skip
+MOST_BINS = 130
+THURSDAY = 3
+"""The weekday of 1970-01-01, Monday being 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rhythm:
+    """Rows in time.
+
+    Args:
+        column: the column that says when.
+        first, last: Unix seconds.
+        bin, bin_s: the width of the bins, in words and in seconds; bin_starts: Unix seconds [b]; rows: in each bin [b].
+        rates: share of the rows in a bin that are anomalous [b], NaN where it has none; None without labels.
+        amount: the column of amounts, if there is one.
+        amounts: its 10 %, 50 %, 90 % quantiles in each bin [b, 3], NaN where empty.
+        hours: rows by weekday and hour, Monday first [7, 24].
+        hour_rates: share of each hour's rows that are anomalous [24]; None without labels.
+        pause_s: the longest time without a row, and when it began.
+        ordered: whether the rows of the source are in the order of time.
+        missing: share of rows without a time.
+    """
+
+    column: str
+    first: float
+    last: float
+    bin: str
+    bin_s: float
+    bin_starts: Floats
+    rows: Places
+    rates: Floats | None
+    amount: str | None
+    amounts: Floats | None
+    hours: Places
+    hour_rates: Floats | None
+    pause_s: float
+    pause_at: float
+    ordered: bool
+    missing: float
+
+    @property
+    def span_s(self) -> float:
+        return self.last - self.first
+
+
+def rhythm(view: View) -> Rhythm | None:
+    """None where no row has a time."""
+    column, time = view.role("time"), view.time
+    if column is None or time is None or not len(view.by_time):
+        return None
+    order = view.by_time
+    seconds = time[order]
+    strange = view.anomalous[order] if view.anomalous is not None else None
+    width, name = _width(seconds)
+    starts, places = _bins(seconds, width)
+    amount = view.role("amount")
+    pauses = np.diff(seconds)
+    longest = int(pauses.argmax()) if len(pauses) else 0
+    hours = (seconds // HOUR_S % 24).astype(np.intp)
+    days = ((seconds // DAY_S + THURSDAY) % 7).astype(np.intp)
+    return Rhythm(
+        column,
+        float(seconds[0]),
+        float(seconds[-1]),
+        name,
+        width,
+        starts,
+        np.bincount(places, minlength=len(starts)),
+        _rates(places, strange, len(starts)),
+        amount,
+        _quantiles(view.numbers[amount][order], places, len(starts)) if amount else None,
+        np.bincount(days * 24 + hours, minlength=168).reshape(7, 24),
+        _rates(hours, strange, 24),
+        float(pauses[longest]) if len(pauses) else 0.0,
+        float(seconds[longest]),
+        bool((np.diff(order) > 0).all()),
+        1.0 - len(order) / len(view),
+    )
+
+
+def _width(seconds: Floats) -> tuple[float, str]:
+    """The narrowest width that keeps the number of bins readable."""
+    span = float(seconds[-1] - seconds[0])
+    return next((each for each in _WIDTHS if span / each[0] <= MOST_BINS), _WIDTHS[-1])
+
+
+def _bins(seconds: Floats, width: float) -> tuple[Floats, Places]:
+    first = seconds[0] // width
+    places = (seconds // width - first).astype(np.intp)
+    return (first + np.arange(places[-1] + 1)) * width, places
+
+
+def _rates(places: Places, strange: NDArray[np.bool_] | None, count: int) -> Floats | None:
+    if strange is None:
+        return None
+    rows = np.bincount(places, minlength=count)
+    found = np.bincount(places[strange], minlength=count)
+    return np.where(rows > 0, found / np.maximum(rows, 1), np.nan)
+
+
+def _quantiles(values: Floats, places: Places, count: int) -> Floats:
+    """`places` ascend, so each bin is one slice."""
+    ends = np.searchsorted(places, np.arange(count + 1))
+    made = np.full((count, 3), np.nan)
+    for place in range(count):
+        inside = values[ends[place] : ends[place + 1]]
+        inside = inside[~np.isnan(inside)]
+        if len(inside):
+            made[place] = np.quantile(inside, (0.1, 0.5, 0.9))
+    return made

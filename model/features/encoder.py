@@ -1,0 +1,212 @@
+"""The fitted encoder: raw columns to features, numbers that each belong to one field. `model.features.fit` learns it.
+
+    numbers             missing -> median; as they are
+    missing             -log p of a number being there, or not, where training rows lack some
+    amount              log(1 + amount / mean amount)
+    amount_by_category  log(1 + amount / mean amount of the category)
+    categories          surprisal -log p(level), so a rare level is far from usual ones
+    hour                sine and cosine of the hour of day (UTC)
+    hour_by_category    surprisal -log p(hour given the category)
+
+All are standardised by mean and standard deviation. "The category" is the categorical field that tells most about the
+amount; where there is one, the hour is judged by it and not by itself: features that repeat each other, or carry
+nothing, dilute the score. `model.onnx_export.graph` builds the same from the numbers learned here, and checks at every
+export that it gives the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.schema.columns import Columns
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
+
+BEYOND = 3.0
+"""How far features may go beyond the outermost training rows, in standard deviations."""
+
+DAY_S, HOUR_S = 86_400.0, 3_600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """Numeric columns at `places` [k]: `fill` for what is missing; where `logged`, log(1 + |value| / unit), signed.
+
+    Logarithms below `floor` count as the floor.
+    """
+
+    places: Places
+    fill: Floats
+    logged: NDArray[np.bool_]
+    unit: Floats
+    floor: float
+
+    def encode(self, columns: Columns) -> Floats:
+        values = columns.numeric[:, self.places]
+        return self.of(np.where(np.isnan(values), self.fill, values))
+
+    def of(self, filled: Floats) -> Floats:
+        """The features of values [..., k], none of which is missing."""
+        features, amounts = filled.copy(), filled[..., self.logged]
+        logs = np.sign(amounts) * np.log1p(np.abs(amounts) / self.unit[self.logged])
+        features[..., self.logged] = np.maximum(logs, self.floor)
+        return features
+
+    def decode(self, values: Floats) -> Floats:
+        return np.where(self.logged, np.sign(values) * np.expm1(np.abs(values)) * self.unit, values)
+
+
+@dataclass(frozen=True, eq=False)
+class Missing:
+    """Numeric columns at `places` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
+
+    places: Places
+    present: Floats
+    absent: Floats
+
+    def encode(self, columns: Columns) -> Floats:
+        return np.where(np.isnan(columns.numeric[:, self.places]), self.absent, self.present)
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """Categorical columns at `places` [c]: surprisal of each level in nats, `unseen` for all others."""
+
+    places: Places
+    surprisals: tuple[dict[str, float], ...]
+    unseen: Floats
+
+    def encode(self, columns: Columns) -> Floats:
+        out = np.empty((len(columns), len(self.places)))
+        for feature, place in enumerate(self.places):
+            known, unseen = self.surprisals[feature], self.unseen[feature]
+            out[:, feature] = [known.get(level, unseen) for level in columns.categorical[:, place]]
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class ByCategory:
+    """What is usual for each level of the category, and for levels never seen (the last row).
+
+    Args:
+        category, amount, time: places of the columns; amount and time None where not used.
+        levels: the rows' names. mean: mean amount [levels + 1]. hours: -log p(hour) [levels + 1, 24].
+        floor: logarithms of the amount below this count as this.
+    """
+
+    category: int
+    levels: tuple[str, ...]
+    amount: int | None
+    fill: float
+    mean: Floats
+    time: int | None
+    hours: Floats
+    floor: float
+
+    def encode(self, columns: Columns) -> Floats:
+        rows = places_of(columns.categorical[:, self.category], self.levels)
+        parts = []
+        if self.amount is not None:
+            amount = columns.numeric[:, self.amount]
+            filled = np.where(np.isnan(amount), self.fill, amount)
+            logs = np.sign(filled) * np.log1p(np.abs(filled) / self.mean[rows])
+            parts.append(np.maximum(logs, self.floor))
+        if self.time is not None:
+            parts.append(self.hours[rows, hour_of_day(columns.timestamp[:, self.time])])
+        return np.column_stack(parts) if parts else np.empty((len(columns), 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Hours:
+    """Timestamps at `places` [t] as sines and cosines of the hour of day [2 t]."""
+
+    places: Places
+
+    def encode(self, columns: Columns) -> Floats:
+        angle = 2 * np.pi * (columns.timestamp[:, self.places] % DAY_S) / DAY_S
+        return np.hstack([np.sin(angle), np.cos(angle)])
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Everything learned about the columns of one schema.
+
+    Features are ordered numbers, missing, categories, by category (amount, hour), sines, cosines. They are standardised
+    with `center` and `scale` and cut off at `lowest` and `highest`, a little beyond the outermost rows: what is farther
+    out is as strange, but must not make all that goes together with it look strange too. `field_of_feature` gives for
+    each the index of its field in `TransactionSchema.scored`. `usual_hour` is the most frequent hour of day of each
+    timestamp, `usual_level` the most frequent level of each categorical column, whether it makes a feature or not.
+    """
+
+    numbers: Numbers
+    missing: Missing
+    categories: Categories
+    by_category: ByCategory | None
+    hours: Hours
+    field_of_feature: Places
+    usual_level: tuple[str, ...]
+    usual_hour: Floats
+    center: Floats
+    scale: Floats
+    lowest: Floats
+    highest: Floats
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Those of `GROUPS` that have a feature."""
+        by = self.by_category
+        used = (
+            not self.numbers.logged.all(),
+            len(self.missing.places) > 0,
+            self.numbers.logged.any(),
+            by is not None and by.amount is not None,
+            len(self.categories.places) > 0,
+            len(self.hours.places) > 0,
+            by is not None and by.time is not None,
+        )
+        return tuple(group for group, there in zip(GROUPS, used, strict=True) if there)
+
+    @property
+    def upper(self) -> NDArray[np.bool_]:
+        """Features [d] of which only large values are strange: amounts and surprisals."""
+        counts = len(self.missing.places) + len(self.categories.places)
+        by = (
+            0
+            if self.by_category is None
+            else (self.by_category.amount is not None) + (self.by_category.time is not None)
+        )
+        times = 2 * len(self.hours.places)
+        return np.concatenate([self.numbers.logged, np.ones(counts + by, np.bool_), np.zeros(times, np.bool_)])
+
+    def encode(self, columns: Columns) -> Floats:
+        """Features x [n, d] of n transactions, standardised, from `lowest` to `highest`."""
+        return np.clip((self.raw(columns) - self.center) / self.scale, self.lowest, self.highest)
+
+    @property
+    def usual_numbers(self) -> Floats:
+        """What takes the place of a missing number, as a feature [d]; NaN for features that are none of the numbers."""
+        usual = np.full(len(self.center), np.nan)
+        usual[: len(self.numbers.places)] = self.numbers.of(self.numbers.fill)
+        return (usual - self.center) / self.scale
+
+    def raw(self, columns: Columns) -> Floats:
+        """Features [n, d] before they are standardised."""
+        by_category = [self.by_category.encode(columns)] if self.by_category else []
+        plain = [part.encode(columns) for part in (self.numbers, self.missing, self.categories)]
+        return np.hstack([*plain, *by_category, self.hours.encode(columns)])
+
+
+def places_of(column: NDArray[np.object_], levels: Sequence[str]) -> Places:
+    """The place of each text [n] among the levels; of all others, one more than the last."""
+    place = {level: number for number, level in enumerate(levels)}
+    return np.array([place.get(level, len(place)) for level in column], np.intp)
+
+
+def hour_of_day(seconds: Floats) -> NDArray[np.intp]:
+    """The hour of day (UTC), 0 to 23, of Unix seconds."""
+    return (seconds % DAY_S // HOUR_S).astype(np.intp)

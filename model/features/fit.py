@@ -1,0 +1,214 @@
+"""Learns the features of a schema's columns from normal rows, with scikit-learn where it has what is needed."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
+
+from eddy.model.config import ConfigError
+from eddy.model.features.encoder import (
+    BEYOND,
+    GROUPS,
+    ByCategory,
+    Categories,
+    Encoder,
+    Floats,
+    Hours,
+    Missing,
+    Numbers,
+    Places,
+    hour_of_day,
+)
+from eddy.model.schema.columns import Columns
+from eddy.model.schema.schema import TransactionSchema
+
+PSEUDO_COUNTS = 5.0
+"""Spread over the levels of a category, as if each had been seen that often between them; unseen ones get none."""
+
+MOST_LEVELS = 200
+"""A categorical field with more levels than this is not taken for the category."""
+LEAST_TOLD = 0.02
+"""A categorical field that explains less than this share of the log amount's variance is not taken for the category."""
+
+
+def fit(
+    columns: Columns, schema: TransactionSchema, groups: tuple[str, ...] | None = None, hinge: bool = False
+) -> Encoder:
+    """Learns the encoder from the columns of normal transactions.
+
+    Args:
+        groups: of `GROUPS`; by default all that the columns have something for.
+        hinge: amounts below the mean count as the mean.
+
+    Raises:
+        ConfigError: a group is unknown, or none of them makes a feature of these columns.
+    """
+    chosen = _chosen(groups)
+    amount = _amount(schema)
+    floor = float(np.log(2.0)) if hinge else -np.inf
+    numbers = _fit_numbers(columns, amount, chosen, floor)
+    missing = _fit_missing(columns, chosen)
+    categories = _fit_categories(columns, chosen)
+    by_category = _fit_by_category(columns, schema, amount, chosen, floor)
+    hours = _hours(columns, by_category, chosen)
+    fields = _fields(schema, numbers, missing, categories, by_category, hours)
+    if not len(fields):
+        raise ConfigError(f"features {', '.join(chosen)} make nothing of these columns; choose of {', '.join(GROUPS)}")
+    usual = tuple(_most_usual(column) for column in columns.categorical.T)
+    usual_hour = np.array([np.bincount(hour_of_day(t)).argmax() + 0.5 for t in columns.timestamp.T], np.float64)
+    unbounded = np.full(len(fields), np.inf)
+    bare = Encoder(
+        numbers=numbers,
+        missing=missing,
+        categories=categories,
+        by_category=by_category,
+        hours=hours,
+        field_of_feature=fields,
+        usual_level=usual,
+        usual_hour=usual_hour,
+        center=np.zeros(len(fields)),
+        scale=np.ones(len(fields)),
+        lowest=-unbounded,
+        highest=unbounded,
+    )
+    scaler = StandardScaler()
+    x = scaler.fit_transform(bare.raw(columns))
+    bounds = {"lowest": x.min(axis=0) - BEYOND, "highest": x.max(axis=0) + BEYOND}
+    return replace(bare, center=scaler.mean_, scale=scaler.scale_, **bounds)
+
+
+def _chosen(groups: tuple[str, ...] | None) -> tuple[str, ...]:
+    unknown = [group for group in groups or () if group not in GROUPS]
+    if unknown:
+        raise ConfigError(f"features are groups of {', '.join(GROUPS)}; received {', '.join(unknown)}")
+    return GROUPS if groups is None else groups
+
+
+def _amount(schema: TransactionSchema) -> int | None:
+    """The place of the amount among the numeric columns."""
+    field = schema.role("amount")
+    return None if field is None else schema.numeric.index(field.name)
+
+
+def _fit_numbers(columns: Columns, amount: int | None, groups: tuple[str, ...], floor: float) -> Numbers:
+    places = np.array(
+        [place for place in range(columns.numeric.shape[1]) if ("amount" if place == amount else "numbers") in groups],
+        np.intp,
+    )
+    values = columns.numeric[:, places]
+    if not len(places):
+        return Numbers(places, np.empty(0), np.empty(0, np.bool_), np.empty(0), floor)
+    fill = np.nanmedian(values, axis=0)  # scikit-learn's SimpleImputer takes nine times as long
+    logged = places == amount if amount is not None else np.zeros(len(places), np.bool_)
+    mean = np.nanmean(np.abs(values), axis=0)
+    return Numbers(places, fill, logged, np.where(logged & (mean > 0), mean, 1.0), floor)
+
+
+def _fit_missing(columns: Columns, groups: tuple[str, ...]) -> Missing:
+    absent = np.isnan(columns.numeric).sum(axis=0)
+    places = np.flatnonzero(absent) if "missing" in groups else np.empty(0, np.intp)
+    rows, counts = len(columns) + PSEUDO_COUNTS, absent[places] + PSEUDO_COUNTS / 2
+    return Missing(places, -np.log1p(-counts / rows), -np.log(counts / rows))
+
+
+def _fit_categories(columns: Columns, groups: tuple[str, ...]) -> Categories:
+    places = np.arange(columns.categorical.shape[1] if "categories" in groups else 0)
+    fitted = [_surprisals(columns.categorical[:, place]) for place in places]
+    return Categories(places, tuple(known for known, _ in fitted), np.array([worst for _, worst in fitted]))
+
+
+def _surprisals(column: NDArray[np.object_]) -> tuple[dict[str, float], float]:
+    """-log p(level) of each level, and of a level never seen; a level more is counted for all those unseen."""
+    names, counts = np.unique(column.astype(str), return_counts=True)
+    share = PSEUDO_COUNTS / (len(names) + 1)
+    total = len(column) + PSEUDO_COUNTS
+    nats = -np.log((counts + share) / total)
+    return dict(zip(names.tolist(), nats.tolist(), strict=True)), float(-np.log(share / total))
+
+
+def _fit_by_category(
+    columns: Columns, schema: TransactionSchema, amount: int | None, groups: tuple[str, ...], floor: float
+) -> ByCategory | None:
+    category = _category(columns, amount)
+    time = schema.role("time")
+    with_amount = amount if "amount_by_category" in groups else None
+    with_time = schema.timestamps.index(time.name) if time and "hour_by_category" in groups else None
+    if category is None or (with_amount is None and with_time is None):
+        return None
+    levels, rows = np.unique(columns.categorical[:, category].astype(str), return_inverse=True)
+    amounts = np.abs(columns.numeric[:, amount]) if amount is not None else np.empty(len(columns))
+    fill = float(np.nanmedian(columns.numeric[:, amount])) if amount is not None else 0.0
+    mean = _means(np.where(np.isnan(amounts), abs(fill), amounts), rows, len(levels))
+    hours = np.zeros((len(levels) + 1, 24))
+    if with_time is not None:
+        hours = _hour_surprisals(hour_of_day(columns.timestamp[:, with_time]), rows, len(levels))
+    return ByCategory(category, tuple(levels.tolist()), with_amount, fill, mean, with_time, hours, floor)
+
+
+def _category(columns: Columns, amount: int | None) -> int | None:
+    """The categorical column that explains most of the variance of the log amount."""
+    if amount is None or not columns.categorical.shape[1]:
+        return None
+    amounts = columns.numeric[:, amount]
+    known = ~np.isnan(amounts)
+    size = np.log1p(np.abs(amounts[known]))
+    told = [_explained(column[known], size) for column in columns.categorical.T]
+    best = int(np.argmax(told))
+    return best if told[best] >= LEAST_TOLD else None
+
+
+def _explained(levels: NDArray[np.object_], values: Floats) -> float:
+    """The share of the values' variance that lies between levels, corrected for their number."""
+    names, rows = np.unique(levels.astype(str), return_inverse=True)
+    if not 2 <= len(names) <= MOST_LEVELS or len(values) <= len(names) or not values.std():
+        return 0.0
+    counts = np.bincount(rows)
+    within = values - (np.bincount(rows, values) / counts)[rows]
+    return float(1 - (within**2).sum() / (len(values) - len(names)) / values.var(ddof=1))
+
+
+def _means(amounts: Floats, rows: Places, levels: int) -> Floats:
+    """Mean amount of each level, drawn to that of all by 5 pseudo-counts; of unseen levels that of all."""
+    overall = float(amounts.mean()) or 1.0
+    counts, sums = np.bincount(rows, minlength=levels + 1), np.bincount(rows, amounts, minlength=levels + 1)
+    means = (sums + PSEUDO_COUNTS * overall) / (counts + PSEUDO_COUNTS)
+    return np.where(means > 0, means, overall)
+
+
+def _hour_surprisals(hours: Places, rows: Places, levels: int) -> Floats:
+    """-log p(hour given level) [levels + 1, 24], counts smoothed around the clock, drawn to everyone's p(hour)."""
+    counts = np.bincount(rows * 24 + hours, minlength=(levels + 1) * 24).reshape(-1, 24).astype(np.float64)
+    smooth = (np.roll(counts, 1, axis=1) + 2 * counts + np.roll(counts, -1, axis=1)) / 4
+    overall = (smooth.sum(axis=0) + PSEUDO_COUNTS / 24) / (smooth.sum() + PSEUDO_COUNTS)
+    given = (smooth + PSEUDO_COUNTS * overall) / (smooth.sum(axis=1, keepdims=True) + PSEUDO_COUNTS)
+    return np.asarray(-np.log(given))
+
+
+def _hours(columns: Columns, by_category: ByCategory | None, groups: tuple[str, ...]) -> Hours:
+    """The timestamps that are judged by themselves: all but the one that is judged by the category."""
+    judged = by_category.time if by_category else None
+    times = range(columns.timestamp.shape[1]) if "hour" in groups else ()
+    return Hours(np.array([place for place in times if place != judged], np.intp))
+
+
+def _fields(
+    schema: TransactionSchema,
+    numbers: Numbers,
+    missing: Missing,
+    categories: Categories,
+    by_category: ByCategory | None,
+    hours: Hours,
+) -> Places:
+    first_level, first_time = len(schema.numeric), len(schema.numeric) + len(schema.categorical)
+    by = [] if by_category is None else [by_category.amount, by_category.time]
+    offsets = (0, first_time)
+    of_category = [place + offset for place, offset in zip(by, offsets, strict=False) if place is not None]
+    times = first_time + hours.places
+    plain = (numbers.places, missing.places, first_level + categories.places, np.array(of_category, np.intp))
+    return np.concatenate([*plain, times, times]).astype(np.intp)
+
+
+def _most_usual(column: NDArray[np.object_]) -> str:
+    names, counts = np.unique(column.astype(str), return_counts=True)
+    return str(names[np.argmax(counts)])

@@ -1,0 +1,117 @@
+"""The product: transactions in, verdicts out. A scorer under one threshold, shared by the stream and the API.
+
+A detector is a value: it never changes. Another model or another threshold is another detector, put in its place
+between two calls.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.schema.schema import Columns, TransactionSchema
+from eddy.model.serving.calibration import Calibration, Threshold
+from eddy.model.serving.scorer import Scorer
+
+
+class Contribution(msgspec.Struct, frozen=True):
+    """One field's part of a score, and why: what was observed, what would have been expected.
+
+    Numbers are in original units, the time of a timestamp is its hour of the day ("03:15", UTC), the expected level of
+    a category is the most usual one. None: there was no value.
+    """
+
+    field: str
+    contribution: float
+    observed: float | str | None
+    expected: float | str | None
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What was found about n transactions: score and rarity float64 [n], anomalous bool [n]."""
+
+    score: NDArray[np.float64]
+    rarity: NDArray[np.float64]
+    anomalous: NDArray[np.bool_]
+    threshold: float
+    _columns: Columns
+    _scorer: Scorer
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @cached_property
+    def contribution_matrix(self) -> NDArray[np.float32]:
+        """Every field's part of every score [n, f], in the order of `TransactionSchema.scored`."""
+        return self._scorer.score(self._columns).contributions.astype(np.float32)
+
+    @property
+    def expected(self) -> NDArray[np.float64]:
+        """What was expected of every field [n, f]: numbers in original units, hours of day, NaN for categories."""
+        return self._scorer.score(self._columns).expected
+
+    def contributions(self, i: int, top: int | None = None) -> tuple[Contribution, ...]:
+        """The `top` largest parts of transaction i's score (None: all), largest first."""
+        return self.reasons([i], top)[0]
+
+    def reasons(self, rows: Sequence[int], top: int | None = None) -> list[tuple[Contribution, ...]]:
+        """The `contributions` of some transactions, which is quicker for all of them at once."""
+        explained = self._scorer.score(self._columns[np.asarray(rows, np.intp)])
+        found = []
+        for i, parts, expected in zip(rows, explained.contributions, explained.expected, strict=True):
+            largest = np.argsort(-parts, kind="stable")[:top].tolist()
+            found.append(tuple(self._contribution(i, k, float(parts[k]), float(expected[k])) for k in largest))
+        return found
+
+    def _contribution(self, i: int, place: int, part: float, expected: float) -> Contribution:
+        name = self._scorer.fields[place]
+        numeric, categorical = self._columns.numeric[i], self._columns.categorical[i]
+        if place < len(numeric):
+            return Contribution(name, part, _plain(float(numeric[place])), _number(expected))
+        if place < len(numeric) + len(categorical):
+            level = str(categorical[place - len(numeric)])
+            return Contribution(name, part, level or None, self._scorer.usual_levels.get(name) or None)
+        seconds = float(self._columns.timestamp[i, place - len(numeric) - len(categorical)])
+        return Contribution(name, part, _clock(seconds % 86_400), _clock(expected * 3_600))
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Judges transactions of one schema by one model under one threshold."""
+
+    version: str
+    schema: TransactionSchema
+    scorer: Scorer
+    calibration: Calibration
+    threshold: Threshold
+
+    def judge(self, columns: Columns) -> Verdicts:
+        """Judges n transactions (`schema.columns(rows)`), n >= 0. Anomalous is what reaches the threshold."""
+        scores = self.scorer.score(columns, explain=False)
+        line = self.threshold.score
+        rarity = self.calibration.rarity(scores.score)
+        return Verdicts(scores.score, rarity, scores.score >= line, line, columns, self.scorer)
+
+    def under(self, threshold: Threshold) -> "Detector":
+        """The same model under another threshold."""
+        return replace(self, threshold=threshold)
+
+
+def _plain(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _number(value: float) -> float | None:
+    """Six digits: more than that is rounding noise of the network."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _clock(seconds: float) -> str | None:
+    if not np.isfinite(seconds):
+        return None
+    minutes = int(seconds // 60) % 1_440
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

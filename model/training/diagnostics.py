@@ -1,0 +1,72 @@
+"""What training leaves behind besides the model: the rows and figures that its report is drawn from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.config import TrainingConfig
+from eddy.model.features.encoder import Categories
+from eddy.model.schema.columns import Columns
+from eddy.model.schema.schema import TransactionSchema
+from eddy.model.serving.calibration import Calibration
+from eddy.model.serving.detector import Detector
+from eddy.model.serving.scorer import Scores
+
+Floats32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Rows that the networks were not trained on, and how the training went.
+
+    Args:
+        held_out: a sample of at most a few thousand normal rows, with their `scores` and their `latent` [n, z]: what
+            the bottleneck says of them; z is 0 where there is no network.
+        anomalies: rows labelled as anomalies, in the same way; none where there is no label.
+        history: (step, training loss, loss on held-out rows), in order.
+        unseen: by place of the categorical column the share of held-out rows whose level no training row has.
+    """
+
+    held_out: Columns
+    scores: Scores
+    latent: Floats32
+    anomalies: Columns
+    anomaly_scores: Scores
+    anomaly_latent: Floats32
+    history: tuple[tuple[int, float, float], ...]
+    unseen: Mapping[int, float] = field(default_factory=dict)
+
+
+class Explained(Protocol):
+    """What the training report reads of a `model.training.fit.Learned`; training can so store the report that it
+    draws."""
+
+    @property
+    def schema(self) -> TransactionSchema: ...
+    @property
+    def config(self) -> TrainingConfig: ...
+    @property
+    def calibration(self) -> Calibration: ...
+    @property
+    def learned(self) -> NDArray[np.intp]: ...
+    @property
+    def held_out(self) -> NDArray[np.intp]: ...
+    @property
+    def evidence(self) -> Evidence: ...
+    def detector(self) -> Detector: ...
+
+
+def some_rows(columns: Columns, most: int) -> Columns:
+    """At most so many rows, evenly spread over all: tables are in order of time."""
+    return columns[np.linspace(0, len(columns) - 1, most).astype(np.intp)] if len(columns) > most else columns
+
+
+def unseen_levels(categories: Categories, columns: Columns) -> dict[int, float]:
+    """By place of the categorical column the share of rows whose level is not known."""
+    pairs = zip(categories.places.tolist(), categories.surprisals, strict=True)
+    return {
+        place: float(np.mean([level not in known for level in columns.categorical[:, place]])) for place, known in pairs
+    }

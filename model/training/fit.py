@@ -1,0 +1,292 @@
+"""From a table to an artifact, as one readable sequence."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import version as installed_version
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eddy.model.components import category_pairs, gaussian_clusters
+from eddy.model.components.autoencoder import Autoencoder, Step
+from eddy.model.components.score_model import ScoreModel, seen
+from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
+from eddy.model.onnx_export import graph
+from eddy.model.schema.schema import Columns, TransactionSchema
+from eddy.model.serving.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
+from eddy.model.serving.calibration import Calibration
+from eddy.model.serving.detector import Detector
+from eddy.model.serving.scorer import Scorer
+from eddy.model.training import preprocessing
+from eddy.model.training.diagnostics import Evidence, some_rows, unseen_levels
+from eddy.model.training.fit_calibration import calibrate
+from eddy.model.training.prepare import Prepared, prepare
+
+PROBE_ROWS = 32
+EVIDENCE_ROWS = 5_000
+LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share of all work that is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A model before it is stored: what goes into the artifact, and what reports are drawn from.
+
+    `learned` and `held_out` are places in the columns that it was learned from; `notes` are sentences on how.
+    """
+
+    schema: TransactionSchema
+    config: TrainingConfig
+    graph: bytes
+    keras: bytes | None
+    calibration: Calibration
+    probe: Probe
+    evidence: Evidence
+    learned: NDArray[np.intp]
+    held_out: NDArray[np.intp]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def loss(self) -> float | None:
+        """On held-out rows, the least that was reached; None where there is no network."""
+        return min((held_out for _, _, held_out in self.evidence.history), default=None)
+
+    def detector(self, version: str = "not stored") -> Detector:
+        """Judges by this model, under the threshold of its own alert rate."""
+        scorer = Scorer(self.graph, self.schema.scored)
+        threshold = self.calibration.threshold(self.config.alert_rate)
+        return Detector(version, self.schema, scorer, self.calibration, threshold)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came out: the version in the store; rows used; rows left out because a label calls them anomalies; notes."""
+
+    version: str
+    rows: int
+    rows_left_out: int
+    loss: float | None
+    threshold: float
+    notes: tuple[str, ...] = ()
+
+
+def train(
+    table: pd.DataFrame,
+    schema: TransactionSchema,
+    store: ArtifactStore,
+    created_at: datetime,
+    config: TrainingConfig = DEFAULTS,
+    progress: Progress = lambda *_: None,
+    report: bool = True,
+    notes: Sequence[str] = (),
+) -> Trained:
+    """Trains a model of normal transactions and stores it.
+
+    Args:
+        report: whether the artifact gets a report, which takes longer to draw than a small model to train: other
+            choices of settings are tried for it, too.
+        notes: sentences on what was done with the table before, for the report.
+
+    Raises:
+        TableError: the table cannot be learned from.
+        ConfigError: the settings make nothing of this table.
+        ArtifactError: the store cannot be written to.
+    """
+    progress("reading the columns", 0.0)
+    prepared = prepare(table, schema, config)
+    share = 0.7 if report else 0.95
+    model = learn(
+        prepared.columns, prepared.schema, config, lambda what, done: progress(what, share * done), prepared.anomalies
+    )
+    told, page = (*prepared.notes, *model.notes), None
+    if report:
+        page = _report(model, prepared, notes, lambda what, done: progress(what, share + 0.26 * done))
+    progress("storing the model", 0.97)
+    version = save(model, store, created_at, page)
+    progress("done", 1.0)
+    threshold = model.calibration.score_at(config.alert_rate)
+    return Trained(version, len(prepared.columns), prepared.left_out, model.loss, threshold, told)
+
+
+def _report(model: Learned, prepared: Prepared, notes: Sequence[str], progress: Progress) -> str:
+    """The report's page (HTML)."""
+    from eddy.model.training.ablation import Judges, compare  # both import libraries that take a second
+    from eddy.reports.training.report import training_report
+
+    said, compared = [*notes, *prepared.notes, *model.notes], None
+    evidence, anomalies = model.evidence, len(prepared.anomalies)
+    strange = evidence.anomalies[:0] if model.config.keep_labelled else evidence.anomalies  # these were learned, too
+    judges = Judges(evidence.held_out, strange, anomalies / (anomalies + len(prepared.columns)))
+    rows = prepared.columns[model.learned]
+
+    def trying(done: float) -> None:
+        progress("trying other choices", 0.6 * done)
+
+    try:
+        if model.keras or model.config.clusters:  # pairs of categories leave no choice
+            compared = compare(rows, judges, model.schema, model.config, trying)
+    except (ArithmeticError, ValueError) as error:  # what is only tried must not cost the model that was learned
+        said.append(f"Other choices could not be tried: {error}.")
+    progress("drawing the report", 0.6)
+    return training_report(model, said, compared).html()
+
+
+def learn(
+    columns: Columns,
+    schema: TransactionSchema,
+    config: TrainingConfig = DEFAULTS,
+    progress: Progress = lambda *_: None,
+    anomalies: Columns | None = None,
+) -> Learned:
+    """Learns a model from the columns of n normal transactions (`model.training.prepare.prepare`).
+
+    Args:
+        anomalies: labelled ones, for the evidence; nothing is learned from them.
+
+    Raises:
+        ConfigError: the settings make nothing of these columns.
+    """
+    rows = _split(len(columns), config)
+    learned, held_out = columns[rows.learned], columns[rows.held_out]
+
+    progress("learning the features", 0.02)
+    ground = preprocessing.lay(learned, held_out, schema, config)
+
+    network = None
+    history: tuple[Step, ...] = ()
+    if category_pairs.suit(ground.encoder, config):
+        progress("counting pairs of categories", 0.1)
+        model = ground.model(pairs=category_pairs.fit(learned.categorical, ground.encoder.categories))
+    elif config.clusters:
+        progress("looking for clusters", 0.1)
+        model = ground.model(clusters=gaussian_clusters.fit(ground.white, config.clusters, config.seed))
+    else:
+        progress("starting TensorFlow", 0.05)
+        network = Autoencoder(ground.u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
+        history = network.fit(
+            ground.u,
+            ground.u_held_out,
+            config.steps,
+            config.batch,
+            config.loss,
+            trim=5 * config.contamination,
+            progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
+        )
+        progress("learning what the networks miss", 0.9)
+        model = ground.model(network.members(), ground.residuals(network.reconstruct(ground.shown)))
+
+    progress("calibrating", 0.93)
+    scoring = graph.build(schema, model)
+    scorer = Scorer(scoring, schema.scored)
+    calibration = calibrate(scorer.score(columns[rows.calibration], explain=False).score)
+
+    progress("checking the scoring graph", 0.97)
+    probe = _probe_rows(held_out)
+    probe_score = scorer.score(probe).score
+    graph.check_parity(model.score(probe, network.reconstruct if network else np.asarray), probe_score)
+    return Learned(
+        schema=schema,
+        config=config,
+        graph=scoring,
+        keras=network.to_bytes() if network else None,
+        calibration=calibration,
+        probe=Probe.of(probe, probe_score),
+        evidence=_evidence(
+            model, scorer, network, held_out, anomalies, [(s.done, s.loss, s.held_out_loss) for s in history]
+        ),
+        learned=rows.learned,
+        held_out=rows.held_out,
+        notes=_notes(model.pairs, schema) if model.pairs else (),
+    )
+
+
+def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str | None = None) -> str:
+    """Stores a model as an artifact, with a report (HTML) if there is one; gives its version.
+
+    Raises:
+        ArtifactError: the store cannot be written to.
+    """
+    draft = Manifest(
+        created_at=created_at,
+        fields=model.schema.fields,
+        threshold=model.calibration.threshold(model.config.alert_rate),
+        calibration=model.calibration,
+        probe=model.probe,
+        training={
+            **asdict(model.config),
+            "rows": len(model.learned),
+            "rows_held_out": len(model.held_out),
+            "held_out_loss": model.loss,
+        },
+        libraries={name: installed_version(name) for name in LIBRARIES},
+    )
+    files = {GRAPH: model.graph}
+    files |= {NETWORK: model.keras} if model.keras is not None else {}
+    files |= {REPORT: report.encode()} if report is not None else {}
+    return store.add(draft, files)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Places of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
+
+    learned: NDArray[np.intp]
+    held_out: NDArray[np.intp]
+    calibration: NDArray[np.intp]
+
+
+def _split(rows: int, config: TrainingConfig) -> _Rows:
+    """At random. What a sample leaves over of a large table serves the calibration."""
+    order = np.random.default_rng(config.seed).permutation(rows)
+    count = max(1, min(int(config.held_out * rows), config.held_out_rows))
+    last = count + config.sample_rows if config.sample_rows else rows
+    others = order[last : last + CALIBRATION_ROWS]
+    held_out = np.sort(order[:count])
+    return _Rows(np.sort(order[count:last]), held_out, np.concatenate([held_out, np.sort(others)]))
+
+
+def _evidence(
+    model: ScoreModel,
+    scorer: Scorer,
+    network: Autoencoder | None,
+    held_out: Columns,
+    anomalies: Columns | None,
+    history: Sequence[tuple[int, float, float]],
+) -> Evidence:
+    """A look at the model from outside: some held-out rows and some anomalies, as it sees them."""
+    normal = some_rows(held_out, EVIDENCE_ROWS)
+    strange = held_out[:0] if anomalies is None else some_rows(anomalies, EVIDENCE_ROWS)
+    latents = []
+    for rows in (normal, strange):
+        x = model.encoder.encode(rows)
+        u = seen(x, model.inputs.apply(x), model.network_input)
+        latents.append(network.latent(u) if network else np.empty((len(rows), 0), np.float32))
+    unseen = unseen_levels(model.encoder.categories, held_out)
+    return Evidence(
+        normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history), unseen
+    )
+
+
+def _notes(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str, ...]:
+    """What the user should know of a model without networks that nobody has asked for."""
+    how = (
+        "All fields are categories: each counts by how unusual its level is beside those of the others, and no network "
+        "was trained. With --parts both, network or inputs it is."
+    )
+    shared = ", ".join(f"{count:,} of {schema.categorical[place]}" for place, count in paired.together.items())
+    rare = f"There are too many levels to count each beside all others: the rarest count as one there ({shared})."
+    return (how, rare) if shared else (how,)
+
+
+def _probe_rows(columns: Columns) -> Columns:
+    """Some rows, and some that no table has: missing values, zero, negative, extreme, a level never seen."""
+    some = columns[np.arange(PROBE_ROWS) % len(columns)]
+    numeric, categorical = some.numeric.copy(), some.categorical.copy()
+    for row, value in enumerate((np.nan, 0.0, -1.0, -1e15, 1e15)):
+        numeric[row] = value
+    categorical[5], categorical[6] = "\N{SNOWMAN} never seen", ""
+    return Columns(numeric, categorical, some.timestamp)

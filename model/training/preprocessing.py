@@ -1,0 +1,116 @@
+"""What is learned of the rows before there is a network, and what a model is put together from afterwards."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.components import tail_scores, whitening
+from eddy.model.components.autoencoder import Layer
+from eddy.model.components.category_pairs import Pairs
+from eddy.model.components.gaussian_clusters import Clusters
+from eddy.model.components.score_model import ScoreModel, seen
+from eddy.model.components.whitening import Whitening
+from eddy.model.config import TrainingConfig
+from eddy.model.features import fit
+from eddy.model.features.encoder import Encoder
+from eddy.model.schema.columns import Columns
+from eddy.model.schema.schema import TransactionSchema
+
+Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
+
+OUTER_SHARE = 0.005
+"""Of the rows, on either side, in which networks have not learned enough: they are shown nothing beyond."""
+
+
+@dataclass(frozen=True, eq=False)
+class Groundwork:
+    """Features of the rows to learn from, x [n, d], whitened, and as the networks see them, u [n, d].
+
+    Args:
+        u_held_out: what the networks see of the rows held out [h, d].
+        lowest, highest: bounds of u [d] between which the networks learn much.
+    """
+
+    config: TrainingConfig
+    encoder: Encoder
+    inputs: Whitening
+    x: Floats
+    white: Floats
+    u: Floats32
+    u_held_out: Floats32
+    lowest: Floats32
+    highest: Floats32
+
+    @property
+    def shown(self) -> Floats32:
+        """What the networks are shown of the rows held out [h, d]."""
+        return np.clip(self.u_held_out, self.lowest, self.highest)
+
+    def residuals(self, reconstructions: Iterable[Floats32]) -> tuple[Whitening, ...] | None:
+        """The whitening of what each network misses of the rows held out; none for the textbook's squared error.
+
+        Args:
+            reconstructions: what each network makes of `shown` [h, d].
+        """
+        if self.config.score == "mse":
+            return None
+        spread = self.u.std(axis=0, dtype=np.float64)
+        unit = np.where(spread > 1e-9, spread, 1.0)
+        missed = ((self.u_held_out - each).astype(np.float64) for each in reconstructions)
+        return tuple(whitening.fit(each, unit, strangest(self.config)) for each in missed)
+
+    def model(
+        self,
+        members: tuple[tuple[Layer, ...], ...] = (),
+        residuals: tuple[Whitening, ...] | None = None,
+        clusters: Clusters | None = None,
+        pairs: Pairs | None = None,
+    ) -> ScoreModel:
+        """All that was learned, with the networks' layers and what they miss, or clusters, or pairs."""
+        return ScoreModel(
+            encoder=self.encoder,
+            inputs=self.inputs,
+            margins=tail_scores.fit(self.x, self.encoder.upper),
+            members=members,
+            residuals=residuals,
+            clusters=clusters,
+            pairs=pairs,
+            lowest=self.lowest,
+            highest=self.highest,
+            parts=self.config.parts,
+            network_input=self.config.network_input,
+        )
+
+
+def strangest(config: TrainingConfig) -> float:
+    """The share of rows that whitening leaves out."""
+    return max(0.01, 2 * config.contamination)
+
+
+def lay(learned: Columns, held_out: Columns, schema: TransactionSchema, config: TrainingConfig) -> Groundwork:
+    """Learns the features and their whitening.
+
+    Raises:
+        ConfigError: the settings make nothing of these columns.
+    """
+    encoder = fit.fit(learned, schema, config.features, config.hinge)
+    x, x_held_out = encoder.encode(learned), encoder.encode(held_out)
+    inputs = whitening.fit(x, np.ones(x.shape[1]), strangest(config))
+    white = inputs.apply(x)
+    u = seen(x, white, config.network_input)
+    outer = 0.0 if config.score == "mse" else OUTER_SHARE  # the textbook's network gets all that it has seen
+    lowest, highest = np.quantile(u, (outer, 1.0 - outer), axis=0).astype(np.float32)
+    return Groundwork(
+        config=config,
+        encoder=encoder,
+        inputs=inputs,
+        x=x,
+        white=white,
+        u=u,
+        u_held_out=seen(x_held_out, inputs.apply(x_held_out), config.network_input),
+        lowest=lowest,
+        highest=highest,
+    )

@@ -1,0 +1,98 @@
+"""Figures in words and as rows of tables: the same in reports and on the terminal."""
+
+from collections.abc import Sequence
+
+from eddy.model.evaluation.evaluate import Baseline, Judged, Trial
+from eddy.model.evaluation.metrics import CalibrationPoint, Figures, KindFigures, calibration
+from eddy.reports.training.latent_map import one_in
+
+
+def method_rows(trial: Trial) -> list[tuple[object, ...]]:
+    """One row per method: name, and the figures that FIGURES names."""
+    return [(name, *_row(found)) for name, found in _methods(trial)]
+
+
+def kind_rows(trial: Trial) -> list[tuple[object, ...]]:
+    """One row per method: name, and the average precision for each kind of anomaly."""
+    return [(name, *(f"{kind.average_precision:.3f}" for kind in found.kinds)) for name, found in _methods(trial)]
+
+
+def calibration_points(trial: Trial, judged: Judged) -> tuple[CalibrationPoint, ...]:
+    """Requested and observed rates on the rows that are not labelled anomalous, as rare as there are rows for."""
+    labels = trial.rows.anomalous
+    normal = judged.verdicts.rarity if labels is None else judged.verdicts.rarity[~labels]
+    return calibration(normal, [rate for rate in RATES if rate * len(normal) >= 0.5])
+
+
+def _methods(trial: Trial) -> list[tuple[str, Figures]]:
+    methods: Sequence[Judged | Baseline] = (*trial.judged, *trial.baselines)
+    return [(method.name, method.figures) for method in methods if method.figures is not None]
+
+
+RAREST_TOLD = 1e-9
+RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001, 1e-5, 1e-6)
+
+FIGURES = (
+    "average\nprecision",
+    "recall at\n0.1 % FP",
+    "budget:\nprecision",
+    "budget:\nrecall",
+    "ROC\nAUC",
+    "accuracy",
+)
+BRACKETS = "In brackets: the 95 % interval. FP: the share of normal rows that are flagged."
+
+
+def _row(found: Figures) -> tuple[object, ...]:
+    precision = found.average_precision
+    return (
+        f"{precision.value:.3f} ({precision.low:.3f} to {precision.high:.3f})".replace(" ", "\N{NO-BREAK SPACE}"),
+        f"{found.recall_at_false_positives:.1%}",
+        f"{found.at_budget.precision:.1%}",
+        f"{found.at_budget.recall:.1%}",
+        f"{found.roc_auc:.3f}",
+        None if found.confusion is None else f"{found.confusion.accuracy:.2%}",
+    )
+
+
+def rarity_text(rarity: float) -> str:
+    """A rarity as a short cell; what is rarer than RAREST_TOLD is not told apart.
+
+    >>> rarity_text(1e-12).replace("\N{NO-BREAK SPACE}", " ")
+    'under 1 in 1,000,000,000'
+    """
+    told = one_in(max(rarity, RAREST_TOLD))
+    return f"{'under ' if rarity < RAREST_TOLD else ''}{told}".replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def budget_sentence(trial: Trial) -> str:
+    """What the budget is."""
+    if trial.rows.time_s is None:
+        budget = f"{trial.budget:g} of every 1,000 rows, for the schema names no time"
+    else:
+        budget = f"{trial.budget:g} alerts a day, the strangest of each day (UTC)"
+        budget += f"; of this sample {trial.rows.share:.0%} of that" if trial.rows.share < 1 else ""
+    return f"The budget is {budget}. {BRACKETS}"
+
+
+def textbook_sentence(trial: Trial) -> str:
+    """Why accuracy and ROC AUC mislead where anomalies are rare."""
+    assert trial.rows.anomalous is not None
+    normal = 1 - float(trial.rows.anomalous.mean())
+    return (
+        f"Accuracy and ROC AUC, the textbook's figures, mislead here: {normal:.2%} of the rows are normal, so a model "
+        f"that never raises an alert has an accuracy of {normal:.2%}, and a ROC AUC near 1 still allows many false "
+        "alerts for each anomaly."
+    )
+
+
+KIND_FIGURES = ("average\nprecision", "recall at\n0.1 % FP", "budget:\nrecall", "flagged")
+
+
+def kind_row(found: KindFigures) -> tuple[object, ...]:
+    return (
+        f"{found.average_precision:.3f}",
+        f"{found.recall_at_false_positives:.1%}",
+        f"{found.recall_at_budget:.1%}",
+        None if found.flagged is None else f"{found.flagged:.1%}",
+    )

@@ -1,0 +1,153 @@
+"""Maps of the latent space in a page: one to look at (matplotlib), one to turn (plotly, embedded, offline)."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eddy.model.exploration import tsne
+from eddy.model.exploration.tsne import LatentMap
+from eddy.model.serving.calibration import Calibration
+from eddy.model.training.diagnostics import Evidence, Explained
+from eddy.reports import plots
+from eddy.reports.page import Page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RARITY_COLOURS = (plots.NORMAL, "#3aa9a0", "#c9a227", plots.ANOMALOUS)
+RARITY_BOUNDS = (0.1, 0.01, 0.001)
+RARITY_NAMES = ("usual", "rarer than 1 in 10", "rarer than 1 in 100", "rarer than 1 in 1,000")
+
+
+def write(page: Page, learned: Explained) -> None:
+    """The section of the training report that shows the latent space."""
+    evidence = learned.evidence
+    page.section("Latent map")
+    if not evidence.latent.shape[1]:
+        page.paragraph("There is no map: this model has no bottleneck.")
+        return
+    drawn = tsne.draw_map(evidence, 2, learned.config.seed)
+    coloured = groups(drawn, learned.calibration)
+    page.paragraph(
+        f"What the networks' bottlenecks say of each row ({evidence.latent.shape[1]} numbers), laid out by t-SNE: rows "
+        "that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group is, "
+        "mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
+    )
+    page.figure(flat(drawn, coloured), f"In two dimensions: {_sample(drawn, evidence)}.", "t-SNE map, 2-D")
+    solid = tsne.draw_map(evidence, 3, learned.config.seed)
+    page.section("To be turned", 3)
+    page.paragraph(f"In three dimensions: {_sample(solid, evidence)}. Drag to turn, scroll to come closer.")
+    page.raw(turning(solid, groups(solid, learned.calibration), learned.calibration))
+
+
+def _sample(drawn: LatentMap, evidence: Evidence) -> str:
+    anomalous = int(drawn.anomalous.sum())
+    rest = len(drawn) - anomalous
+    strangest = min(tsne.STRANGEST, rest)
+    told = (
+        f"{rest:,} of {len(evidence.scores.score):,} held-out rows, drawn at random but for the {strangest} strangest"
+    )
+    labelled = f", and {anomalous:,} of {len(evidence.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
+    return told + labelled
+
+
+class Group(NamedTuple):
+    """Some rows of a map that share a colour."""
+
+    name: str
+    colour: str
+    rows: NDArray[np.bool_]
+
+
+def groups(drawn: LatentMap, calibration: Calibration) -> tuple[Group, ...]:
+    """The rows by label, or by rarity where no row is labelled; the last is drawn on top."""
+    if drawn.anomalous.any():
+        found: tuple[Group, ...] = (
+            Group("normal, held out", plots.NORMAL, ~drawn.anomalous),
+            Group("labelled anomalous", plots.ANOMALOUS, drawn.anomalous),
+        )
+    else:
+        band = np.searchsorted(-np.array(RARITY_BOUNDS), -calibration.rarity(drawn.score), side="right")
+        parts = zip(RARITY_NAMES, RARITY_COLOURS, range(len(RARITY_NAMES)), strict=True)
+        found = tuple(Group(name, colour, band == place) for name, colour, place in parts)
+    return tuple(group for group in found if group.rows.any())
+
+
+@plots.drawn
+def flat(drawn: LatentMap, coloured: Sequence[Group]) -> "Figure":
+    """The map in two dimensions. Its axes have no unit and are not drawn."""
+    figure, axes = plots.axes(8.0, 5.4)
+    for place, group in enumerate(coloured):
+        x, y = drawn.places[group.rows].T
+        axes.scatter(x, y, s=8 + 4 * place, c=group.colour, alpha=0.75, lw=0, rasterized=True, label=group.name)
+    axes.set_axis_off()
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.08), ncols=len(coloured), markerscale=2, borderpad=0)
+    return figure
+
+
+def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibration) -> str:
+    """The map in three dimensions, as HTML with plotly.js in it; put it into a page once."""
+    import plotly.graph_objects as go
+    from plotly.io import to_html
+    from plotly.offline import get_plotlyjs
+
+    figure = go.Figure([_cloud(drawn, group, calibration) for group in coloured])
+    hidden = {
+        "visible": True,
+        "title": "",
+        "showticklabels": False,
+        "showbackground": False,
+        "showspikes": False,
+        "zeroline": False,
+        "gridcolor": "#9097a1",
+    }
+    figure.update_layout(
+        scene={"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "cube"},
+        paper_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        showlegend=False,
+        hoverlabel={"bgcolor": "#1d2129", "bordercolor": "#1d2129", "font": {"color": "#ffffff"}},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#7d8794", "activecolor": "#2f7fd0"},
+    )
+    buttons = [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]]  # the others send data, or save files
+    shown = {"responsive": True, "displaylogo": False, "modeBarButtons": buttons}
+    scene = to_html(figure, shown, include_plotlyjs=False, full_html=False, div_id="latent-map", default_height=520)
+    return f"<script>{get_plotlyjs()}</script>{_legend(coloured)}{scene}"
+
+
+def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object":
+    import plotly.graph_objects as go
+
+    x, y, z = drawn.places[group.rows].T.round(2)
+    score = drawn.score[group.rows]
+    rarity = calibration.rarity(score)
+    said = [f"{group.name}: score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
+    marker = {"size": 3, "color": group.colour, "opacity": 0.85, "line": {"width": 0}}
+    return go.Scatter3d(
+        x=x.tolist(),
+        y=y.tolist(),
+        z=z.tolist(),
+        mode="markers",
+        marker=marker,
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _legend(coloured: Sequence[Group]) -> str:
+    """In the page's own colours, which follow light and dark; plotly's would not."""
+    dots = (f'<span style="color:{group.colour}">&#9679;</span> {escape(group.name)}' for group in coloured)
+    return f'<p class="soft">{" &nbsp; ".join(dots)}</p>'
+
+
+def one_in(rarity: float) -> str:
+    """A rarity in words, to two digits.
+
+    >>> one_in(0.0004), one_in(1 / 16_632), one_in(0.7)
+    ('1 in 2,500', '1 in 17,000', '1 in 1.4')
+    """
+    count = float(f"{1 / rarity:.2g}")
+    return f"1 in {count:,.0f}" if count >= 10 else f"1 in {count:g}"

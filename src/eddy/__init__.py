@@ -1,0 +1,1 @@
+"""Eddy: streaming anomaly detection for payment transactions."""

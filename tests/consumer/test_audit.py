@@ -1,0 +1,142 @@
+"""The audit says yes to a sound account, and names what is wrong with any other."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from eddy.consumer.audit import Audit, audit
+from eddy.consumer.loop import Bounds, Loop
+from eddy.messaging.memory.broker import MemoryBroker
+from eddy.messaging.messages import LedgerRecord, ledger_message, read_ledger
+from eddy.messaging.ports import Message
+from eddy.settings import Settings
+from tests.plugins.rule import rule_judge, transaction
+
+SETTINGS = Settings()
+BOUNDS = Bounds(3, 1.0, 60.0, 0.0, 1.0, 1)
+
+
+@dataclass
+class Stream:
+    """A stream that one worker has judged: 20 messages in two partitions, three of them strange, two of them bad."""
+
+    broker: MemoryBroker = field(
+        default_factory=lambda: MemoryBroker({"transactions": 2, "alerts": 1, "dead-letters": 1, "ledger": 1})
+    )
+
+    def publish(self, *messages: Message) -> None:
+        publisher = self.broker.publisher()
+        for message in messages:
+            publisher.send(message)
+
+    def judge(self, turns: int = 20) -> None:
+        def subscribe() -> Any:
+            return self.broker.consumer(group="eddy", topic="transactions", instance="eddy-0")
+
+        judge = rule_judge("alerts", "dead-letters", "ledger")
+        loop = Loop(self.broker, subscribe, "eddy-0", judge, BOUNDS, [], threading.Event())
+        for _ in range(turns):
+            assert loop.step()
+        loop.close()
+
+    def audit(self) -> Audit:
+        return audit(self.broker.reader(), SETTINGS, patience_s=0)
+
+    def copy(self, topic: str, keep: Any) -> "Stream":
+        """The same stream with other records in one of its topics."""
+        other = Stream()
+        for name in ("transactions", "alerts", "dead-letters", "ledger"):
+            for record in self.broker.reader().read(name):
+                if name != topic or keep(record):
+                    other.publish(Message(name, record.key, record.value, tuple(record.headers), record.partition))
+        other.broker._cluster.groups.update(self.broker._cluster.groups)
+        return other
+
+
+@pytest.fixture
+def stream() -> Stream:
+    judged = Stream()
+    strange, bad = {3, 8, 13}, {5, 6}
+    for i in range(20):
+        value = b"[]" if i in bad else transaction(i, 5_000 if i in strange else 5)
+        judged.publish(Message("transactions", b"c", value, (), i % 2))
+    judged.judge()
+    return judged
+
+
+def test_a_sound_account_is_balanced(stream: Stream) -> None:
+    found = stream.audit()
+    assert found.balanced
+    assert found.verdict() == "20 in = 15 passed + 3 alerted + 2 dead; nothing lost, nothing doubled"
+    assert found.waiting == 0
+
+
+def test_what_was_not_read_yet_is_waiting_not_lost(stream: Stream) -> None:
+    stream.publish(Message("transactions", b"c", transaction(99), (), 0))
+    found = stream.audit()
+    assert (found.balanced, found.waiting) == (True, 1)
+
+
+def test_an_alert_that_is_gone_is_found(stream: Stream) -> None:
+    without = stream.copy("alerts", lambda record: dict(record.headers)["ce_id"] != b"transactions:0:4")
+    assert "the ledger says 1 went to `alerts`, 0 are there" in without.audit().problems[0]
+
+
+def test_an_alert_that_is_there_twice_is_found(stream: Stream) -> None:
+    record = next(iter(stream.broker.reader().read("alerts")))
+    stream.publish(Message("alerts", record.key, record.value, tuple(record.headers)))
+    problems = stream.audit().problems
+    assert any(problem.startswith("doubled: partition") and "is there 2 times" in problem for problem in problems)
+
+
+def test_a_dead_letter_that_is_gone_is_found(stream: Stream) -> None:
+    without = stream.copy("dead-letters", lambda _: False)
+    assert all("`dead-letters`, 0 are there" in problem for problem in without.audit().problems)
+    assert not without.audit().balanced
+
+
+def test_a_range_that_nothing_answers_for_is_found(stream: Stream) -> None:
+    entries = [read_ledger(record) for record in stream.broker.reader().read("ledger")]
+    middle = next(
+        entry for entry in entries if entry.partition == 0 and entry.first_offset > 0 and entry.last_offset < 9
+    )
+    without = stream.copy("ledger", lambda record: read_ledger(record) != middle)
+    assert any(problem.startswith("lost: nothing answers for") for problem in without.audit().problems)
+
+
+def test_a_range_that_was_answered_for_twice_is_found(stream: Stream) -> None:
+    record = list(stream.broker.reader().read("ledger"))[-1]
+    stream.publish(Message("ledger", record.key, record.value))
+    assert any(problem.startswith("doubled: ") for problem in stream.audit().problems)
+
+
+def test_counts_that_do_not_add_up_to_the_messages_are_found(stream: Stream) -> None:
+    last = LedgerRecord("transactions", 0, 10, 10, 0, 0, 0, "rule-1", 10.0, ())
+    stream.publish(Message("transactions", b"c", transaction(50), (), 0), ledger_message("ledger", last))
+    problems = stream.audit().problems
+    assert any("11 messages in `transactions`, the ledger answers for 10" in problem for problem in problems)
+
+
+def test_a_group_ahead_of_its_ledger_has_lost_something(stream: Stream) -> None:
+    nothing = stream.copy("ledger", lambda _: False)
+    assert any(problem.startswith("lost: ") for problem in nothing.audit().problems)
+
+
+def test_markers_of_the_inputs_own_commits_are_no_gaps() -> None:
+    stream = Stream()
+    producer = stream.broker.transactional_producer("upstream")
+    producer.start()
+    for commit in (True, False, True):
+        producer.begin()
+        producer.send(Message("transactions", b"c", transaction(1), (), 0))
+        producer.commit() if commit else producer.abort()
+    stream.judge()
+    found = stream.audit()
+    assert (found.balanced, found.messages, found.waiting) == (True, 2, 0)
+
+
+def test_messages_of_others_in_the_alerts_topic_are_not_ours_to_account_for(stream: Stream) -> None:
+    stream.publish(Message("alerts", b"x", b"hello"), Message("alerts", b"x", b"", (("ce_id", b"other:0:1"),)))
+    assert stream.audit().balanced

@@ -1,0 +1,48 @@
+"""The map of the latent space: neighbours stay neighbours, the strangest rows are on it, any bottleneck has one."""
+
+import numpy as np
+import pytest
+
+from eddy.model.exploration import tsne
+from tests.reports.learned import made
+
+
+def two_crowds(numbers: int = 4) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(place, 0.1, (60, numbers)) for place in (0.0, 5.0)])
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_rows_that_the_bottleneck_tells_apart_lie_apart(dimensions: int) -> None:
+    places = tsne.embed(two_crowds(), dimensions)
+    assert places.shape == (120, dimensions)
+    apart = np.linalg.norm(places[:, None] - places, axis=2)
+    np.fill_diagonal(apart, np.inf)
+    own_crowd = (apart.argmin(axis=1) < 60) == (np.arange(120) < 60)
+    assert own_crowd.mean() > 0.9
+
+
+def test_a_bottleneck_of_one_number_has_a_map_too_that_is_not_a_line() -> None:
+    places = tsne.embed(two_crowds(1), 2)
+    assert np.linalg.eigvalsh(np.cov(places.T))[0] > 0.01
+
+
+@pytest.mark.parametrize("rows", [4, 20])
+def test_few_rows_and_equal_rows_have_a_map(rows: int) -> None:
+    assert np.isfinite(tsne.embed(np.ones((rows, 3)), 2)).all()
+
+
+def test_the_same_rows_and_seed_give_the_same_map() -> None:
+    assert np.array_equal(tsne.embed(two_crowds(), 2, seed=3), tsne.embed(two_crowds(), 2, seed=3))
+
+
+def test_the_strangest_held_out_rows_are_on_the_map_and_anomalies_are_at_most_their_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(tsne.ROWS, 2, 120)
+    evidence = made(anomalies=80).evidence
+    drawn = tsne.draw_map(evidence, 2)
+    strangest = np.sort(evidence.scores.score)[-tsne.STRANGEST :]
+    assert len(drawn) == 120
+    assert np.isin(strangest, drawn.score[~drawn.anomalous]).all()
+    assert drawn.anomalous.sum() == 30

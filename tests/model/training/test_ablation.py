@@ -1,0 +1,245 @@
+"""Other choices: the right ones are tried, and held against each other as alerts and labels would."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eddy.model.config import DEFAULTS, TrainingConfig
+from eddy.model.features import fit
+from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
+from eddy.model.serving.artifact import REPORT, ArtifactStore
+from eddy.model.training import ablation
+from eddy.model.training.ablation import CHOSEN, Judges, Variant, compare, judged, quickened, variants
+from eddy.model.training.fit import train
+from tests.places import ROOT
+
+MakeTable = Callable[..., pd.DataFrame]
+CLUSTERS = TrainingConfig(clusters=2)
+"""Needs no TensorFlow, and so no process of its own."""
+TWO = [Variant(CHOSEN, DEFAULTS), Variant("other", DEFAULTS)]
+
+SIDE_BY_SIDE = """
+import numpy as np
+from dataclasses import replace
+from eddy.model.components.autoencoder import Autoencoder, _trimmed
+from eddy.model.training.ablation import Judges, compare
+from eddy.model.config import TrainingConfig
+from eddy.model.data.schema_inference import infer
+from eddy.model.data.conversion import columns_of
+from eddy.model.training.variants import side_by_side
+from eddy.producer.synthetic import SyntheticStream
+import pandas as pd
+
+rng = np.random.default_rng(0)
+line = rng.normal(size=(600, 1)) @ rng.normal(size=(1, 4)) + rng.normal(size=(600, 4)) / 9
+rows = np.zeros((3, 600, 4), np.float32)
+rows[0], rows[1, :, :2], rows[2] = line, line[:, :2], line
+network = Autoencoder([4, 2, 4], seed=1)
+history = network.fit(rows, rows[:, :100], 800, 64, trim=[0.05, 0.05, 0.0])
+assert history[-1].held_out_loss < 0.5 * history[0].held_out_loss, history
+answer = network.reconstruct(rows)
+assert np.abs(rows - answer).mean(axis=(1, 2)).max() < 0.5 * np.abs(rows[0]).mean()
+assert (answer[1, :, 2:] == 0).all(), "a narrower member has grown beyond its features"
+sizes = [np.count_nonzero(np.abs(layer.weights).sum(axis=1)) for layer in network.members()[1]]
+assert sizes == [2, 3, 2, 1, 2, 3], sizes
+
+missed = np.arange(8.0, dtype=np.float32)[:, None, None] * np.ones((1, 3, 4), np.float32)
+losses = np.asarray(_trimmed("huber", [0.0, 0.25, 0.5])(missed, np.zeros_like(missed)))
+assert np.count_nonzero(losses[1:], axis=0).tolist() == [7, 5, 3], losses
+
+chunk = next(SyntheticStream(seed=1, cards=50).chunks(count=900, size=900))
+table = pd.DataFrame(chunk.columns)
+schema = infer(table)
+columns = columns_of(table, schema)
+config = TrainingConfig(steps=60, batch=64)
+told = []
+judges = Judges(columns[700:], columns[:20], 0.01)
+first, again = (compare(columns[:700], judges, schema, config, told.append) for _ in range(2))
+assert first == again
+assert [choice.variant.name for choice in first.choices][:2] == ["as chosen", "contamination 0"]
+assert first.steps == 60 and all(0 <= choice.agreement <= 1 for choice in first.choices)
+assert told[: len(told) // 2] == sorted(told[: len(told) // 2]) and told[-1] == 1.0
+textbook = replace(config, score="mse", network_input="standardised", members=1)
+scoring = side_by_side(columns[:700], columns[700:], schema, [textbook], 2, print)
+assert np.isfinite([score(columns[:50]) for score in scoring[0]]).all()
+"""
+
+
+@pytest.fixture(scope="module")
+def labelled(schema: TransactionSchema) -> TransactionSchema:
+    return TransactionSchema((*schema.fields, Field("is_fraud", Kind.LABEL)))
+
+
+@pytest.fixture(scope="module")
+def strange(columns: Columns) -> Columns:
+    """Rows that are plainly strange."""
+    some = columns[:40]
+    return Columns(some.numeric * 50.0, some.categorical, some.timestamp)
+
+
+def test_each_group_that_makes_a_feature_is_left_out_once(columns: Columns, schema: TransactionSchema) -> None:
+    groups = fit.fit(columns, schema).groups
+    assert groups == ("numbers", "missing", "amount", "amount_by_category", "categories", "hour_by_category")
+    chosen = variants(DEFAULTS, groups)
+    assert [variant.name for variant in chosen[:2]] == ["as chosen", "contamination 0"]
+    assert chosen[0].config == DEFAULTS
+    assert [variant.without for variant in chosen[2:]] == list(groups)
+    for variant in chosen[2:]:
+        left = fit.fit(columns, schema, variant.config.features).groups
+        assert left == tuple(group for group in groups if group != variant.without)
+        assert variant.option == f"--features {','.join(left)}"
+        assert replace(variant.config, features=None) == DEFAULTS
+
+
+def test_groups_that_were_not_chosen_are_not_tried_and_one_alone_is_not_left_out(
+    columns: Columns, schema: TransactionSchema
+) -> None:
+    used = fit.fit(columns, schema, ("amount", "hour")).groups
+    assert used == ("amount", "hour")
+    assert [variant.without for variant in variants(DEFAULTS, used)] == ["", "", "amount", "hour"]
+    assert len(variants(DEFAULTS, ("amount",))) == 2
+
+
+def test_rows_that_were_said_to_be_clean_are_tried_as_contaminated() -> None:
+    clean = replace(DEFAULTS, contamination=0.0)
+    other = variants(clean, ("numbers",))[1]
+    assert (other.name, other.option, other.config.contamination) == (
+        "contamination 0.01",
+        "--contamination 0.01",
+        0.01,
+    )
+
+
+def test_quick_models_have_one_network_and_a_sixth_of_the_steps() -> None:
+    quick = quickened(DEFAULTS)
+    assert (quick.members, quick.steps, quick.batch) == (1, 500, 256)
+    assert quickened(replace(DEFAULTS, steps=600)).steps == 300
+    assert quickened(replace(DEFAULTS, steps=40)).steps == 40
+
+
+def test_agreement_with_the_same_scores_is_one_and_with_others_less() -> None:
+    rng = np.random.default_rng(0)
+    normal, strange = rng.normal(size=3_000), rng.normal(3, 1, 30)
+    same = judged(TWO, [[(normal, strange), (normal, strange)]] * 2, 0.01, 0, 0)
+    assert [(choice.agreement, round(choice.correlation, 9)) for choice in same.choices] == [(1.0, 1.0)] * 2
+    turned = (-normal, -strange)
+    other = judged(TWO, [[(normal, strange), (normal, strange)], [turned, turned]], 0.01, 0, 0).choices[1]
+    assert (other.agreement, round(other.correlation, 9)) == (0.0, -1.0)
+
+
+def test_anomalies_count_at_their_share_of_the_table() -> None:
+    """All strangest rows are anomalies when they are many, none of 1,000 when they are one in a million."""
+    normal, strange = np.arange(1_000.0), np.arange(2_000.0, 3_000.0)
+    strangest = [[(normal, strange)] * 2, [(normal, strange - 1_999.5)] * 2]
+    often, seldom = (judged(TWO, strangest, share, 0, 0).choices[1] for share in (0.5, 1e-6))
+    assert often.agreement < 0.6
+    assert seldom.agreement > 0.99
+    assert often.average_precision is not None
+    assert seldom.average_precision is not None
+    assert seldom.average_precision < 0.01 < often.average_precision
+
+
+def test_differences_that_seeds_make_are_chance() -> None:
+    rng = np.random.default_rng(0)
+    normal, strange = rng.normal(size=1_000), rng.normal(2, 1, 20)
+    steady = judged(TWO, [[(normal, strange)] * 2] * 2, 0.02, 0, 0)
+    shaken = judged(TWO, [[(normal, strange), (normal, strange - 1)]] * 2, 0.02, 0, 0)
+    assert steady.chance == 0.02
+    assert shaken.chance > 0.1
+
+
+def test_too_few_anomalies_are_not_judged_by() -> None:
+    normal = np.arange(100.0)
+    for count in (0, 9):
+        few = judged(TWO, [[(normal, np.arange(float(count)))] * 2] * 2, 0.01, 0, 0)
+        assert [choice.average_precision for choice in few.choices] == [None, None]
+        assert few.choices[1].agreement == 1.0
+
+
+def test_labels_tell_which_group_finds_anomalies(columns: Columns, schema: TransactionSchema, strange: Columns) -> None:
+    config = replace(CLUSTERS, features=("numbers", "categories"))
+    compared = compare(columns[500:], Judges(columns[:500], strange, 0.01), schema, config)
+    found = {choice.variant.name: choice.average_precision for choice in compared.choices}
+    assert found["as chosen"] is not None
+    assert found["without numbers"] is not None
+    assert found["without numbers"] < 0.2 < 0.7 < found["as chosen"]
+    assert (compared.rows, compared.steps, compared.times) == (2_500, 0, 4)
+
+
+def test_networks_are_trained_side_by_side_each_by_itself() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SIDE_BY_SIDE],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_report_shows_other_choices_and_without_a_report_none_is_tried(
+    make_table: MakeTable, labelled: TransactionSchema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def recorded(*given: object) -> ablation.Compared:
+        calls.append(given)
+        return compare(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ablation, "compare", recorded)
+    table = make_table(800).assign(is_fraud=np.arange(800) % 40 == 0)
+    told: list[str] = []
+    shares: list[float] = []
+    for report in (False, True):
+        store = ArtifactStore(tmp_path / str(report))
+        train(
+            table,
+            labelled,
+            store,
+            datetime(2026, 3, 1, tzinfo=UTC),
+            CLUSTERS,
+            lambda what, share: (told.append(what), shares.append(share)),  # type: ignore[arg-type, return-value]
+            report,
+        )
+        assert len(calls) == report
+        assert ("trying other choices" in told) is report
+        assert shares == sorted(shares)
+        shares.clear()
+    judges = calls[0][1]
+    assert isinstance(judges, Judges)
+    assert (len(judges.anomalies), judges.share) == (20, 20 / 800)
+    page = (store.path / store.active() / REPORT).read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "<td>contamination 0</td>" in page
+    assert "<td>without hour_by_category</td>" in page
+
+
+def test_rows_learned_in_spite_of_their_label_judge_nothing(
+    make_table: MakeTable, labelled: TransactionSchema, tmp_path: Path
+) -> None:
+    table, store = make_table(800).assign(is_fraud=np.arange(800) % 40 == 0), ArtifactStore(tmp_path)
+    config = replace(CLUSTERS, keep_labelled=True)
+    train(table, labelled, store, datetime(2026, 3, 1, tzinfo=UTC), config)
+    page = (store.path / store.active() / REPORT).read_text()
+    section = page[page.index(">Other choices</h2>") :]
+    assert "average precision</th>" not in section
+
+
+def test_choices_that_cannot_be_tried_do_not_cost_the_model(
+    make_table: MakeTable, schema: TransactionSchema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise np.linalg.LinAlgError("no convergence")
+
+    monkeypatch.setattr(ablation, "compare", failing)
+    store = ArtifactStore(tmp_path)
+    train(make_table(600), schema, store, datetime(2026, 3, 1, tzinfo=UTC), CLUSTERS)
+    page = (store.path / store.active() / REPORT).read_text()
+    assert "Other choices could not be tried: no convergence." in page
+    assert ">Other choices</h2>" not in page
