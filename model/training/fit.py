@@ -26,7 +26,7 @@ from eddy.model.training.prepare import Prepared, prepare
 
 PROBE_ROWS = 32
 EVIDENCE_ROWS = 5_000
-LIBRARIES = ("eddy", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
+LIBRARIES = ("eddy-stream", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of all work that is done."""
