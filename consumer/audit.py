@@ -108,7 +108,10 @@ Ledger = Mapping[int, list[LedgerRecord]]
 def _read_ledger(reader: Reader, settings: Settings) -> Ledger:
     parts: dict[int, list[LedgerRecord]] = defaultdict(list)
     for record in reader.read(settings.topic_ledger):
-        entry = read_ledger(record)
+        try:
+            entry = read_ledger(record)
+        except UnreadableMessage:
+            continue  # somebody else's message; where it stands for one of ours, the ranges have a gap
         if entry.topic == settings.topic_transactions:
             parts[entry.partition].append(entry)
     return {partition: sorted(part, key=lambda entry: entry.first_offset) for partition, part in sorted(parts.items())}
@@ -119,7 +122,7 @@ def _read_outcomes(reader: Reader, topic: str, source: str) -> Outcomes:
     for record in reader.read(topic):
         try:
             partition, offset = input_of(record)
-        except (UnreadableMessage, ValueError):
+        except UnreadableMessage:
             continue  # somebody else's message: not ours to account for
         if partition.topic == source:
             offsets[partition.partition][offset] += 1

@@ -6,7 +6,7 @@ a `Refused` with a category and a reason that names fields and types, never valu
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -46,6 +46,7 @@ class Category(StrEnum):
     OUT_OF_RANGE = "out-of-range"
     BAD_TEXT = "bad-text"
     EVENT_TIME = "event-time"
+    UNSCORABLE = "unscorable"
     KEY_NOT_UTF8 = "key-not-utf8"
     KEY_TOO_LONG = "key-too-long"
     HEADER_NOT_UTF8 = "header-not-utf8"
@@ -59,6 +60,9 @@ class Refused:
     reason: str
 
 
+UNSCORABLE = Refused(Category.UNSCORABLE, "the model's score is not a finite number: `eddy models verify` checks it")
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What became of n messages: rows[k] is message kept[k], columns hold the rows; the others are refused."""
@@ -67,6 +71,13 @@ class Decoded:
     columns: Columns
     kept: Sequence[int]
     refused: dict[int, Refused]
+
+    def refusing(self, reasons: Mapping[int, Refused]) -> "Decoded":
+        """The same, with these rows refused as well."""
+        left = [k for k in range(len(self.rows)) if k not in reasons]
+        refused = self.refused | {self.kept[k]: reason for k, reason in reasons.items()}
+        columns = self.columns[np.array(left, np.intp)]
+        return Decoded([self.rows[k] for k in left], columns, [self.kept[k] for k in left], refused)
 
 
 class TransactionCodec:
@@ -120,13 +131,10 @@ class TransactionCodec:
         columns = self._schema.columns(rows)
         large = np.abs(columns.numeric) > NUMBER_MAX
         untimely = ~((columns.timestamp >= EARLIEST_S) & (columns.timestamp < LATEST_S))
-        bad = large.any(axis=1) | untimely.any(axis=1)
+        decoded, bad = Decoded(rows, columns, kept, refused), large.any(axis=1) | untimely.any(axis=1)
         if not bad.any():
-            return Decoded(rows, columns, kept, refused)
-        for k in np.flatnonzero(bad):
-            refused[kept[k]] = self._out_of_range(large[k], untimely[k])
-        good = np.flatnonzero(~bad)
-        return Decoded([rows[k] for k in good], columns[good], [kept[k] for k in good], refused)
+            return decoded
+        return decoded.refusing({k: self._out_of_range(large[k], untimely[k]) for k in np.flatnonzero(bad).tolist()})
 
     def _out_of_range(self, large: np.ndarray[Any, Any], untimely: np.ndarray[Any, Any]) -> Refused:
         if untimely.any():

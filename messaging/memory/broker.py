@@ -140,6 +140,7 @@ class _Consumer:
 
     def end_offsets(self) -> Offsets:
         with self._cluster.changed:
+            self._cluster.raise_if(Fault.END_OFFSETS)
             return {p: self._cluster.logs[p].stable_end() for p in self._assigned}
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ class Fault(StrEnum):
     COMMITTED = "asking for committed offsets (thus rewind) raises"
     START = "start raises; nothing was taken over"
     BEGIN = "begin raises"
+    END_OFFSETS = "end_offsets raises"
     SEND = "send raises; nothing was stored"
     DELIVERY = "a message is accepted and never stored; only its delivery says so"
     FLUSH = "flush raises"

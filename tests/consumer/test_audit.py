@@ -140,3 +140,9 @@ def test_markers_of_the_inputs_own_commits_are_no_gaps() -> None:
 def test_messages_of_others_in_the_alerts_topic_are_not_ours_to_account_for(stream: Stream) -> None:
     stream.publish(Message("alerts", b"x", b"hello"), Message("alerts", b"x", b"", (("ce_id", b"other:0:1"),)))
     assert stream.audit().balanced
+
+
+@pytest.mark.parametrize("value", [b"hello", b"\xff", b"[" * 100_000, None, b"{}"])
+def test_messages_of_others_in_the_ledger_topic_fail_no_audit(stream: Stream, value: bytes | None) -> None:
+    stream.publish(Message("ledger", b"x", value), Message("alerts", b"x", b"", (("ce_id", None),)))  # type: ignore[arg-type]
+    assert stream.audit().balanced
