@@ -1,6 +1,5 @@
 """`eddy broker`: a throw-away Kafka broker in the foreground."""
 
-import signal
 import time
 from pathlib import Path
 from types import FrameType
@@ -11,6 +10,7 @@ import typer
 from eddy.cli.console import fail
 from eddy.devbroker import brokers
 from eddy.devbroker.brokers import BrokerStartError, EngineKind, RunningBroker
+from eddy.monitoring import signals
 from eddy.settings import SettingsError, load
 
 PortOption = Annotated[int, typer.Option(help="Port that clients connect to; 0 for any free one.", min=0, max=65535)]
@@ -32,8 +32,7 @@ def broker(port: PortOption = 9092, data: DataOption = None) -> None:
         eddy broker --port 9092 --data ./kafka-data
     """
     # From the first moment: an end while the broker starts must be as clean as a later one.
-    for number in _ENDS:
-        signal.signal(number, _end)
+    signals.install(_end, *signals.ENDS)
     try:
         _run(port, data)
     except (BrokerStartError, SettingsError) as error:
@@ -43,16 +42,12 @@ def broker(port: PortOption = 9092, data: DataOption = None) -> None:
 
 
 class _Ended(BaseException):
-    """Somebody asked for the end."""
-
-
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    """A signal asked for the end."""
 
 
 def _end(_: int, __: FrameType | None) -> None:
     # A second Ctrl-C must not disturb the first one's work.
-    for number in _ENDS:
-        signal.signal(number, signal.SIG_IGN)
+    signals.ignore(*signals.ENDS)
     raise _Ended
 
 

@@ -4,33 +4,36 @@ import sys
 from importlib.metadata import version
 from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
+try:  # Imports take half a second; Ctrl-C must end them without a traceback too.
+    import typer
+    from typer.core import TyperGroup
 
-from eddy.cli import (
-    broker,
-    compare,
-    consume,
-    demo,
-    evaluate,
-    explore,
-    models,
-    produce,
-    readers,
-    schema,
-    score,
-    serve,
-    show_settings,
-    topics,
-    train,
-    tune,
-)
-from eddy.cli.console import fail
-from eddy.devbroker.node import BrokerStartError
-from eddy.messaging.messages import UnreadableMessage
-from eddy.messaging.ports import BrokerError
-from eddy.model.serving.artifact import ArtifactError
-from eddy.settings import SettingsError
+    from eddy.cli import (
+        broker,
+        compare,
+        consume,
+        demo,
+        evaluate,
+        explore,
+        models,
+        produce,
+        readers,
+        schema,
+        score,
+        serve,
+        show_settings,
+        topics,
+        train,
+        tune,
+    )
+    from eddy.cli.console import fail
+    from eddy.devbroker.node import BrokerStartError
+    from eddy.messaging.messages import UnreadableMessage
+    from eddy.messaging.ports import BrokerError
+    from eddy.model.serving.artifact import ArtifactError
+    from eddy.settings import SettingsError
+except KeyboardInterrupt:
+    sys.exit(130)  # cli.console.INTERRUPTED
 
 MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, UnreadableMessage)
 

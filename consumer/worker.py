@@ -20,7 +20,7 @@ from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.kafka.consumer import KafkaBroker
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
-from eddy.monitoring import logs
+from eddy.monitoring import logs, signals
 from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
 from eddy.settings import Settings
 
@@ -76,8 +76,8 @@ def run(settings: Settings, slot: int) -> None:
     """The main function of a worker process; ends it with one of the exit codes above."""
     logs.configure(settings.log_format, settings.log_level, fields={"slot": slot})
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
+    signals.install(lambda *_: stop.set(), signal.SIGTERM)
+    signals.ignore(signal.SIGINT)  # Ctrl-C reaches the whole group; the supervisor says when to stop
     raise SystemExit(_run(settings, slot, stop))
 
 
