@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from eddy.cli.interruption import Interruption
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
-    from eddy.model.training.fit import Trained
+    from eddy.model.training.train import Trained
 
 
 def train(
@@ -129,10 +129,12 @@ def _learn(
     with sharing(quiet) as bar:
         bar("starting", 0.0)
         from eddy.model.data.schema_inference import infer
-        from eddy.model.training.fit import train as learn
+        from eddy.model.training.train import train as learn
+        from eddy.reports.training.build import build
 
         known = schema or infer(sample.table)
-        return learn(sample.table, known, store, datetime.now(UTC), config, interruption.watching(bar), report)
+        drawn = build if report else None
+        return learn(sample.table, known, store, datetime.now(UTC), config, interruption.watching(bar), drawn)
 
 
 def _left(store: ArtifactStore, before: set[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seco
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
-    from eddy.model.training.fit import Trained
+    from eddy.model.training.train import Trained
     from eddy.model.tuning.study import Told
     from eddy.model.tuning.tune import Tuned
 
@@ -138,12 +139,14 @@ def _train(
     quiet: bool,
     interruption: Interruption,
 ) -> Trained:
-    from eddy.model.training.fit import train
+    from eddy.model.training.train import train
+    from eddy.reports.training.build import build
     from eddy.reports.tuning.report import verdict
 
     with sharing(quiet) as bar:
         notes = [f"Its settings come from a search of {len(tuned.trials)} trials. {verdict(tuned)}"]
-        return train(table, schema, store, datetime.now(UTC), tuned.config, interruption.watching(bar), notes=notes)
+        report = partial(build, notes=notes)
+        return train(table, schema, store, datetime.now(UTC), tuned.config, interruption.watching(bar), report)
 
 
 def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
