@@ -13,11 +13,11 @@ from eddy.devbroker.brokers import BrokerStartError, EngineKind, RunningBroker
 from eddy.monitoring import signals
 from eddy.settings import SettingsError, load
 
-PortOption = Annotated[int, typer.Option(help="Port that clients connect to; 0 for any free one.", min=0, max=65535)]
+PortOption = Annotated[int, typer.Option(help="Port that clients connect to; 0 for any free port.", min=0, max=65535)]
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        help="Directory that keeps the topics; without it they are gone when the broker ends.", file_okay=False
+        help="Directory that keeps the topics; without it they are deleted when the broker stops.", file_okay=False
     ),
 ]
 
@@ -25,7 +25,8 @@ DataOption = Annotated[
 def broker(port: PortOption = 9092, data: DataOption = None) -> None:
     """Run a throw-away Kafka broker until Ctrl-C.
 
-    In Docker if an engine answers, else as a local Apache Kafka, which needs Java 17 or newer (and Maven, once).
+    It runs in Docker if a Docker engine is available, otherwise as a local Apache Kafka, which needs Java 17 or newer
+    and, for the download, Maven.
 
     Example:
 
@@ -55,7 +56,9 @@ def _run(port: int, data: Path | None) -> None:
     engine = brokers.choose(load(), typer.echo)
     typer.echo(engine.why)
     if engine.kind is EngineKind.GIVEN:
-        raise BrokerStartError("There is nothing to start; unset EDDY_KAFKA_BOOTSTRAP_SERVERS to get a broker.")
+        raise BrokerStartError(
+            "EDDY_KAFKA_BOOTSTRAP_SERVERS names a broker, so none is started: unset it to get a throw-away one."
+        )
     with brokers.start(engine, port=port, data=data, say=typer.echo) as running:
         typer.echo(f"Ready at {running.address}; Ctrl-C stops it.")
         _watch(running)
@@ -65,4 +68,4 @@ def _watch(running: RunningBroker) -> None:
     """Returns never: it ends by a signal, or because the broker died."""
     while running.running:
         time.sleep(1.0)
-    raise BrokerStartError(f"The broker has ended by itself; its log is {running.log}.")
+    raise BrokerStartError(f"The broker stopped unexpectedly: see its log, {running.log}.")

@@ -1,4 +1,4 @@
-"""`eddy alerts`, `eddy dead-letters`, `eddy ledger check`: what the stream has said so far."""
+"""`eddy alerts`, `eddy dead-letters`, `eddy ledger check`: what the consumer has published so far."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,29 +13,33 @@ from eddy.cli.console import err, out, say
 from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
 from eddy.messaging.ports import Reader, Record
 
-ledger = typer.Typer(help="The account of what became of every transaction.", no_args_is_help=True)
+ledger = typer.Typer(help="Audit the outcome counts in the ledger.", no_args_is_help=True)
 
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Keep reading new messages until Ctrl-C.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 FOLLOW_IDLE_S = 1.0
 
 
 def alerts(follow: Follow = False, as_json: AsJson = False) -> None:
-    """Read the alerts.
+    """Show the alerts.
 
-    Example: [bold]eddy alerts --follow --json | jq .transaction_id[/bold]
+    Example:
+
+        eddy alerts --follow --json | jq .transaction_id
     """
     from eddy.settings import load
 
     settings = load()
-    columns = ("detected", "transaction", "rarity", "score", "largest contributions (observed; expected)")
+    columns = ("detected", "transaction", "rarity", "score", "largest contributions")
     _show(settings.topic_alerts, read_alert, _alert_row, columns, follow, as_json)
 
 
 def dead_letters(follow: Follow = False, as_json: AsJson = False) -> None:
-    """Read the messages that were refused, and why.
+    """Show the refused messages, and why they were refused.
 
-    Example: [bold]eddy dead-letters --json | jq -r .category | sort | uniq -c[/bold]
+    Example:
+
+        eddy dead-letters --json | jq -r .category | sort | uniq -c
     """
     from eddy.settings import load
 
@@ -45,12 +49,14 @@ def dead_letters(follow: Follow = False, as_json: AsJson = False) -> None:
 
 
 @ledger.command("check")
-def check(as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False) -> None:
-    """Prove that every transaction came out exactly once: ledger against alerts, dead letters and the group's offsets.
+def check(as_json: Annotated[bool, typer.Option("--json", help="Print the audit as JSON.")] = False) -> None:
+    """Check that every transaction has exactly one outcome: compare ledger, alerts, dead letters and committed offsets.
 
-    Ends with 1 when anything was lost or doubled.
+    The exit code is 1 if anything was lost or duplicated.
 
-    Example: [bold]eddy ledger check[/bold]
+    Example:
+
+        eddy ledger check
     """
     from eddy.consumer.audit import audit
     from eddy.messaging.kafka.consumer import KafkaBroker
@@ -149,4 +155,4 @@ def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for cells in rows:
         table.add_row(*cells)
     out.print(table)
-    out.print(f"{len(rows):,} in all", style="dim")
+    out.print(f"{len(rows):,} in total", style="dim")
