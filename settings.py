@@ -5,6 +5,7 @@ default here. All problems are reported at once. `docs/settings.md` is generated
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -145,9 +146,41 @@ def load(**overrides: Any) -> Settings:
         SettingsError: listing every setting that is wrong, what it was, and what is accepted.
     """
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise SettingsError("\n".join(_complaints(error))) from None
+    if contradictions := list(_contradictions(settings)):
+        raise SettingsError("\n".join(contradictions))
+    return settings
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Settings that are sound one by one, but under which no worker can do its work."""
+    commit_ms = settings.delivery_timeout_ms + 2 * settings.transaction_timeout_ms
+    commit = "EDDY_DELIVERY_TIMEOUT_MS + 2 x EDDY_TRANSACTION_TIMEOUT_MS, a commit's longest wait"
+    session_ms = settings.session_timeout_ms
+    above = (
+        ("watchdog_timeout_ms", commit_ms, commit),
+        ("max_poll_interval_ms", session_ms, "EDDY_SESSION_TIMEOUT_MS"),
+        ("stall_timeout_ms", session_ms, "EDDY_SESSION_TIMEOUT_MS"),
+        ("request_timeout_ms", settings.batch_max_wait_ms, "EDDY_BATCH_MAX_WAIT_MS"),
+        ("delivery_timeout_ms", settings.request_timeout_ms, "EDDY_REQUEST_TIMEOUT_MS"),
+    )
+    for name, least, other in above:
+        if (received := getattr(settings, name)) <= least:
+            problem = f"must be above {other} ({least}); received {received}: raise it, or lower the other"
+            yield f"EDDY_{name.upper()}: {problem}"
+    topics = [settings.topic_transactions, settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger]
+    if len(set(topics)) < len(topics):
+        yield f"EDDY_TOPIC_*: each topic needs a name of its own; received {', '.join(topics)}"
+    if settings.kafka_security_protocol.startswith("SASL") and None in (
+        settings.kafka_username,
+        settings.kafka_password,
+    ):
+        yield (
+            f"EDDY_KAFKA_SECURITY_PROTOCOL: {settings.kafka_security_protocol} needs EDDY_KAFKA_USERNAME and "
+            "EDDY_KAFKA_PASSWORD; received only one of them or none: set both"
+        )
 
 
 def _complaints(error: ValidationError) -> list[str]:

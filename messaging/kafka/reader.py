@@ -26,6 +26,8 @@ from eddy.messaging.ports import BrokerError, Offsets, Partition, Record
 from eddy.messaging.topics import TopicPlan, TopicState
 from eddy.settings import Settings
 
+PARTITIONS_EVERY_S = 5.0
+
 
 class KafkaReader:
     """One client for questions; one more for each iteration, as a client has only one set of positions."""
@@ -34,8 +36,9 @@ class KafkaReader:
         self._settings = settings
         self._clients: dict[str | None, Any] = {}
 
-    def read(self, topic: str) -> Iterator[Record]:
-        ranges = self.offsets(topic)
+    def read(self, topic: str, starts: Offsets | None = None) -> Iterator[Record]:
+        begin = starts or {}
+        ranges = {p: (max(begin.get(p, start), start), end) for p, (start, end) in self.offsets(topic).items()}
         return self._read({p: span for p, span in ranges.items() if span[0] < span[1]})
 
     def _read(self, ranges: Mapping[Partition, tuple[int, int]]) -> Iterator[Record]:
@@ -64,17 +67,23 @@ class KafkaReader:
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.delivery_timeout_ms / 1000
 
-    def follow(self, topic: str, *, from_start: bool, idle_s: float) -> Iterator[Record | None]:
+    def follow(
+        self, topic: str, *, from_start: bool, idle_s: float, starts: Offsets | None = None
+    ) -> Iterator[Record | None]:
         ranges = self.offsets(topic)
         ends = {p: end for p, (_, end) in ranges.items()}
-        return self._follow({p: start for p, (start, _) in ranges.items()} if from_start else ends, ends, idle_s)
+        begin = {p: start for p, (start, _) in ranges.items()} if from_start else ends
+        return self._follow(topic, {**begin, **(starts or {})}, ends, idle_s)
 
-    def _follow(self, begin: Offsets, ends: Offsets, idle_s: float) -> Iterator[Record | None]:
+    def _follow(self, topic: str, begin: Offsets, ends: Offsets, idle_s: float) -> Iterator[Record | None]:
         """Is not idle while it connects: not before it is where the partitions ended when it began."""
         with self._positioned(begin) as client:
-            deadline = self._deadline()
+            deadline, looked_at = self._deadline(), time.monotonic()
             while True:
                 with translated("follow"):
+                    if time.monotonic() - looked_at > PARTITIONS_EVERY_S:
+                        _assign_added(client, _partitions(client, topic, self._settings.request_timeout_ms))
+                        looked_at = time.monotonic()
                     polled = client.poll(idle_s * 1000, self._settings.batch_max_records)
                 for records in polled.values():
                     yield from records
@@ -89,6 +98,13 @@ class KafkaReader:
             starts = client.beginning_offsets(partitions, timeout_ms=timeout_ms)
             ends = client.end_offsets(partitions, timeout_ms=timeout_ms)
         return {Partition(*p): (starts[p], ends[p]) for p in partitions}
+
+    def offsets_at(self, topic: str, time_ms: int) -> Offsets:
+        ends = {p: end for p, (_, end) in self.offsets(topic).items()}
+        with translated(f"read offsets of {topic} by time"):
+            times = {TopicPartition(*p): time_ms for p in ends}
+            found = self._asked(None).offsets_for_times(times, timeout_ms=self._settings.request_timeout_ms)
+        return {p: end if (at := found.get(TopicPartition(*p))) is None else at.offset for p, end in ends.items()}
 
     def committed(self, group: str, topic: str) -> Offsets:
         with translated(f"read committed offsets of {group}"):
@@ -171,6 +187,16 @@ class KafkaTopicAdmin:
         if self._client is None:
             self._client = connect(KafkaAdminClient, common(self._settings))
         return self._client
+
+
+def _assign_added(client: Any, partitions: Sequence[Any]) -> None:
+    """Partitions that the topic did not have before, from their start; the others stay where they are."""
+    at = positions(client)
+    added = set(partitions) - client.assignment()
+    if added:
+        client.assign(partitions)
+        for partition in partitions:
+            client.seek(partition, at.get(partition, 0))
 
 
 def _reached(client: Any, ends: Offsets) -> bool:
