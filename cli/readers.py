@@ -58,7 +58,7 @@ def check(
     Example: [bold]eddy ledger check[/bold]
     """
     from eddy.consumer.audit import audit
-    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.messaging.kafka.broker import KafkaBroker
     from eddy.settings import load
 
     settings = load()
@@ -116,7 +116,7 @@ def _show(
     as_json: bool,
     since: int | None,
 ) -> None:
-    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.messaging.kafka.broker import KafkaBroker
     from eddy.settings import load
 
     with closing(KafkaBroker(load()).reader()) as reader:

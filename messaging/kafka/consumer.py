@@ -1,9 +1,4 @@
-"""Apache Kafka through kafka-python: no other files than this and `kafka_*` know the client or see its errors.
-
-The client leaves much of exactly-once to whoever calls it; what is done about that is said where it is done. Four
-rules hold throughout: clients are made when first used, thus after a fork; every wait is bounded, also where the
-client's own is not; a client that failed is thrown away; nothing is done per record.
-"""
+"""A member of a consumer group, whose every position is that of the broker."""
 
 import contextlib
 from typing import Any
@@ -19,38 +14,12 @@ from eddy.messaging.kafka.client import (
     positions,
     reading,
     refresh_metadata,
-    require_crc32c,
     translated,
 )
-from eddy.messaging.kafka.producer import KafkaPublisher, KafkaTransactionalProducer
-from eddy.messaging.kafka.reader import KafkaReader, KafkaTopicAdmin
 from eddy.messaging.ports import Fenced, Membership, Offsets, Records
 from eddy.settings import Settings
 
 HEARTBEAT_MOST_MS = 2_000
-
-
-class KafkaBroker:
-    """A Kafka cluster, as the settings name it. Holds no connection: clients make theirs when they are first used."""
-
-    def __init__(self, settings: Settings) -> None:
-        require_crc32c()
-        self._settings = settings
-
-    def consumer(self, *, group: str, topic: str, instance: str | None) -> "KafkaGroupConsumer":
-        return KafkaGroupConsumer(self._settings, group, topic, instance)
-
-    def transactional_producer(self, transactional_id: str) -> KafkaTransactionalProducer:
-        return KafkaTransactionalProducer(self._settings, transactional_id)
-
-    def publisher(self) -> KafkaPublisher:
-        return KafkaPublisher(self._settings)
-
-    def reader(self) -> KafkaReader:
-        return KafkaReader(self._settings)
-
-    def topic_admin(self) -> KafkaTopicAdmin:
-        return KafkaTopicAdmin(self._settings)
 
 
 class KafkaGroupConsumer:

@@ -10,7 +10,7 @@ from eddy.cli import readers
 from eddy.cli.main import app
 from eddy.cli.readers import contributions_text, rarity_text
 from eddy.cli.since import since_ms
-from eddy.messaging.kafka import consumer as kafka
+from eddy.messaging.kafka import broker as kafka
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.messages import Alert, Coordinates, alert_message
 from eddy.model.serving.detector import Contribution
