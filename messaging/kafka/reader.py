@@ -10,12 +10,10 @@ from kafka.structs import TopicPartition
 from eddy.messaging.kafka.client import (
     close_consumer,
     connect_consumer,
-    forget_offset_fetches,
-    positions,
     reading,
-    refresh_metadata,
     translated,
 )
+from eddy.messaging.kafka.client_internals import forget_offset_fetches, partition_numbers, positions
 from eddy.messaging.ports import BrokerError, Offsets, Partition, Record
 from eddy.settings import Settings
 
@@ -147,12 +145,6 @@ def _reached(client: Any, ends: Offsets) -> bool:
 
 
 def _partitions(client: Any, topic: str, timeout_ms: int) -> list[Any]:
-    """Asked anew each time, and bounded: the public `partitions_for_topic` answers from memory, or waits for ever."""
-    cluster = client._cluster
-    cluster.need_all_topic_metadata = True
-    for _ in range(2):  # A refresh under way may have been asked for other topics only.
-        refresh_metadata(client, timeout_ms)
-        numbers = cluster.partitions_for_topic(topic)
-        if numbers:
-            return [TopicPartition(topic, number) for number in sorted(numbers)]
+    if numbers := partition_numbers(client, topic, timeout_ms):
+        return [TopicPartition(topic, number) for number in numbers]
     raise BrokerError(f"topic {topic} does not exist or may not be read; `eddy topics create` makes it")
