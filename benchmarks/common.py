@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from eddy import model, settings
 from eddy.devbroker import brokers, cache
 from eddy.messaging import topics
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.messages import encode

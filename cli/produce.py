@@ -107,7 +107,7 @@ def file(
 
 def connect(settings: Settings) -> Broker:
     """The broker that is published to."""
-    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.messaging.kafka.broker import KafkaBroker
 
     return KafkaBroker(settings)
 

@@ -7,7 +7,7 @@ import typer
 
 from eddy import settings
 from eddy.messaging import topics
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import BrokerError
 
 app = typer.Typer(no_args_is_help=True, help="Create and check the Kafka topics.")

@@ -17,7 +17,7 @@ from eddy.consumer.breaker import TooManyDeadLetters
 from eddy.consumer.loop import Bounds, Loop, SlotTaken
 from eddy.consumer.observer import Observer, Turn
 from eddy.messaging.codec import TransactionCodec
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.monitoring import logs, signals

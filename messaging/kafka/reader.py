@@ -1,29 +1,20 @@
-"""Kafka outside of any group: reading whole topics, asking for offsets, making topics."""
+"""Kafka outside of any group: reading whole topics, asking for offsets."""
 
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import AuthorizationError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
 from eddy.messaging.kafka.client import (
-    ERRORS,
     close_consumer,
-    common,
-    connect,
     connect_consumer,
-    forget_offset_fetches,
-    positions,
     reading,
-    refresh_metadata,
     translated,
 )
+from eddy.messaging.kafka.client_internals import forget_offset_fetches, partition_numbers, positions
 from eddy.messaging.ports import BrokerError, Offsets, Partition, Record
-from eddy.messaging.topics import TopicPlan, TopicState
 from eddy.settings import Settings
 
 PARTITIONS_EVERY_S = 5.0
@@ -138,57 +129,6 @@ class KafkaReader:
             close_consumer(client)
 
 
-class KafkaTopicAdmin:
-    """See `topics.TopicAdmin`."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._client: Any = None
-
-    def describe(self, names: Sequence[str]) -> Mapping[str, TopicState]:
-        with translated("describe topics"):
-            found = [topic for topic in self._opened().describe_topics(list(names)) if topic["error_code"] == 0]
-            return {topic["name"]: self._state(topic) for topic in found}
-
-    def _state(self, topic: Mapping[str, Any]) -> TopicState:
-        replicas = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
-        return TopicState(len(topic["partitions"]), replicas, self._configs(topic["name"]))
-
-    def _configs(self, name: str) -> Mapping[str, str] | None:
-        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=None)
-        try:
-            found = self._client.describe_configs([resource], config_filter="all")["topic"][name]
-        except AuthorizationError:
-            return None
-        return {key: str(entry["value"]) for key, entry in found.items()}
-
-    def create(self, plan: TopicPlan) -> bool:
-        wanted = {
-            "num_partitions": plan.partitions,
-            "replication_factor": plan.replication,
-            "configs": dict(plan.configs),
-        }
-        with translated(f"create topic {plan.name}"):
-            try:
-                self._opened().create_topics(
-                    {plan.name: wanted}, timeout_ms=self._settings.request_timeout_ms, wait_for_metadata=True
-                )
-            except TopicAlreadyExistsError:
-                return False
-        return True
-
-    def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(*ERRORS):
-                client.close()
-
-    def _opened(self) -> Any:
-        if self._client is None:
-            self._client = connect(KafkaAdminClient, common(self._settings))
-        return self._client
-
-
 def _assign_added(client: Any, partitions: Sequence[Any]) -> None:
     """Partitions that the topic did not have before, from their start; the others stay where they are."""
     at = positions(client)
@@ -205,12 +145,6 @@ def _reached(client: Any, ends: Offsets) -> bool:
 
 
 def _partitions(client: Any, topic: str, timeout_ms: int) -> list[Any]:
-    """Asked anew each time, and bounded: the public `partitions_for_topic` answers from memory, or waits for ever."""
-    cluster = client._cluster
-    cluster.need_all_topic_metadata = True
-    for _ in range(2):  # A refresh under way may have been asked for other topics only.
-        refresh_metadata(client, timeout_ms)
-        numbers = cluster.partitions_for_topic(topic)
-        if numbers:
-            return [TopicPartition(topic, number) for number in sorted(numbers)]
+    if numbers := partition_numbers(client, topic, timeout_ms):
+        return [TopicPartition(topic, number) for number in numbers]
     raise BrokerError(f"topic {topic} does not exist or may not be read; `eddy topics create` makes it")

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eddy.cli.topics import app
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.topics import TopicAdmin, TopicPlan, TopicState, check, create, plans
 from eddy.settings import Settings, load
