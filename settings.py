@@ -5,6 +5,7 @@ default here. All problems are reported at once. `docs/settings.md` is generated
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,87 +28,92 @@ class Settings(BaseSettings):
 
     # Kafka
     kafka_bootstrap_servers: str = Field(
-        "127.0.0.1:9092", description="Brokers to start from, `host:port`, several separated by commas."
+        "127.0.0.1:9092", description="Bootstrap brokers as `host:port`, comma-separated."
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How to talk to the brokers."
+        "PLAINTEXT", description="Security protocol of the connection to the brokers."
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="With SASL only: how to log in."
+        "SCRAM-SHA-512", description="SASL mechanism; only with SASL."
     )
-    kafka_username: str | None = Field(None, description="With SASL only: user name.")
-    kafka_password: SecretStr | None = Field(None, description="With SASL only: password.")
-    kafka_ssl_cafile: Path | None = Field(None, description="With SSL only: certificate authority, a PEM file.")
-    request_timeout_ms: Positive = Field(
-        10_000, description="How long the broker may take to answer one request, in milliseconds."
-    )
+    kafka_username: str | None = Field(None, description="SASL user name; only with SASL.")
+    kafka_password: SecretStr | None = Field(None, description="SASL password; only with SASL.")
+    kafka_ssl_cafile: Path | None = Field(None, description="Certificate authority, a PEM file; only with SSL.")
+    request_timeout_ms: Positive = Field(10_000, description="Timeout of one request to the broker, in milliseconds.")
     delivery_timeout_ms: Positive = Field(
-        20_000, description="How long a message may take to be stored, retries included, in milliseconds."
+        20_000, description="Timeout for the delivery of a message, including retries, in milliseconds."
     )
     transaction_timeout_ms: Positive = Field(
-        15_000, description="After how many milliseconds the broker aborts the open commit of a worker that is gone."
+        15_000, description="Time after which the broker aborts the open commit of a dead worker, in milliseconds."
     )
 
     # Topics
-    topic_transactions: str = Field("transactions", description="Topic that is read.")
-    topic_alerts: str = Field("alerts", description="Topic that anomalies are published to.")
-    topic_dead_letters: str = Field("dead-letters", description="Topic for messages that were refused.")
-    topic_ledger: str = Field("ledger", description="Topic for the account of what became of each message.")
-    topic_partitions: Positive = Field(4, description="Partitions of topics that `eddy topics create` makes.")
-    topic_replication: Positive = Field(1, description="Replicas of topics that `eddy topics create` makes.")
+    topic_transactions: str = Field("transactions", description="Input topic.")
+    topic_alerts: str = Field("alerts", description="Topic for alerts.")
+    topic_dead_letters: str = Field("dead-letters", description="Topic for refused messages.")
+    topic_ledger: str = Field("ledger", description="Topic for the ledger: outcome counts per batch and partition.")
+    topic_partitions: Positive = Field(4, description="Partitions of the topics that `eddy topics create` creates.")
+    topic_replication: Positive = Field(
+        1, description="Replication factor of the topics that `eddy topics create` creates."
+    )
 
     # Consumer
     group: str = Field("eddy", min_length=1, description="Consumer group; also the prefix of the transactional ids.")
-    workers: Positive = Field(1, description="Worker processes of `eddy consume`.")
+    workers: Positive = Field(1, description="Number of worker processes of `eddy consume`.")
     first_slot: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="Slot number of the first worker; processes of one group on several machines need disjoint slots.",
+        description="Slot number of the first worker; slots must be unique across all machines of a group.",
     )
     batch_max_records: Annotated[int, Field(gt=0, le=100_000)] = Field(
-        8_000, description="Largest micro-batch, in records: what one poll hands out and one commit covers."
+        8_000, description="Largest micro-batch, in records: one poll and one commit."
     )
     batch_max_wait_ms: Positive = Field(
-        20, description="How long the broker may hold records back to make a micro-batch larger, in milliseconds."
+        20, description="How long the broker may wait for more records before it answers a poll, in milliseconds."
     )
     session_timeout_ms: Positive = Field(
-        6_000, description="After how many milliseconds without a heartbeat a worker's partitions go to another."
+        6_000, description="Time without a heartbeat after which a worker loses its partitions, in milliseconds."
     )
     max_poll_interval_ms: Positive = Field(
-        60_000, description="How long one micro-batch may take before the worker loses its partitions, in milliseconds."
+        60_000, description="Longest time between two polls before a worker loses its partitions, in milliseconds."
     )
     stall_timeout_ms: Positive = Field(
-        20_000, description="A worker that has not joined its group after this many milliseconds starts a new client."
+        20_000, description="Time without joining the group after which a worker replaces its client, in milliseconds."
     )
     watchdog_timeout_ms: Positive = Field(
-        60_000, description="A worker whose loop has not turned for this many milliseconds ends itself."
+        60_000, description="Time without an iteration of the loop after which a worker exits, in milliseconds."
     )
     unknown_fields: Literal["ignore", "refuse"] = Field(
-        "ignore", description="What to do with a message that has fields the schema does not name."
+        "ignore", description="How to handle messages with fields that the schema does not name."
     )
-    alert_contributions: Positive = Field(5, description="How many of the largest contributions an alert carries.")
+    alert_contributions: Positive = Field(5, description="Number of contributions in an alert, largest first.")
     dead_letter_payload: Literal["masked", "full"] = Field(
-        "masked", description="Whether dead letters carry the refused bytes with letters and digits masked, or as is."
+        "masked",
+        description="Whether dead letters carry the refused bytes masked (letters and digits replaced) or in full.",
     )
-    dead_letter_max_bytes: Positive = Field(65_536, description="Refused bytes beyond this many are cut off.")
+    dead_letter_max_bytes: Positive = Field(
+        65_536, description="Largest payload of a dead letter, in bytes; longer ones are truncated."
+    )
     dead_letter_limit: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.5, description="The worker stops when more than this share of the last messages was refused (1: never)."
+        0.5, description="Share of refused messages above which a worker stops (1: never)."
     )
-    dead_letter_window: Positive = Field(10_000, description="How many of the last messages that share is taken over.")
+    dead_letter_window: Positive = Field(
+        10_000, description="Number of recent messages over which that share is computed."
+    )
     health_dir: Path | None = Field(
-        None, description="Directory in which each worker keeps its health file `worker-<slot>.json`."
+        None, description="Directory for the health file of each worker, `worker-<slot>.json`."
     )
-    metrics_host: str = Field("127.0.0.1", description="Address that workers serve their metrics on.")
+    metrics_host: str = Field("127.0.0.1", description="Address on which workers serve their metrics.")
     metrics_port: Port = Field(
-        9400, description="Port of the first worker's Prometheus metrics; the others follow (0: no metrics)."
+        9400, description="Prometheus port of the first worker; the others use the next ports (0: no metrics)."
     )
 
     # Model
     artifacts: Path = Field(Path("artifacts"), description="The model store: a directory of model artifacts.")
 
     # API
-    api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
-    api_port: Port = Field(8080, description="Port that the API listens on.")
-    api_workers: Positive = Field(2, description="gunicorn worker processes of `eddy serve`.")
+    api_host: str = Field("127.0.0.1", description="Address on which the API listens.")
+    api_port: Port = Field(8080, description="Port on which the API listens.")
+    api_workers: Positive = Field(2, description="Number of gunicorn worker processes of `eddy serve`.")
     api_max_body_bytes: Positive = Field(65_536, description="Largest request body, in bytes.")
 
     # Demo
@@ -116,8 +122,8 @@ class Settings(BaseSettings):
     )
 
     # Logs
-    log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level logged.")
+    log_format: Literal["console", "json"] = Field("console", description="Format of log lines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
 
     def source(self, name: str) -> str:
         """Where a setting comes from: `environment`, `.env file`, `command line` or `default`."""
@@ -140,9 +146,41 @@ def load(**overrides: Any) -> Settings:
         SettingsError: listing every setting that is wrong, what it was, and what is accepted.
     """
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise SettingsError("\n".join(_complaints(error))) from None
+    if contradictions := list(_contradictions(settings)):
+        raise SettingsError("\n".join(contradictions))
+    return settings
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Settings that are sound one by one, but under which no worker can do its work."""
+    commit_ms = settings.delivery_timeout_ms + 2 * settings.transaction_timeout_ms
+    commit = "EDDY_DELIVERY_TIMEOUT_MS + 2 x EDDY_TRANSACTION_TIMEOUT_MS, a commit's longest wait"
+    session_ms = settings.session_timeout_ms
+    above = (
+        ("watchdog_timeout_ms", commit_ms, commit),
+        ("max_poll_interval_ms", session_ms, "EDDY_SESSION_TIMEOUT_MS"),
+        ("stall_timeout_ms", session_ms, "EDDY_SESSION_TIMEOUT_MS"),
+        ("request_timeout_ms", settings.batch_max_wait_ms, "EDDY_BATCH_MAX_WAIT_MS"),
+        ("delivery_timeout_ms", settings.request_timeout_ms, "EDDY_REQUEST_TIMEOUT_MS"),
+    )
+    for name, least, other in above:
+        if (received := getattr(settings, name)) <= least:
+            problem = f"must be above {other} ({least}); received {received}: raise it, or lower the other"
+            yield f"EDDY_{name.upper()}: {problem}"
+    topics = [settings.topic_transactions, settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger]
+    if len(set(topics)) < len(topics):
+        yield f"EDDY_TOPIC_*: each topic needs a name of its own; received {', '.join(topics)}"
+    if settings.kafka_security_protocol.startswith("SASL") and None in (
+        settings.kafka_username,
+        settings.kafka_password,
+    ):
+        yield (
+            f"EDDY_KAFKA_SECURITY_PROTOCOL: {settings.kafka_security_protocol} needs EDDY_KAFKA_USERNAME and "
+            "EDDY_KAFKA_PASSWORD; received only one of them or none: set both"
+        )
 
 
 def _complaints(error: ValidationError) -> list[str]:

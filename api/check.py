@@ -5,11 +5,12 @@ here as on the topic.
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import msgspec
 
-from eddy.messaging.codec import Category, Refused, TransactionCodec
+from eddy.messaging.codec import UNSCORABLE, Category, Refused, TransactionCodec
 from eddy.model.serving.detector import Contribution, Detector
 
 NOT_JSON = frozenset(
@@ -69,6 +70,8 @@ class Checker:
         if decoded.refused:
             return decoded.refused[0]
         verdicts = self.detector.judge(decoded.columns)
+        if not isfinite(verdicts.score[0]):
+            return UNSCORABLE
         return Verdict(
             transaction_id=self._transaction_id(decoded.rows[0]),
             anomalous=bool(verdicts.anomalous[0]),

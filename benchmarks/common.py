@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from eddy import model, settings
 from eddy.devbroker import brokers, cache
 from eddy.messaging import topics
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.messages import encode
@@ -121,11 +121,11 @@ def _train(store: Path) -> None:
     import pandas as pd
 
     from eddy.model.config import TrainingConfig
-    from eddy.model.training.fit import train
+    from eddy.model.training.train import train
 
     table = pd.DataFrame(transactions(TRAINING_ROWS, seed=1))
     table["event_time"] = table["event_time"].dt.tz_localize("UTC")
-    train(table, SCHEMA, ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=TRAINING_STEPS), report=False)
+    train(table, SCHEMA, ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=TRAINING_STEPS))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks import common
 from eddy.consumer import worker
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.messages import read_alert
 from eddy.messaging.ports import Delivery, Message, Publisher
 from eddy.producer.messages import Outgoing

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks import common
 from benchmarks.ways import WAYS, Run
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.producer.messages import Outgoing
 from eddy.producer.publish import publish
 from eddy.settings import Settings

@@ -21,7 +21,7 @@ from eddy.model.config import CALIBRATION_ROWS, DEFAULTS
 from eddy.model.data.conversion import read_sample
 from eddy.model.data.schema_inference import infer
 from eddy.model.serving.artifact import ArtifactStore
-from eddy.model.training.fit import train
+from eddy.model.training.train import train
 
 ROWS, NUMBERS, FACTORS = 1_000_000, 30, 6
 TIME_LIMIT, MEMORY_LIMIT_GB = 1.3, 4.0
@@ -59,7 +59,7 @@ def main() -> int:
         begun = time.monotonic()
         limit = DEFAULTS.sample_rows + DEFAULTS.held_out_rows + CALIBRATION_ROWS
         table = read_sample(path, limit).table
-        train(table, infer(table), ArtifactStore(folder), datetime.now(UTC), report=False)
+        train(table, infer(table), ArtifactStore(folder), datetime.now(UTC))
         whole = time.monotonic() - begun
     ratio, memory_gb = whole / timed.seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"{ROWS:,} rows x {NUMBERS}: {whole:.1f} s, of which the fit {timed.seconds:.1f} s")

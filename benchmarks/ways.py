@@ -18,7 +18,8 @@ from kafka.structs import OffsetAndMetadata
 from eddy.consumer.batch import Judge
 from eddy.consumer.observer import Observer, Turn
 from eddy.consumer.worker import Meter, Pulse, judge_of, loop_of
-from eddy.messaging.kafka.consumer import KafkaBroker, KafkaGroupConsumer
+from eddy.messaging.kafka.broker import KafkaBroker
+from eddy.messaging.kafka.consumer import KafkaGroupConsumer
 from eddy.messaging.ports import Membership, Offsets, Publisher, Records
 from eddy.monitoring.metrics import ConsumerMetrics
 from eddy.settings import Settings

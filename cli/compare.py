@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from eddy.model.evaluation.evaluate import Trial
     from eddy.model.serving.detector import Detector
 
-First = Annotated[str, typer.Argument(help="A version; `active` for the one that runs.", metavar="A")]
-Second = Annotated[str, typer.Argument(help="The version to hold against it.", metavar="B")]
+First = Annotated[str, typer.Argument(help="First model version; `active` for the active one.", metavar="A")]
+Second = Annotated[str, typer.Argument(help="Model version to compare it with.", metavar="B")]
 
 
 def compare(
@@ -37,9 +37,9 @@ def compare(
     artifacts: Artifacts = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold two models against each other on the same rows: figures, agreement, and the rows on which they disagree.
+    """Compare two models on the same rows: metrics, agreement, and the rows on which they disagree.
 
-    Ends with 0 when both judged, 1 when a table or a model cannot be used, 2 when the command is not understood.
+    Exit codes: 0 done, 1 a table or a model cannot be used, 2 wrong usage.
 
     Examples:
 
@@ -65,7 +65,7 @@ def compare(
     except (ArtifactError, EvaluationError, SchemaError, TableError) as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{out_file} cannot be written ({error.strerror}): free space, or choose another place")
+        fail(f"{out_file} cannot be written ({error.strerror}): free disk space, or choose another path with --out")
     if as_json:
         print_json(_summary(trial, found, out_file))
     else:
@@ -107,8 +107,8 @@ def _report(trial: Trial, found: Comparison, out_file: Path | None) -> None:
         f"{found.only_second:,}; by neither: {found.neither:,}."
     )
     say(
-        f"Rank correlation of the scores: {found.rank_correlation:.3f}. Of the strangest hundredth to one, "
-        f"{found.strangest_shared:.0%} are so to the other."
+        f"Rank correlation of the scores: {found.rank_correlation:.3f}. Of the top-scoring 1 % of one model, "
+        f"{found.strangest_shared:.0%} are in the top 1 % of the other."
     )
     if found.disagreements:
         _print_disagreements(trial, found)
@@ -121,7 +121,7 @@ def _print_disagreements(trial: Trial, found: Comparison) -> None:
     from rich.text import Text
 
     first, second = trial.judged
-    table = Table("row", "label", f"to {first.name}", f"to {second.name}", box=None, padding=(0, 2, 0, 0))
+    table = Table("row", "label", f"by {first.name}", f"by {second.name}", box=None, padding=(0, 2, 0, 0))
     for apart in found.disagreements:
         label = "" if apart.label is None else "anomalous" if apart.label else "normal"
         cells = (f"{apart.row:,}", label, _said(apart.first), _said(apart.second))

@@ -8,6 +8,9 @@ from rich.console import Console
 out = Console()
 err = Console(stderr=True)
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the signal's number, as shells have it."""
+
 
 def say(sentence: str, console: Console = out, style: str = "") -> None:
     """One line as it is: what it names, such as a path, can be copied, and nothing in it is taken for markup."""

@@ -6,14 +6,16 @@ import typer
 
 
 def consume(
-    workers: Annotated[int | None, typer.Option(help="Worker processes; EDDY_WORKERS otherwise.")] = None,
-    group: Annotated[str | None, typer.Option(help="Consumer group; EDDY_GROUP otherwise.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of worker processes (default: EDDY_WORKERS).")] = None,
+    group: Annotated[str | None, typer.Option(help="Consumer group (default: EDDY_GROUP).")] = None,
 ) -> None:
-    """Judge every transaction of the topic; publish alerts, dead letters and the ledger exactly once.
+    """Score every transaction of the topic; publish alerts, dead letters and ledger records exactly once.
 
-    Runs until SIGTERM or Ctrl-C, which end after the micro-batch at hand.
+    Runs until SIGTERM or Ctrl-C, and finishes the current micro-batch first.
 
-    Example: [bold]eddy consume --workers 2[/bold]
+    Example:
+
+        eddy consume --workers 2
     """
     from eddy.consumer import workers as processes
     from eddy.settings import load

@@ -21,18 +21,18 @@ Data = Annotated[
     str,
     typer.Argument(
         help="Table of past transactions: a CSV, Parquet, JSON-lines or npz file, a pattern such as 'days/*.parquet', "
-        "or - for lines of JSON on standard input.",
+        "or - for JSON lines on standard input.",
         metavar="DATA",
         show_default=False,
     ),
 ]
 Artifacts = Annotated[
-    Path | None, typer.Option("--artifacts", help="Model store; EDDY_ARTIFACTS otherwise.", file_okay=False)
+    Path | None, typer.Option("--artifacts", help="Model store (default: EDDY_ARTIFACTS).", file_okay=False)
 ]
 SchemaFile = Annotated[
-    Path | None, typer.Option("--schema", help="What the columns are (`eddy schema`); otherwise it is inferred.")
+    Path | None, typer.Option("--schema", help="Schema file from `eddy schema` (default: inferred).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, no progress.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, without progress.")]
 
 
 def schema_of(file: Path | None) -> TransactionSchema | None:

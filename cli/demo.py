@@ -4,21 +4,22 @@ from typing import Annotated
 
 import typer
 
+from eddy.cli.console import fail, out
 from eddy.devbroker.processes import undisturbed
 
 Seconds = Annotated[
-    float | None, typer.Option(help="For how long transactions are sent; EDDY_DEMO_SECONDS otherwise.", min=0.1)
+    float | None, typer.Option(help="How long to send transactions, in seconds (default: EDDY_DEMO_SECONDS).", min=0.1)
 ]
-Keep = Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards, until Ctrl-C.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep everything running afterwards, until Ctrl-C.")]
 
 
 def demo(seconds: Seconds = None, keep: Keep = False) -> None:
-    """See it work: a broker, a small model, workers, the API, and a minute of cardholders with thieves among them.
+    """Run everything for a minute: a broker, a small model, workers, the API, and synthetic payments with frauds.
 
-    Needs nothing but this installation: a real Kafka is found or fetched (by
-    Docker, or Java with Maven), else one in memory stands in. Ctrl-C ends it
-    at any moment and leaves nothing behind. Ends with 1 when the ledger does
-    not balance or no alert came.
+    Needs only this installation. It starts a real Kafka with Docker, or with
+    Java and Maven; otherwise it uses an in-memory broker. Ctrl-C stops it at
+    any time and cleans up. The exit code is 1 if the ledger does not balance
+    or no alert was published.
 
     Examples:
 
@@ -27,5 +28,8 @@ def demo(seconds: Seconds = None, keep: Keep = False) -> None:
         eddy demo --seconds 20 --keep
     """
     with undisturbed():  # some libraries do not bear being interrupted in the middle of their import
-        from eddy.demo.run import demonstrate
-    raise typer.Exit(demonstrate(seconds, keep=keep))
+        from eddy.demo.run import DemoError, demonstrate
+    try:
+        raise typer.Exit(demonstrate(seconds, keep=keep, console=out))
+    except DemoError as error:
+        fail(str(error))

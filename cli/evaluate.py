@@ -1,4 +1,4 @@
-"""`eddy evaluate`: what models are worth on a table, beside what one would have used instead."""
+"""`eddy evaluate`: the detection quality of models on a table, beside baselines."""
 
 from __future__ import annotations
 
@@ -20,23 +20,20 @@ if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
 
 Versions = Annotated[
     list[str],
-    typer.Argument(help="Which models, several side by side; `active` for the one that runs.", metavar="VERSION"),
+    typer.Argument(help="Model versions, one or several; `active` for the active one.", metavar="VERSION"),
 ]
 Budget = Annotated[
-    float, typer.Option(help="Alerts that can be looked into: a day, or of every 1,000 rows without a time.", min=0.001)
+    float,
+    typer.Option(help="Alerts that people can review: per day, or per 1,000 rows if there is no time.", min=0.001),
 ]
 Train = Annotated[
     str | None,
-    typer.Option("--train", help="Table that the baselines learn from; otherwise half of DATA.", metavar="TABLE"),
+    typer.Option("--train", help="Table that the baselines are trained on (default: half of DATA).", metavar="TABLE"),
 ]
-Label = Annotated[
-    str | None, typer.Option(help="Column that tells anomalies; otherwise the schema's, or a likely one.")
-]
-Rows = Annotated[
-    int, typer.Option(help="From a larger table so many rows are drawn at random; 0: all are used.", min=0)
-]
-NoBaselines = Annotated[bool, typer.Option("--no-baselines", help="Only the models, on all rows of DATA.")]
-Report = Annotated[Path | None, typer.Option("--out", help="Write the report, one HTML file.", dir_okay=False)]
+Label = Annotated[str | None, typer.Option(help="Label column (default: the schema's, or a likely one).")]
+Rows = Annotated[int, typer.Option(help="Rows to sample at random from a larger table; 0: use all rows.", min=0)]
+NoBaselines = Annotated[bool, typer.Option("--no-baselines", help="Evaluate only the models, on all rows of DATA.")]
+Report = Annotated[Path | None, typer.Option("--out", help="Write a report, one HTML file.", dir_okay=False)]
 
 
 def evaluate(
@@ -51,14 +48,14 @@ def evaluate(
     artifacts: Artifacts = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold models' verdicts against labels, beside other methods on the same rows, features and labels.
+    """Evaluate models against labels, beside baselines on the same rows and features.
 
-    Isolation forest, local outlier factor, nearest neighbours, PCA and the plain autoencoder learn from the normal rows
-    of the first half of DATA (in time; at random without a time) or of --train, and everything is judged on the rest.
-    Give rows that the models were not trained on. Without labels there are no figures of detection, but everything
-    else: rates, calibration, contributions, the strangest rows.
+    The baselines are isolation forest, local outlier factor, nearest neighbours, PCA and a plain autoencoder. They are
+    trained on the normal rows of --train, or of the first half of DATA (by time; at random if there is no time). All
+    methods are evaluated on the rest. Use rows that the models were not trained on. Without labels there are no
+    detection metrics, but still alert rates, calibration, contributions and the top-scoring rows.
 
-    Ends with 0 when all was judged, 1 when a table or a model cannot be used, 2 when the command is not understood.
+    Exit codes: 0 done, 1 a table or a model cannot be used, 2 wrong usage.
 
     Examples:
 
@@ -86,7 +83,7 @@ def evaluate(
     except (ArtifactError, EvaluationError, SchemaError, TableError) as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{out_file} cannot be written ({error.strerror}): free space, or choose another place")
+        fail(f"{out_file} cannot be written ({error.strerror}): free disk space, or choose another path with --out")
     if as_json:
         print_json(summary(trial, out_file))
     else:
@@ -121,7 +118,7 @@ def _write(trial: Trial, data: str, path: Path) -> None:
 
 
 def summary(trial: Trial, out_file: Path | None) -> dict[str, Any]:
-    """All figures, for scripts."""
+    """All metrics, for scripts."""
     from eddy.reports.evaluation.tables import calibration_points
 
     labels = trial.rows.anomalous
@@ -165,7 +162,7 @@ def _report(trial: Trial, out_file: Path | None) -> None:
         say(note)
     for judged in trial.judged:
         flagged, rate = int(judged.verdicts.anomalous.sum()), judged.detector.threshold.rate
-        expected = f"; of as many normal rows {rate * len(trial.rows):,.3g} are to be expected" if rate else ""
+        expected = f"; {rate * len(trial.rows):,.3g} are expected among as many normal rows" if rate else ""
         say(f"{judged.name} flags {flagged:,} of {len(trial.rows):,}{expected}.")
     if trial.rows.anomalous is not None:
         print_figures(trial)
@@ -174,7 +171,7 @@ def _report(trial: Trial, out_file: Path | None) -> None:
 
 
 def print_figures(trial: Trial) -> None:
-    """Figures of all methods, and of each model by kind of anomaly."""
+    """The metrics of all methods, and of each model by kind of anomaly."""
     from eddy.reports.evaluation.tables import (
         FIGURES,
         KIND_FIGURES,

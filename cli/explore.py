@@ -1,4 +1,4 @@
-"""`eddy explore`: what is in a table, before anything is learned from it."""
+"""`eddy explore`: a profile of a table, before training."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
     from eddy.model.exploration.profile import Exploration
     from eddy.model.schema.schema import TransactionSchema
 
-Out = Annotated[Path, typer.Option("--out", help="The report: one HTML file that opens offline.", dir_okay=False)]
-SampleRows = Annotated[int, typer.Option(help="Look at so many rows, drawn at random; 0: at all.", min=0)]
-Seed = Annotated[int, typer.Option(help="The same table and seed give the same report.", min=0, max=2**31 - 1)]
-MARKS = {"STOP": "mend first", "WARNING": "look at", "HINT": "know"}
+Out = Annotated[
+    Path, typer.Option("--out", help="Path of the report, one HTML file that opens offline.", dir_okay=False)
+]
+SampleRows = Annotated[int, typer.Option(help="Rows to sample at random from a larger table; 0: use all rows.", min=0)]
+Seed = Annotated[
+    int, typer.Option(help="Random seed; the same table and seed give the same report.", min=0, max=2**31 - 1)
+]
+MARKS = {"STOP": "error", "WARNING": "warning", "HINT": "info"}
 
 
 def explore(
@@ -29,11 +33,11 @@ def explore(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is in a table: a report to look at before a model is trained.
+    """Profile a table before training: column kinds, distributions and data problems.
 
-    The report says which columns there are and what they were taken for, what is missing, how values are spread, what
-    happens over time, which columns say the same, what is there twice, what is far out, which column gives a label
-    away, and what changed. It begins with what to mend, and ends with a table to browse.
+    The report starts with errors and warnings. It shows the inferred kind of each column, missing values,
+    distributions, changes over time, correlated columns, duplicates, outliers, label leakage and drift. It ends with
+    rows to browse.
 
     Examples:
 
@@ -41,7 +45,7 @@ def explore(
 
         eddy explore 'days/*.csv' --out days.html --schema schema.toml
 
-    Exit codes: 0 done, 1 the table cannot be read or the report not written, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 done, 1 the table cannot be read or the report cannot be written, 2 wrong usage, 130 Ctrl-C.
     """
     try:
         from eddy.model.data.conversion import TableError
@@ -61,7 +65,7 @@ def explore(
     try:
         page.write(report)
     except OSError as error:
-        fail(f"{report} cannot be written ({error.strerror}): give another place with --out")
+        fail(f"{report} cannot be written ({error.strerror}): choose another path with --out")
     _print_json(found, data, report) if as_json else _print(found, data, report)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from eddy.cli.console import err, say
-from eddy.cli.entry import INTERRUPTED
+from eddy.cli.console import INTERRUPTED, err, say
+from eddy.monitoring import signals
 
 
 class Interruption:
@@ -58,18 +57,13 @@ def interruptible(left: Callable[[], str]) -> Iterator[Interruption]:
         left: what the line says of what is left behind.
     """
     interruption = Interruption()
-    main = threading.current_thread() is threading.main_thread()  # others may not watch for signals
-    before = signal.signal(signal.SIGINT, interruption.handle) if main else None
-    try:
-        yield interruption
-    except BaseException:
-        # Of a KeyboardInterrupt within a library another exception may have become: Optuna's file lock does that.
-        if not interruption.due:
-            raise
-        if main:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to stop
-        say(f"stopped: {left()}", err)
-        sys.exit(INTERRUPTED)
-    finally:
-        if main:
-            signal.signal(signal.SIGINT, before)
+    with signals.handled(interruption.handle, signal.SIGINT):
+        try:
+            yield interruption
+        except BaseException:
+            # A library may turn KeyboardInterrupt into another exception: Optuna's file lock does.
+            if not interruption.due:
+                raise
+            signals.ignore(signal.SIGINT)  # a second one has nothing left to stop
+            say(f"stopped: {left()}", err)
+            sys.exit(INTERRUPTED)

@@ -4,37 +4,40 @@ import sys
 from importlib.metadata import version
 from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
+try:  # Imports take half a second; Ctrl-C must end them without a traceback too.
+    import typer
+    from typer.core import TyperGroup
 
-from eddy.cli import (
-    broker,
-    compare,
-    consume,
-    demo,
-    evaluate,
-    explore,
-    models,
-    produce,
-    readers,
-    schema,
-    score,
-    serve,
-    show_settings,
-    topics,
-    train,
-    tune,
-)
-from eddy.cli.console import fail
-from eddy.devbroker.node import BrokerStartError
-from eddy.messaging.messages import UnreadableMessage
-from eddy.messaging.ports import BrokerError
-from eddy.model.serving.artifact import ArtifactError
-from eddy.settings import SettingsError
+    from eddy.cli import (
+        broker,
+        compare,
+        consume,
+        demo,
+        evaluate,
+        explore,
+        models,
+        produce,
+        readers,
+        schema,
+        score,
+        serve,
+        show_settings,
+        topics,
+        train,
+        tune,
+    )
+    from eddy.cli.console import fail
+    from eddy.devbroker.node import BrokerStartError
+    from eddy.messaging.messages import UnreadableMessage
+    from eddy.messaging.ports import BrokerError
+    from eddy.model.serving.artifact import ArtifactError
+    from eddy.settings import SettingsError
+except KeyboardInterrupt:
+    sys.exit(130)  # cli.console.INTERRUPTED
 
 MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, UnreadableMessage)
 
-# As one would use them.
+# In the order of use.
 ORDER = (
     *("demo", "broker", "topics", "produce", "explore", "schema", "train", "tune", "score", "evaluate", "models"),
     *("consume", "serve", "alerts", "dead-letters", "ledger", "settings"),
@@ -42,7 +45,7 @@ ORDER = (
 
 
 class Contents(TyperGroup):
-    """Lists commands as a table of contents would, not groups after single commands."""
+    """Lists commands in the order of use, instead of groups after single commands."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return sorted(self.commands, key=ORDER.index)
@@ -51,9 +54,9 @@ class Contents(TyperGroup):
 app = typer.Typer(
     name="eddy",
     cls=Contents,
-    help="Finds the transactions that run against the current: from a Kafka topic to explained alerts, exactly once.",
+    help="Detects anomalous transactions: from a Kafka topic to explained alerts, exactly once.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -68,13 +71,13 @@ def _say_version(asked: bool) -> None:
 @app.callback()
 def options(
     _version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_say_version)
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_say_version)
     ] = False,
 ) -> None:
     pass
 
 
-START, DATA, MODEL, RUN, LOOK = "Start here", "Transactions", "Models", "Running", "Looking"
+START, DATA, MODEL, RUN, LOOK = "Getting started", "Data", "Models", "Running", "Inspecting"
 
 app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("broker", rich_help_panel=START)(broker.broker)
@@ -97,7 +100,7 @@ app.command("settings", rich_help_panel=LOOK)(show_settings.settings)
 
 
 def run() -> None:
-    """The console script: errors that a user can mend end in one line, without a traceback."""
+    """The console script: errors that a user can fix are printed as one line, without a traceback."""
     try:
         app()
     except MENDABLE as error:

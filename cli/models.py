@@ -1,4 +1,4 @@
-"""`eddy models`: what is in the model store, and which of it runs."""
+"""`eddy models`: the models in the store, and which one is active."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from eddy.model.serving.artifact import ArtifactStore, Manifest
     from eddy.model.serving.detector import Detector
 
-app = typer.Typer(help="List, show, choose, verify and compare trained models.", no_args_is_help=True)
+app = typer.Typer(help="List, show, activate, verify and compare models.", no_args_is_help=True)
 
 Artifacts = Annotated[
-    Path | None, typer.Option("--artifacts", help="Model store; EDDY_ARTIFACTS otherwise.", file_okay=False)
+    Path | None, typer.Option("--artifacts", help="Model store (default: EDDY_ARTIFACTS).", file_okay=False)
 ]
-Version = Annotated[str | None, typer.Argument(help="The version; otherwise the active one.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+Version = Annotated[str | None, typer.Argument(help="Model version (default: the active one).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
 @app.command("list")
 def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
-    """List the models, newest first; the active one is marked.
+    """List the models, newest first, and mark the active one.
 
     Example:
 
@@ -38,8 +38,8 @@ def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
         print_json(rows)
         return
     if not rows:
-        fail(f"there is no model in {store.path}: make one with `eddy train FILE`")
-    table = Table("", "version", "trained on", "flags 1 in", "score from", box=None)
+        fail(f"there is no model in {store.path}: train one with `eddy train DATA`")
+    table = Table("", "version", "trained on", "flags 1 in", "threshold", box=None)
     for row in rows:
         mark = "[green]active[/green]" if row["active"] else ""
         if "problem" in row:
@@ -54,10 +54,10 @@ def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
 def show(
     version: Version = None,
     artifacts: Artifacts = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Only the schema, as a file to edit.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print only the schema, as a file to edit.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a model was made of, and what it expects.
+    """Show a model's schema, threshold, training settings and library versions.
 
     Examples:
 
@@ -78,9 +78,9 @@ def show(
 
 @app.command()
 def use(
-    version: Annotated[str, typer.Argument(help="The version that is to run.")], artifacts: Artifacts = None
+    version: Annotated[str, typer.Argument(help="Model version to activate.")], artifacts: Artifacts = None
 ) -> None:
-    """Choose the model that consumer and API run from their next start on, instead of the newest.
+    """Activate a model. Consumer and API load it at their next start, instead of the newest one.
 
     Example:
 
@@ -100,8 +100,7 @@ def use(
 def verify(version: Version = None, artifacts: Artifacts = None, as_json: AsJson = False) -> None:
     """Recompute every hash of a model and score its probe rows again.
 
-    Ends with 0 when everything is as it was stored, and with 1 if a single bit differs, a file is missing, or there is
-    one that does not belong to the model.
+    Exit codes: 0 everything is as stored; 1 a bit differs, a file is missing, or a file does not belong to the model.
 
     Examples:
 
@@ -123,7 +122,7 @@ def verify(version: Version = None, artifacts: Artifacts = None, as_json: AsJson
     if as_json:
         print_json({"version": chosen, "sound": True, "files": files, "probe_rows": probe_rows})
     else:
-        say(f"{chosen} is sound: {files} files are as stored, {probe_rows} probe rows score as they did.")
+        say(f"{chosen} is intact: {files} files are as stored, {probe_rows} probe rows have the stored scores.")
 
 
 def _sound(store: ArtifactStore, version: str) -> Manifest:
@@ -140,7 +139,7 @@ def _sound(store: ArtifactStore, version: str) -> Manifest:
     strays = sorted(found - manifest.files.keys() - {MANIFEST, MANIFEST_HASH})
     if strays:
         raise ArtifactError(
-            f"{version} holds {', '.join(strays)}, which was not stored with it: nothing reads it; move it elsewhere"
+            f"{version} holds {', '.join(strays)}, which was not stored with it: move it out of the model store"
         )
     return manifest
 
@@ -193,7 +192,7 @@ def _describe(manifest: Manifest) -> None:
 
     facts = Table.grid(padding=(0, 2))
     facts.add_row("version", manifest.version)
-    facts.add_row("made", f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC")
+    facts.add_row("created", f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC")
     facts.add_row("threshold", f"{manifest.threshold.score:.6g}")
     if manifest.threshold.rate:
         facts.add_row("flags", f"1 normal transaction in {1 / manifest.threshold.rate:,.0f}")

@@ -1,4 +1,4 @@
-"""`eddy produce`: transactions for the topic, invented or replayed from a table."""
+"""`eddy produce`: publishes transactions, synthetic or from a table."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
     from eddy.producer.synthetic import SyntheticStream, Transactions
     from eddy.settings import Settings
 
-app = typer.Typer(help="Publish transactions: invented ones, or those of a table.", no_args_is_help=True)
+app = typer.Typer(help="Publish transactions, synthetic or from a table.", no_args_is_help=True)
 
 CHUNK = 1_000  # of a live stream; small, so that encoding never holds the pace up
 CHUNK_AT_ONCE = 10_000
 
-Rate = Annotated[float | None, typer.Option(help="Transactions a second (default: as fast as possible).", min=0.001)]
-Topic = Annotated[str | None, typer.Option(help="Where to publish; EDDY_TOPIC_TRANSACTIONS otherwise.")]
+Rate = Annotated[float | None, typer.Option(help="Transactions per second (default: as fast as possible).", min=0.001)]
+Topic = Annotated[str | None, typer.Option(help="Topic to publish to (default: EDDY_TOPIC_TRANSACTIONS).")]
 
 
 @app.command()
 def synthetic(
     rate: Rate = None,
-    count: Annotated[int | None, typer.Option(help="How many transactions.", min=1)] = None,
-    seconds: Annotated[float | None, typer.Option(help="For how long.", min=0.001)] = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same transactions.", min=0)] = 0,
-    fraud: Annotated[float, typer.Option(help="Share of frauds, on average.", min=0, max=0.5)] = 0.002,
-    cards: Annotated[int, typer.Option(help="How many cardholders; each pays about twice a day.", min=1)] = 2_000,
-    start: Annotated[datetime, typer.Option(help="When the stream's calendar begins (UTC).")] = datetime(2026, 1, 1),
-    to: Annotated[Path | None, typer.Option(help="Write a Parquet file with labels instead of publishing.")] = None,
+    count: Annotated[int | None, typer.Option(help="Number of transactions.", min=1)] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long to publish, in seconds.", min=0.001)] = None,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same transactions.", min=0)] = 0,
+    fraud: Annotated[float, typer.Option(help="Average share of frauds.", min=0, max=0.5)] = 0.002,
+    cards: Annotated[int, typer.Option(help="Number of cardholders; each pays about twice a day.", min=1)] = 2_000,
+    start: Annotated[datetime, typer.Option(help="Event time of the first transaction (UTC).")] = datetime(2026, 1, 1),
+    to: Annotated[Path | None, typer.Option(help="Write a Parquet file with labels, instead of publishing.")] = None,
     topic: Topic = None,
 ) -> None:
-    """Invent cardholders who pay, and thieves among them: card testing, sprees, odd hours, drained accounts.
+    """Publish synthetic payments with frauds: card testing, sprees, odd hours, drained accounts.
 
-    The stream has its own calendar, from --start on: with 2,000 cards about 4,300 transactions make a day, however
-    fast they are published. Ctrl-C ends it in an orderly way.
+    Event times start at --start and do not depend on the publishing rate: 2,000 cards make about 4,300 transactions
+    per day of event time. Ctrl-C stops cleanly.
 
     Examples:
 
@@ -72,14 +72,14 @@ def file(
     path: Annotated[Path, typer.Argument(help="A Parquet or CSV file of transactions.")],
     rate: Rate = None,
     speedup: Annotated[
-        float | None, typer.Option(help="Replay in the table's own time, this many times faster.", min=1e-6)
+        float | None, typer.Option(help="Replay by event time, this many times faster.", min=1e-6)
     ] = None,
-    schema: Annotated[Path | None, typer.Option(help="What the columns are, a TOML file (default: inferred).")] = None,
+    schema: Annotated[Path | None, typer.Option(help="Schema file from `eddy schema` (default: inferred).")] = None,
     topic: Topic = None,
 ) -> None:
-    """Replay a table in the order of its event times, which are sent as they are. Labels are not sent.
+    """Publish the rows of a table in event-time order, with their original event times. Labels are not sent.
 
-    The key of each message is the card, which the schema names.
+    The message key is the card field of the schema.
 
     Examples:
 
@@ -92,14 +92,14 @@ def file(
     from eddy.producer.replay import Replay
 
     if rate is not None and speedup is not None:
-        fail("give --rate or --speedup, not both", code=2)
+        fail("--rate and --speedup exclude each other: give one of them", code=2)
     with _mendable():
         replay = Replay(path, None if schema is None else TransactionSchema.from_toml(_text(schema)))
         if not replay.in_order:
-            say(f"{path} is not in order of time: reading and sorting all of it first", err, "yellow")
+            say(f"{path} is not sorted by event time: reading and sorting it first", err, "yellow")
         report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
     if replay.bad.count:
-        say(f"{replay.bad.count:,} rows were not sent, such as", err, "yellow")
+        say(f"{replay.bad.count:,} rows were not sent. Examples:", err, "yellow")
         for row, reason in replay.bad.examples:
             say(f"  row {row}: {reason}", err, "yellow")
     _end(report)
@@ -107,7 +107,7 @@ def file(
 
 def connect(settings: Settings) -> Broker:
     """The broker that is published to."""
-    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.messaging.kafka.broker import KafkaBroker
 
     return KafkaBroker(settings)
 
@@ -116,7 +116,7 @@ def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
     from eddy.producer.tables import write_parquet
 
     if count is None:
-        fail("a file needs an end: give --count", code=2)
+        fail("--to needs --count, the number of transactions to write", code=2)
     with _mendable(), _bar(count) as advance:
         written = write_parquet(path, _watched(stream.chunks(count), advance))
     say(f"{written:,} transactions written to {path}")
@@ -159,7 +159,9 @@ def _check_topic(broker: Broker, settings: Settings) -> None:
     topic = settings.topic_transactions
     with closing(broker.topic_admin()) as admin:
         if topic not in admin.describe([topic]):
-            fail(f"there is no topic {topic} at {settings.kafka_bootstrap_servers}: make it with `eddy topics create`")
+            fail(
+                f"there is no topic {topic} at {settings.kafka_bootstrap_servers}: create it with `eddy topics create`"
+            )
 
 
 def _summary(report: Report, topic: str) -> str:

@@ -1,8 +1,9 @@
-"""`eddy alerts`, `eddy dead-letters`, `eddy ledger check`: what the stream has said so far."""
+"""`eddy alerts`, `eddy dead-letters`, `eddy ledger check`: what the consumer has published so far."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
@@ -10,55 +11,65 @@ import typer
 from rich.table import Table
 
 from eddy.cli.console import err, out, say
+from eddy.cli.since import Since
 from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
 from eddy.messaging.ports import Reader, Record
 
-ledger = typer.Typer(help="The account of what became of every transaction.", no_args_is_help=True)
+ledger = typer.Typer(help="Audit the outcome counts in the ledger.", no_args_is_help=True)
 
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Keep reading new messages until Ctrl-C.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 FOLLOW_IDLE_S = 1.0
+TABLE_ROWS = 1_000
 
 
-def alerts(follow: Follow = False, as_json: AsJson = False) -> None:
-    """Read the alerts.
+def alerts(follow: Follow = False, as_json: AsJson = False, since: Since = None) -> None:
+    """Show the alerts.
 
-    Example: [bold]eddy alerts --follow --json | jq .transaction_id[/bold]
+    Example:
+
+        eddy alerts --follow --json | jq .transaction_id
     """
     from eddy.settings import load
 
     settings = load()
-    columns = ("detected", "transaction", "rarity", "score", "largest contributions (observed; expected)")
-    _show(settings.topic_alerts, read_alert, _alert_row, columns, follow, as_json)
+    columns = ("detected", "transaction", "rarity", "score", "largest contributions")
+    _show(settings.topic_alerts, read_alert, _alert_row, columns, follow, as_json, since)
 
 
-def dead_letters(follow: Follow = False, as_json: AsJson = False) -> None:
-    """Read the messages that were refused, and why.
+def dead_letters(follow: Follow = False, as_json: AsJson = False, since: Since = None) -> None:
+    """Show the refused messages, and why they were refused.
 
-    Example: [bold]eddy dead-letters --json | jq -r .category | sort | uniq -c[/bold]
+    Example:
+
+        eddy dead-letters --json | jq -r .category | sort | uniq -c
     """
     from eddy.settings import load
 
     settings = load()
     columns = ("refused", "message", "category", "reason", "size")
-    _show(settings.topic_dead_letters, read_dead_letter, _dead_letter_row, columns, follow, as_json)
+    _show(settings.topic_dead_letters, read_dead_letter, _dead_letter_row, columns, follow, as_json, since)
 
 
 @ledger.command("check")
-def check(as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False) -> None:
-    """Prove that every transaction came out exactly once: ledger against alerts, dead letters and the group's offsets.
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the audit as JSON.")] = False, since: Since = None
+) -> None:
+    """Check that every transaction has exactly one outcome: compare ledger, alerts, dead letters and committed offsets.
 
-    Ends with 1 when anything was lost or doubled.
+    The exit code is 1 if anything was lost or duplicated.
 
-    Example: [bold]eddy ledger check[/bold]
+    Example:
+
+        eddy ledger check
     """
     from eddy.consumer.audit import audit
-    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.messaging.kafka.broker import KafkaBroker
     from eddy.settings import load
 
     settings = load()
     with closing(KafkaBroker(settings).reader()) as reader:
-        found = audit(reader, settings)
+        found = audit(reader, settings, since_ms=since)
     if as_json:
         out.print_json(msgspec.json.encode(found).decode())
     else:
@@ -109,12 +120,13 @@ def _show(
     columns: tuple[str, ...],
     follow: bool,
     as_json: bool,
+    since: int | None,
 ) -> None:
-    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.messaging.kafka.broker import KafkaBroker
     from eddy.settings import load
 
     with closing(KafkaBroker(load()).reader()) as reader:
-        found = _readable(_records(reader, topic, follow), read)
+        found = _readable(_records(reader, topic, follow, since), read)
         if as_json:
             for item in found:
                 sys.stdout.write(msgspec.json.encode(item).decode() + "\n")
@@ -123,15 +135,16 @@ def _show(
             for item in found:
                 say("  ".join(row(item)))
         else:
-            _table(columns, [row(item) for item in found])
+            _tables(columns, map(row, found))
 
 
-def _records(reader: Reader, topic: str, follow: bool) -> Iterator[Record]:
+def _records(reader: Reader, topic: str, follow: bool, since: int | None) -> Iterator[Record]:
+    starts = None if since is None else reader.offsets_at(topic, since)
     if not follow:
-        yield from reader.read(topic)
+        yield from reader.read(topic, starts)
         return
     try:
-        yield from filter(None, reader.follow(topic, from_start=True, idle_s=FOLLOW_IDLE_S))
+        yield from filter(None, reader.follow(topic, from_start=True, idle_s=FOLLOW_IDLE_S, starts=starts))
     except KeyboardInterrupt:
         return
 
@@ -144,9 +157,15 @@ def _readable(records: Iterator[Record], read: Callable[[Record], Any]) -> Itera
             say(f"skipped: {error}", err, "yellow")
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    table = Table(*columns, box=None, header_style="bold")
-    for cells in rows:
-        table.add_row(*cells)
-    out.print(table)
-    out.print(f"{len(rows):,} in all", style="dim")
+def _tables(columns: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> None:
+    """One table for every so many rows, for a topic may hold more than the memory does."""
+    count = 0
+    while (some := list(islice(rows, TABLE_ROWS))) or not count:
+        table = Table(*columns, box=None, header_style="bold")
+        for cells in some:
+            table.add_row(*cells)
+        out.print(table)
+        count += len(some)
+        if len(some) < TABLE_ROWS:
+            break
+    out.print(f"{count:,} in total", style="dim")

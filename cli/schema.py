@@ -1,4 +1,4 @@
-"""`eddy schema`: what the columns of a table seem to be, as a file to be edited."""
+"""`eddy schema`: infers the schema of a table, as a file to edit."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from eddy.model.data.conversion import Sample
     from eddy.model.data.schema_inference import Guess
 
-Out = Annotated[Path | None, typer.Option("--out", help="Write it to this file, which must not be there yet.")]
-SampleRows = Annotated[int, typer.Option(help="Rows drawn at random to tell from; 0: all.", min=0)]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the schema to this file, which must not exist yet.")]
+SampleRows = Annotated[int, typer.Option(help="Rows to sample at random for the inference; 0: use all rows.", min=0)]
 
 
 def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_json: AsJson = False) -> None:
-    """Tell what the columns of a table seem to be, and why, as a schema file to edit.
+    """Infer a schema from a table, with reasons, as a file to edit.
 
-    Message decoder, API and training all follow this file: give it to `eddy train --schema`. What it calls ignored is
-    neither needed in messages nor read; change the kind where the guess is wrong.
+    Training, consumer and API all follow this schema: correct wrong kinds and pass the file to `eddy train --schema`.
+    Ignored fields are neither required in messages nor read.
 
     Examples:
 
@@ -38,7 +38,7 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
     from eddy.model.schema.schema import SchemaError
 
     if to is not None and to.exists():
-        fail(f"{to} is there already: delete it, or give another name")
+        fail(f"{to} exists already: delete it, or choose another path with --out")
     try:
         sample = read(data, sample_rows, quiet=as_json)
         guesses = guess(sample.table)
@@ -71,9 +71,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _say(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
-    """What the file does not say: what it was told from, and which roles nobody plays."""
+    """What the file does not say: how many rows it was inferred from, and which roles are missing."""
     told_from = f"all {sample.rows:,} rows" if sample.whole else f"{len(sample.table):,} of {sample.rows:,} rows"
     missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]
     without = f" No column seems to be the {', the '.join(missing)}." if missing else ""
     written = f" Written to {to}." if to else ""
-    say(f"Told from {told_from}.{without}{written}", err)
+    say(f"Inferred from {told_from}.{without}{written}", err)

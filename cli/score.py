@@ -26,10 +26,10 @@ if TYPE_CHECKING:  # pandas would cost every command half a second
 
 SHOWN, CONTRIBUTIONS = 10, 3
 
-Version = Annotated[str, typer.Argument(help="Which model; `active` for the one that runs.", metavar="VERSION")]
+Version = Annotated[str, typer.Argument(help="Model version; `active` for the active one.", metavar="VERSION")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Write one row per transaction: .parquet, .csv or .jsonl.", dir_okay=False),
+    typer.Option("--out", help="Write one row per transaction to a .parquet, .csv or .jsonl file.", dir_okay=False),
 ]
 
 
@@ -53,14 +53,14 @@ class Tally:
 def score(
     version: Version, data: Data, out_file: Out = None, artifacts: Artifacts = None, as_json: AsJson = False
 ) -> None:
-    """Judge every transaction of a table: how strange it is, how rare that is, and which fields make it so.
+    """Score every transaction of a table: score, rarity, verdict and contributions.
 
-    With --out the verdicts are written to a file, one row per transaction in the same order: its identifier where the
-    schema names one, score, rarity, anomalous, and each field's contribution. Without, the strangest are shown. Tables
-    are read in pieces, so they may be larger than memory.
+    With --out, the command writes one row per transaction, in the order of the table: transaction id (if the schema
+    has one), score, rarity, anomalous, and the contribution of each field. Without --out, it shows the top-scoring
+    transactions. Tables are read in chunks, so they may be larger than memory.
 
-    Ends with 0 when all was judged, 1 when the table or the model cannot be used (nothing is written then), 2 when the
-    command is not understood. Anomalies do not change that.
+    Exit codes: 0 done, 1 the table or the model cannot be used (nothing is written), 2 wrong usage. Anomalies do not
+    change the exit code.
 
     Examples:
 
@@ -98,7 +98,7 @@ def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> T
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
     pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)
-    with counting("judging", rows_expected(data), quiet=quiet) as advance:
+    with counting("scoring", rows_expected(data), quiet=quiet) as advance:
         for piece in judge_pieces(pieces, detector):
             if write is not None:
                 write(piece.frame)
@@ -149,8 +149,8 @@ def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: f
 
 def _report(tally: Tally, detector: Detector, out_file: Path | None) -> None:
     rate = detector.threshold.rate
-    expected = f"; about {rate * tally.rows:,.0f} normal ones would be" if rate else ""
-    say(f"{tally.anomalous:,} of {tally.rows:,} transactions are anomalous to {detector.version}{expected}.")
+    expected = f"; about {rate * tally.rows:,.0f} are expected among as many normal ones" if rate else ""
+    say(f"{tally.anomalous:,} of {tally.rows:,} transactions are anomalous by {detector.version}{expected}.")
     if out_file is None:
         out.print(strangest_table(tally.strangest))
     else:
@@ -158,13 +158,13 @@ def _report(tally: Tally, detector: Detector, out_file: Path | None) -> None:
 
 
 def strangest_table(rows: Iterable[StrangeRow]) -> Table:
-    """The strangest rows for the terminal."""
+    """The top-scoring rows for the terminal."""
     from rich.table import Table
     from rich.text import Text
 
     listed = list(rows)
     named = any(row.transaction for row in listed)
-    reasons = "largest contributions (observed; expected)"
+    reasons = "largest contributions"
     table = Table("row", *(["transaction"] if named else []), "rarity", "score", reasons, box=None)
     for row in listed:
         name = [row.transaction or "-"] if named else []
@@ -174,4 +174,4 @@ def strangest_table(rows: Iterable[StrangeRow]) -> Table:
 
 
 def why(contributions: Iterable[Contribution]) -> str:
-    return ", ".join(f"{c.field} {value_text(c.observed)} ({value_text(c.expected)})" for c in contributions)
+    return ", ".join(f"{c.field} {value_text(c.observed)} (expected {value_text(c.expected)})" for c in contributions)

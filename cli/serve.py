@@ -10,11 +10,13 @@ from eddy.monitoring import logs
 
 
 def serve(
-    workers: Annotated[int | None, typer.Option(help="Worker processes (else EDDY_API_WORKERS).")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on (else EDDY_API_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any (else EDDY_API_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of worker processes (default: EDDY_API_WORKERS).")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default: EDDY_API_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0: any free port (default: EDDY_API_PORT).")
+    ] = None,
 ) -> None:
-    """Answers checks of single transactions over HTTP, with the store's active model.
+    """Serve the HTTP API, which checks single transactions with the active model.
 
     Example:
 

@@ -12,9 +12,9 @@ from eddy.settings import Settings, load
 
 PAGE_HEAD = """# Settings
 
-Every process reads its settings from the environment, then from a `.env` file in its working directory. All of them
-are checked at start; every problem is reported at once. `eddy settings` prints what is in force and where it comes
-from. This page is generated from `settings.py` by `eddy settings --markdown`.
+Every process reads its settings from the environment, then from a `.env` file in its working directory. It checks them
+all at start and reports every problem at once. `eddy settings` prints the current values and their sources.
+`eddy settings --markdown` generates this page from `settings.py`.
 
 | variable | default | meaning |
 |---|---|---|
@@ -22,11 +22,13 @@ from. This page is generated from `settings.py` by `eddy settings --markdown`.
 
 
 def settings(
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/settings.md instead.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md instead.")] = False,
 ) -> None:
-    """Show every setting, its value, and where it comes from; secrets are hidden.
+    """Show every setting with its value and source. Secrets are hidden.
 
-    Example: [bold]EDDY_WORKERS=4 eddy settings[/bold]
+    Example:
+
+        EDDY_WORKERS=4 eddy settings
     """
     if markdown:
         typer.echo(page(), nl=False)

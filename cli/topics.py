@@ -1,4 +1,4 @@
-"""`eddy topics`: makes the topics, and says where they are not as Eddy needs them."""
+"""`eddy topics`: creates the topics, and reports where they differ from what Eddy needs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,24 +7,24 @@ import typer
 
 from eddy import settings
 from eddy.messaging import topics
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import BrokerError
 
-app = typer.Typer(no_args_is_help=True, help="Make and check the Kafka topics.")
+app = typer.Typer(no_args_is_help=True, help="Create and check the Kafka topics.")
 
 
 @app.command(epilog="Example: eddy topics create")
 def create() -> None:
-    """Make the topics that are missing; leave the others as they are."""
+    """Create the missing topics; existing ones stay unchanged."""
     with _opened() as (admin, wanted):
         made = topics.create(admin, wanted)
         for plan in wanted:
-            typer.echo(f"{plan.name}: {'made' if plan.name in made else 'was there'}")
+            typer.echo(f"{plan.name}: {'created' if plan.name in made else 'exists'}")
 
 
 @app.command(epilog="Example: eddy topics check")
 def check() -> None:
-    """Compare the topics with the settings; fail with a remedy for each difference. Changes nothing."""
+    """Compare the topics with the settings and report each difference with a remedy. Changes nothing."""
     with _opened() as (admin, wanted):
         findings = topics.check(admin, wanted)
         for finding in findings:
@@ -32,7 +32,7 @@ def check() -> None:
         wrong = {finding.topic for finding in findings if finding.certain}
         for plan in wanted:
             if plan.name not in wrong:
-                typer.echo(f"{plan.name}: as wanted, as far as can be seen")
+                typer.echo(f"{plan.name}: matches the settings, as far as the broker shows them")
     if wrong:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""`eddy train`: from a table of past transactions to a model that can run."""
+"""`eddy train`: trains a model on a table of past transactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from eddy.cli.interruption import Interruption
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
-    from eddy.model.training.fit import Trained
+    from eddy.model.training.train import Trained
 
 
 def train(
@@ -51,12 +51,12 @@ def train(
     batch: options.Batch = DEFAULTS.batch,
     seed: options.Seed = DEFAULTS.seed,
 ) -> None:
-    """Learn what normal transactions look like, from a table, and store the model.
+    """Train a model of normal transactions on a table, and store it.
 
-    Rows that a label calls anomalous are left out. The table should cover a week or more: hours and days that the
-    model has never seen are strange to it. Columns are told apart by names and values; to correct that, write the
-    schema out (`eddy schema DATA`), edit it, and give it back. A table larger than --sample-rows is read in pieces and
-    sampled. The same table, schema, settings and seed give the same scores, bit by bit, on one machine.
+    Rows labelled as anomalies are left out. The table should cover at least a week, because hours that the model has
+    never seen get high scores. The schema is inferred from names and values; to correct it, run `eddy schema DATA`,
+    edit the file, and pass it with --schema. A table larger than --sample-rows is read in chunks and sampled. On one
+    machine, the same table, schema, settings and seed give bit-identical scores.
 
     Examples:
 
@@ -66,7 +66,7 @@ def train(
 
         eddy train clean.parquet --contamination 0 --parts network --hidden 128,64 --json
 
-    Exit codes: 0 stored; 1 not with this table, schema or setting (nothing is stored); 2 wrong usage; 130 Ctrl-C.
+    Exit codes: 0 stored; 1 table, schema or a setting cannot be used (nothing is stored); 2 wrong usage; 130 Ctrl-C.
     """
     settings = _settings(locals())
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
@@ -129,10 +129,12 @@ def _learn(
     with sharing(quiet) as bar:
         bar("starting", 0.0)
         from eddy.model.data.schema_inference import infer
-        from eddy.model.training.fit import train as learn
+        from eddy.model.training.train import train as learn
+        from eddy.reports.training.build import build
 
         known = schema or infer(sample.table)
-        return learn(sample.table, known, store, datetime.now(UTC), config, interruption.watching(bar), report)
+        drawn = build if report else None
+        return learn(sample.table, known, store, datetime.now(UTC), config, interruption.watching(bar), drawn)
 
 
 def _left(store: ArtifactStore, before: set[str]) -> str:
@@ -145,12 +147,12 @@ def _report(trained: Trained, store: ArtifactStore, alert_rate: float) -> None:
     for note in trained.notes:
         say(note)
     one_in, score = f"{1 / alert_rate:,.0f}", f"{trained.threshold:.4g}"
-    say(f"Model {trained.version} flags about 1 normal transaction in {one_in}: those that score {score} or more.")
+    say(f"Model {trained.version} flags about 1 normal transaction in {one_in}: those with a score of {score} or more.")
     active = store.active()
     if active == trained.version:
-        say(f"It is the active model of {store.path}: consumer and API will run it.")
+        say(f"It is the active model of {store.path}: consumer and API load it at their next start.")
     else:
-        say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
+        say(f"{active} stays the active model; to activate this one: eddy models use {trained.version}")
     report = store.path / trained.version / "report.html"
     if report.is_file():
-        say(f"What it has learned, in pictures: {report}")
+        say(f"Training report: {report}")

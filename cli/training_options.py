@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-ROWS, SCORE, NETWORK, ALERTS = "Rows to learn from", "What is scored", "Network", "Alerts"
+ROWS, SCORE, NETWORK, ALERTS = "Training rows", "Score", "Network", "Alerts"
 
 
 def _option(panel: str, text: str, **more: Any) -> Any:
@@ -27,60 +27,65 @@ def _widths(text: Any) -> Any:
     try:
         return tuple(int(width) for width in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of whole numbers such as 64,32") from None
+        raise typer.BadParameter(f"{text!r} is not a list of whole numbers: give widths such as 64,32") from None
 
 
 Report = Annotated[
-    bool, typer.Option(help="Draw what was learned, and what other choices would do, as a page beside the model.")
+    bool, typer.Option(help="Write a training report with an ablation, an HTML file stored with the model.")
 ]
 
-AlertRate = Annotated[float, _option(ALERTS, "Share of normal transactions that the model's own threshold flags.")]
+AlertRate = Annotated[float, _option(ALERTS, "Share of normal transactions that the model's threshold flags.")]
 
-SampleRows = Annotated[int, _option(ROWS, "From a larger table so many rows are drawn at random; 0: all are used.")]
+SampleRows = Annotated[int, _option(ROWS, "Rows to sample at random from a larger table; 0: use all rows.")]
 KeepLabelled = Annotated[
-    bool, _option(ROWS, "Learn from rows labelled as anomalies too: shows what frauds without a label do.")
+    bool, _option(ROWS, "Train on rows labelled as anomalies, too; shows the effect of unlabelled frauds.")
 ]
 Contamination = Annotated[
-    float, _option(ROWS, "Share of rows that may be frauds nobody has labelled; 0: known to be clean.")
+    float, _option(ROWS, "Largest share of rows that may be unlabelled frauds; 0: the table is clean.")
 ]
-HeldOut = Annotated[float, _option(ROWS, "Share of rows kept from the network, for whitening and calibration.")]
-HeldOutRows = Annotated[int, _option(ROWS, "At most so many of them.")]
+HeldOut = Annotated[float, _option(ROWS, "Share of rows held out from the networks, for whitening and calibration.")]
+HeldOutRows = Annotated[int, _option(ROWS, "Largest number of held-out rows.")]
 
 Features = Annotated[
     Any,
     _option(
-        SCORE, "Groups of features, with commas: numbers, missing, amount, amount_by_category, categories, hour, "
-        "hour_by_category; by default all that the schema has fields for.",
+        SCORE, "Feature groups, comma-separated: numbers, missing, amount, amount_by_category, categories, hour, "
+        "hour_by_category; by default all for which the schema has fields.",
         parser=_names, metavar="NAMES", show_default=False,
     ),
 ]  # fmt: skip
-Hinge = Annotated[bool, _option(SCORE, "Count only amounts above the usual, not those below.")]
+Hinge = Annotated[bool, _option(SCORE, "Clip amounts below the mean, so that only large ones count.")]
 Parts = Annotated[
     str,
     _option(
-        SCORE, "What counts: how unusual a row is by itself (inputs), what the networks cannot reconstruct (network), "
-        "both, or both on a scale on which no single feature decides alone (balanced; of categories alone, pairs).",
+        SCORE, "Score components: whitened features (inputs), reconstruction errors (network), the sum of these "
+        "(both), or tail scores and log-scaled reconstruction errors (balanced; category pairs if all fields are "
+        "categories).",
         metavar="balanced|both|network|inputs",
     ),
 ]  # fmt: skip
 Score = Annotated[
-    str, _option(SCORE, "The textbook's mean squared error (mse), to compare with.", metavar="whitened|mse")
+    str,
+    _option(SCORE, "Error measure; mse is the textbook's mean squared error, for comparison.", metavar="whitened|mse"),
 ]
 
-NetworkInput = Annotated[str, _option(NETWORK, "Features as the networks see them.", metavar="whitened|standardised")]
-Members = Annotated[int, _option(NETWORK, "Networks that differ in their seed; their scores are averaged.")]
+NetworkInput = Annotated[
+    str, _option(NETWORK, "Transformation of the features that the networks see.", metavar="whitened|standardised")
+]
+Members = Annotated[int, _option(NETWORK, "Ensemble size: networks with different seeds, whose errors are averaged.")]
 Hidden = Annotated[
     Any,
     _option(
-        NETWORK, "Widths of the layers before the bottleneck, with commas; by default twice and once the features.",
+        NETWORK, "Widths of the layers before the bottleneck, comma-separated; by default 1.5 and 0.75 times the "
+        "number of features, at most 192 and 96.",
         parser=_widths, metavar="WIDTHS", show_default=False,
     ),
 ]  # fmt: skip
 Bottleneck = Annotated[
-    int | None, _option(NETWORK, "Numbers that a network must make do with; by default three tenths of the features.")
+    int | None, _option(NETWORK, "Width of the bottleneck; by default 0.3 times the number of features.")
 ]
-Clusters = Annotated[int, _option(NETWORK, "So many Gaussian clusters instead of networks; 0: none.")]
-Loss = Annotated[str, _option(NETWORK, "What the networks are trained on.", metavar="huber|mse")]
-Steps = Annotated[int, _option(NETWORK, "How long the networks learn.")]
-Batch = Annotated[int, _option(NETWORK, "Rows that they learn from at once.")]
-Seed = Annotated[int, _option(NETWORK, "Of everything random.")]
+Clusters = Annotated[int, _option(NETWORK, "Number of Gaussian clusters to use instead of networks; 0: use networks.")]
+Loss = Annotated[str, _option(NETWORK, "Training loss of the networks.", metavar="huber|mse")]
+Steps = Annotated[int, _option(NETWORK, "Number of training steps.")]
+Batch = Annotated[int, _option(NETWORK, "Rows per training step.")]
+Seed = Annotated[int, _option(NETWORK, "Random seed.")]

@@ -1,4 +1,4 @@
-"""`eddy tune`: searches for the settings of training that suit a table, and trains a model with them."""
+"""`eddy tune`: searches for the best training settings for a table, and trains a model with them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,21 +28,21 @@ if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seco
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
-    from eddy.model.training.fit import Trained
+    from eddy.model.training.train import Trained
     from eddy.model.tuning.study import Told
     from eddy.model.tuning.tune import Tuned
 
 MOST_ROWS = 300_000
 
-Trials = Annotated[int, typer.Option(help="Settings to try, those of earlier sessions counted.", min=1, max=10_000)]
-Minutes = Annotated[float | None, typer.Option(help="Begin no further trial after so many minutes.", min=0.0)]
-Out = Annotated[Path, typer.Option("--out", help="Where the report goes, an HTML file.", dir_okay=False)]
+Trials = Annotated[int, typer.Option(help="Number of trials, including those of earlier sessions.", min=1, max=10_000)]
+Minutes = Annotated[float | None, typer.Option(help="Start no new trial after this many minutes.", min=0.0)]
+Out = Annotated[Path, typer.Option("--out", help="Path of the report, one HTML file.", dir_okay=False)]
 StudyFile = Annotated[
     Path | None,
-    typer.Option("--study", help="Where the search is kept; otherwise beside the model store.", dir_okay=False),
+    typer.Option("--study", help="File that stores the trials (default: beside the model store).", dir_okay=False),
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier sessions have tried.")]
-Steps = Annotated[int, typer.Option(help="How long the networks learn in the end; in the search less.", min=1)]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Discard the trials of earlier sessions.")]
+Steps = Annotated[int, typer.Option(help="Training steps of the final model; trials use fewer.", min=1)]
 
 
 def tune(
@@ -58,11 +59,11 @@ def tune(
     seed: options.Seed = DEFAULTS.seed,
     as_json: AsJson = False,
 ) -> None:
-    """Search for the settings of training that suit a table, and train a model with them.
+    """Search for the best training settings for a table, and train a model with them.
 
-    Settings are judged by labelled anomalies where there are enough, otherwise by anomalies that are made from normal
-    rows. The report says what was gained over the defaults on rows that the search has not seen, also when that is
-    nothing. After Ctrl-C the same command goes on where it was.
+    Trials are scored on labelled anomalies if there are enough, otherwise on synthetic anomalies made from normal
+    rows. The report gives the gain over the defaults on rows that the search has not seen, even if it is zero. After
+    Ctrl-C, the same command continues the search.
 
     Examples:
 
@@ -70,7 +71,7 @@ def tune(
 
         eddy tune transactions.csv --schema schema.toml --trials 100 --minutes 60 --out tuning.html
 
-    Exit codes: 0 stored; 1 not with this table, schema or setting; 2 wrong usage; 130 Ctrl-C.
+    Exit codes: 0 stored; 1 table, schema or a setting cannot be used; 2 wrong usage; 130 Ctrl-C.
     """
     try:
         from eddy.model.config import ConfigError, TrainingConfig
@@ -86,7 +87,9 @@ def tune(
 
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
     kept = study or store.path.with_name(f"{store.path.name}-tuning.journal")
-    with interruptible(lambda: f"what was tried is kept in {kept}: the same command goes on") as interruption:
+    with interruptible(
+        lambda: f"the trials are stored in {kept}: run the same command again to continue"
+    ) as interruption:
         try:
             config = TrainingConfig(alert_rate=alert_rate, steps=steps, seed=seed)
             told = schema_of(schema)
@@ -98,7 +101,7 @@ def tune(
         except (ArtifactError, ConfigError, SchemaError, StudyError, TableError, ThresholdError) as error:
             fail(str(error))
         except OSError as error:
-            fail(f"{error.filename} cannot be written ({error.strerror}): free space, or choose another file")
+            fail(f"{error.filename} cannot be written ({error.strerror}): free disk space, or choose another path")
         interruption.let_through()
     if as_json:
         out.print_json(json.dumps(_as_json(tuned, trained, store, report)))
@@ -124,7 +127,7 @@ def _search(
     study = open_study(file, study_name(table, schema, config, limits), config.seed, fresh)
     begun = len(trials_of(study))
     if begun and not quiet:
-        say(f"Going on with {begun} trials of an earlier session, kept in {file}; --fresh begins anew.", err)
+        say(f"Continuing with {begun} trials of an earlier session in {file}; --fresh discards them.", err)
     until = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     with _progress(quiet) as told:
         return tune(task, study, config, limits, lambda: time.monotonic() < until, told)
@@ -138,12 +141,14 @@ def _train(
     quiet: bool,
     interruption: Interruption,
 ) -> Trained:
-    from eddy.model.training.fit import train
+    from eddy.model.training.train import train
+    from eddy.reports.training.build import build
     from eddy.reports.tuning.report import verdict
 
     with sharing(quiet) as bar:
         notes = [f"Its settings come from a search of {len(tuned.trials)} trials. {verdict(tuned)}"]
-        return train(table, schema, store, datetime.now(UTC), tuned.config, interruption.watching(bar), notes=notes)
+        report = partial(build, notes=notes)
+        return train(table, schema, store, datetime.now(UTC), tuned.config, interruption.watching(bar), report)
 
 
 def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
@@ -174,9 +179,9 @@ def _tell(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) ->
     best = differing(tuned.settings, tuned.winner)
     say(f"Best of {len(tuned.trials)} trials: {', '.join(f'{n}: {o}' for n, o in best.items()) or 'the defaults'}.")
     say(verdict(tuned))
-    say(f"Model {trained.version} is in {store.path}; what was tried is in {report}.")
+    say(f"Model {trained.version} is in {store.path}; the report is {report}.")
     if (active := store.active()) != trained.version:
-        say(f"{active} was chosen to run; to run this one: eddy models use {trained.version}")
+        say(f"{active} stays the active model; to activate this one: eddy models use {trained.version}")
 
 
 @contextmanager

@@ -1,30 +1,35 @@
 """Proves from the topics alone that every message that was read came out exactly once.
 
-The ledger says, per micro-batch and partition, which offsets it answers for and how they ended. The audit holds it
-against the alerts and dead letters that an independent reader finds, the group's committed offsets and the input
-itself. It may run while the stream runs: what the ledger said before the other topics were read must be in them, and
-what is in them must be in the ledger as it is afterwards.
+The ledger says, per micro-batch and partition, which offsets it answers for and how they ended. The audit compares it
+with the alerts and dead letters that an independent reader finds, the group's committed offsets and the input itself.
+It may run while the stream runs: what the ledger said before the other topics were read must be in them, and what is
+in them must be in the ledger as it is afterwards.
+
+No record is kept: a few numbers for each micro-batch, one for each alert and dead letter.
 """
 
 import time
-from bisect import bisect_right
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from eddy.messaging.messages import LedgerRecord, UnreadableMessage, input_of, read_ledger
+from eddy.messaging.messages import UnreadableMessage, input_of, read_ledger
 from eddy.messaging.ports import Offsets, Reader
 from eddy.settings import Settings
 
 PROBLEMS_MOST = 20
 SETTLING_S, PAUSE_S = 2.0, 0.3
 
+Ints = NDArray[np.int64]
+
 
 class Audit(msgspec.Struct, frozen=True):
-    """The account of one input topic, and what is wrong with it; `waiting` is what has not been read yet."""
+    """The outcome counts of one input topic, and what is wrong with them; `waiting` is what has not been read yet."""
 
     topic: str
     messages: int
@@ -46,148 +51,185 @@ class Audit(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerPart:
+    """What the ledger says of one input partition: a row per commit, in the order of its offsets."""
+
+    first: Ints
+    last: Ints
+    passed: Ints
+    alerted: Ints
+    dead: Ints
+
+    @property
+    def end(self) -> int:
+        return int(self.last[-1]) + 1
+
+    @property
+    def messages(self) -> int:
+        return int(self.passed.sum() + self.alerted.sum() + self.dead.sum())
+
+
+Ledger = Mapping[int, LedgerPart]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How often each input offset was found in one of the outcome topics, per partition."""
+    """The input offsets that were found in one of the outcome topics, ascending, per partition."""
 
     topic: str
-    offsets: Mapping[int, Counter[int]]
+    offsets: Mapping[int, Ints]
 
-    def between(self, partition: int, first: int, last: int) -> int:
-        found = self.offsets.get(partition, Counter())
-        if last - first < len(found):
-            return sum(offset in found for offset in range(first, last + 1))
-        return sum(first <= offset <= last for offset in found)
+    def within(self, partition: int, first: Ints, last: Ints) -> Ints:
+        """How many different offsets there are in each range."""
+        found = np.unique(self.offsets.get(partition, np.empty(0, np.int64)))
+        return np.searchsorted(found, last, "right") - np.searchsorted(found, first, "left")
 
 
-def audit(reader: Reader, settings: Settings, patience_s: float = SETTLING_S) -> Audit:
-    """Reads ledger, alerts and dead letters to their ends and holds them against each other.
+def audit(reader: Reader, settings: Settings, patience_s: float = SETTLING_S, since_ms: int | None = None) -> Audit:
+    """Reads ledger, alerts and dead letters to their ends and compares them.
 
     A commit becomes visible in one partition some milliseconds before the other: what looks wrong is looked at again,
-    for up to `patience_s` seconds.
+    for up to `patience_s` seconds. With `since_ms` (since 1970), only commits from that time on are looked at.
 
     Raises:
         BrokerError: a topic cannot be read.
     """
     deadline = time.monotonic() + patience_s
-    while not (found := _audit(reader, settings)).balanced and time.monotonic() < deadline:
+    while not (found := _audit(reader, settings, since_ms)).balanced and time.monotonic() < deadline:
         time.sleep(PAUSE_S)
     return found
 
 
-def _audit(reader: Reader, settings: Settings) -> Audit:
+def _audit(reader: Reader, settings: Settings, since_ms: int | None) -> Audit:
     source = settings.topic_transactions
-    before = _read_ledger(reader, settings)
-    outcomes = [_read_outcomes(reader, topic, source) for topic in (settings.topic_alerts, settings.topic_dead_letters)]
+    # An alert is sent before its ledger record, and stored within the delivery time-out.
+    outcomes_since = None if since_ms is None else since_ms - settings.delivery_timeout_ms
+    topics = (settings.topic_alerts, settings.topic_dead_letters)
+    before = _read_ledger(reader, settings, since_ms)
+    outcomes = [_read_outcomes(reader, topic, source, outcomes_since) for topic in topics]
     behind = reader.committed(settings.group, source)
-    after = _read_ledger(reader, settings)
+    after = _read_ledger(reader, settings, since_ms)
     ahead = reader.committed(settings.group, source)
-    ends = {partition.partition: end for partition, (_, end) in reader.offsets(source).items()}
-    problems = [problem for part in after.values() for problem in _tiling(part)]
-    problems += [problem for part in before.values() for entry in part for problem in _complete(entry, *outcomes)]
+    silent = {p for p in ahead if p.partition not in after} if since_ms is not None else set()
+    problems = [problem for partition, part in after.items() for problem in _tiling(partition, part)]
+    problems += [problem for partition, part in before.items() for problem in _complete(partition, part, *outcomes)]
     problems += [problem for found in outcomes for problem in _sound(found, after)]
     problems += _counts(reader, source, before)
-    problems += _positions(behind, ahead, after)
-    entries = [entry for part in after.values() for entry in part]
-    totals = [sum(getattr(entry, name) for entry in entries) for name in ("passed", "alerted", "dead")]
-    reached = {partition: part[-1].last_offset + 1 for partition, part in after.items()}
+    problems += _positions(behind, {p: offset for p, offset in ahead.items() if p not in silent}, after)
+    reached = {p.partition: ahead[p] for p in silent} | {partition: part.end for partition, part in after.items()}
+    totals = {name: sum(int(getattr(part, name).sum()) for part in after.values()) for name in _OUTCOMES}
     return Audit(
         topic=source,
-        messages=sum(totals),
-        passed=totals[0],
-        alerted=totals[1],
-        dead=totals[2],
-        waiting=sum(max(0, end - reached.get(partition, 0)) for partition, end in ends.items()),
-        commits=len(entries),
+        messages=sum(totals.values()),
+        **totals,
+        waiting=sum(max(0, end - reached.get(p.partition, 0)) for p, (_, end) in reader.offsets(source).items()),
+        commits=sum(len(part.first) for part in after.values()),
         problems=tuple(problems[:PROBLEMS_MOST]),
     )
 
 
-Ledger = Mapping[int, list[LedgerRecord]]
+_OUTCOMES = ("passed", "alerted", "dead")
+_COLUMNS = ("first_offset", "last_offset", *_OUTCOMES)
 
 
-def _read_ledger(reader: Reader, settings: Settings) -> Ledger:
-    parts: dict[int, list[LedgerRecord]] = defaultdict(list)
-    for record in reader.read(settings.topic_ledger):
-        entry = read_ledger(record)
+def _starts(reader: Reader, topic: str, since_ms: int | None) -> Offsets | None:
+    return None if since_ms is None else reader.offsets_at(topic, since_ms)
+
+
+def _read_ledger(reader: Reader, settings: Settings, since_ms: int | None) -> Ledger:
+    parts: dict[int, array[int]] = defaultdict(lambda: array("q"))
+    topic = settings.topic_ledger
+    for record in reader.read(topic, _starts(reader, topic, since_ms)):
+        try:
+            entry = read_ledger(record)
+        except UnreadableMessage:
+            continue  # somebody else's message; where it stands for one of ours, the ranges have a gap
         if entry.topic == settings.topic_transactions:
-            parts[entry.partition].append(entry)
-    return {partition: sorted(part, key=lambda entry: entry.first_offset) for partition, part in sorted(parts.items())}
+            parts[entry.partition].extend(getattr(entry, name) for name in _COLUMNS)
+    return {partition: _part(part) for partition, part in sorted(parts.items())}
 
 
-def _read_outcomes(reader: Reader, topic: str, source: str) -> Outcomes:
-    offsets: dict[int, Counter[int]] = defaultdict(Counter)
-    for record in reader.read(topic):
+def _part(numbers: "array[int]") -> LedgerPart:
+    rows = np.array(numbers, np.int64).reshape(-1, len(_COLUMNS))
+    return LedgerPart(*rows[np.argsort(rows[:, 0], kind="stable")].T)
+
+
+def _read_outcomes(reader: Reader, topic: str, source: str, since_ms: int | None) -> Outcomes:
+    offsets: dict[int, array[int]] = defaultdict(lambda: array("q"))
+    for record in reader.read(topic, _starts(reader, topic, since_ms)):
         try:
             partition, offset = input_of(record)
-        except (UnreadableMessage, ValueError):
+        except UnreadableMessage:
             continue  # somebody else's message: not ours to account for
         if partition.topic == source:
-            offsets[partition.partition][offset] += 1
-    return Outcomes(topic, offsets)
+            offsets[partition.partition].append(offset)
+    return Outcomes(topic, {partition: np.sort(np.array(found, np.int64)) for partition, found in offsets.items()})
 
 
-def _tiling(part: list[LedgerRecord]) -> Iterable[str]:
+def _tiling(partition: int, part: LedgerPart) -> Iterable[str]:
     """Each range begins right after the one before it."""
-    for earlier, later in pairwise(part):
-        gap = later.first_offset - earlier.last_offset - 1
-        where = f"partition {later.partition}, offset {min(later.first_offset, earlier.last_offset + 1)}"
-        if gap > 0:
-            yield f"lost: nothing answers for {gap} offsets from {where}"
-        elif gap < 0:
-            yield f"doubled: {-gap} offsets were answered for twice from {where}"
+    gaps = part.first[1:] - part.last[:-1] - 1
+    for at in np.flatnonzero(gaps).tolist():
+        where = f"partition {partition}, offset {min(part.first[at + 1], part.last[at] + 1)}"
+        if gaps[at] > 0:
+            yield f"lost: nothing answers for {gaps[at]} offsets from {where}"
+        else:
+            yield f"doubled: {-gaps[at]} offsets were answered for twice from {where}"
 
 
-def _complete(entry: LedgerRecord, alerts: Outcomes, dead_letters: Outcomes) -> Iterable[str]:
+def _complete(partition: int, part: LedgerPart, alerts: Outcomes, dead_letters: Outcomes) -> Iterable[str]:
     """What the ledger says was published can be read."""
-    for outcomes, said in ((alerts, entry.alerted), (dead_letters, entry.dead)):
-        found = outcomes.between(entry.partition, entry.first_offset, entry.last_offset)
-        if found != said:
-            where = f"partition {entry.partition}, offsets {entry.first_offset} to {entry.last_offset}"
-            yield f"{where}: the ledger says {said} went to `{outcomes.topic}`, {found} are there"
+    for outcomes, said in ((alerts, part.alerted), (dead_letters, part.dead)):
+        found = outcomes.within(partition, part.first, part.last)
+        for at in np.flatnonzero(found != said).tolist():
+            where = f"partition {partition}, offsets {part.first[at]} to {part.last[at]}"
+            yield f"{where}: the ledger says {said[at]} went to `{outcomes.topic}`, {found[at]} are there"
 
 
 def _sound(outcomes: Outcomes, ledger: Ledger) -> Iterable[str]:
     """What can be read was published once, by a commit that the ledger knows."""
     for partition, found in outcomes.offsets.items():
-        part = ledger.get(partition, [])
-        firsts = [entry.first_offset for entry in part]
-        for offset, times in found.items():
-            where = f"partition {partition}, offset {offset} in `{outcomes.topic}`"
-            if times > 1:
-                yield f"doubled: {where} is there {times} times"
-            at = bisect_right(firsts, offset) - 1
-            if firsts and at >= 0 and offset > part[at].last_offset:
+        offsets, times = np.unique(found, return_counts=True)
+        for at in np.flatnonzero(times > 1).tolist():
+            where = f"partition {partition}, offset {offsets[at]} in `{outcomes.topic}`"
+            yield f"doubled: {where} is there {times[at]} times"
+        if partition in ledger:
+            for offset in _unanswered(offsets, ledger[partition]).tolist():
+                where = f"partition {partition}, offset {offset} in `{outcomes.topic}`"
                 yield f"{where}: no commit in the ledger answers for it"
+
+
+def _unanswered(offsets: Ints, part: LedgerPart) -> Ints:
+    """Those behind the first range that are in none; before it the ledger may have been deleted by age."""
+    offsets = offsets[offsets >= part.first[0]]
+    return offsets[offsets > part.last[np.searchsorted(part.first, offsets, "right") - 1]]
 
 
 def _counts(reader: Reader, source: str, ledger: Ledger) -> Iterable[str]:
     """Counts add up to the messages of the range; the input is read only where they are fewer than the offsets."""
-    short = {}
-    for partition, part in ledger.items():
-        said = sum(entry.passed + entry.alerted + entry.dead for entry in part)
-        first, last = part[0].first_offset, part[-1].last_offset
-        if said != last - first + 1:
-            short[partition] = (first, last, said)
+    short = {n: part for n, part in ledger.items() if part.messages != part.end - part.first[0]}
     if not short:
         return
-    kept = {partition.partition: first for partition, (first, _) in reader.offsets(source).items()}
+    ranges = reader.offsets(source)
+    kept = {p.partition: first for p, (first, _) in ranges.items()}
+    starts = {p: int(short[p.partition].first[0]) if p.partition in short else end for p, (_, end) in ranges.items()}
     present: Counter[int] = Counter()
-    for record in reader.read(source):
-        first, last, _ = short.get(record.partition, (0, -1, 0))
-        present[record.partition] += first <= record.offset <= last
-    for partition, (first, last, said) in short.items():
-        if kept.get(partition, 0) <= first and present[partition] != said:
+    for record in reader.read(source, starts):
+        part = short.get(record.partition)
+        present[record.partition] += part is not None and bool(part.first[0] <= record.offset < part.end)
+    for n, part in short.items():
+        if kept.get(n, 0) <= part.first[0] and present[n] != part.messages:
             yield (
-                f"partition {partition}, offsets {first} to {last}: {present[partition]} messages in `{source}`, "
-                f"the ledger answers for {said}"
+                f"partition {n}, offsets {part.first[0]} to {part.last[-1]}: {present[n]} messages in `{source}`, "
+                f"the ledger answers for {part.messages}"
             )
 
 
 def _positions(before: Offsets, after: Offsets, ledger: Ledger) -> Iterable[str]:
     """The group is where the ledger ends: not ahead of it (read before the ledger), not behind it (read after)."""
     for partition in after:
-        part = ledger.get(partition.partition, [])
-        end = part[-1].last_offset + 1 if part else 0
+        part = ledger.get(partition.partition)
+        end = part.end if part else 0
         where = f"partition {partition.partition}: the ledger reaches offset {end}, the group"
         if before.get(partition, 0) > end:
             yield f"lost: {where} was already at {before[partition]}"

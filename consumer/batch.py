@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from eddy.messaging import messages
-from eddy.messaging.codec import KEY_MAX_BYTES, Decoded, Refused, TransactionCodec, refused_envelope
+from eddy.messaging.codec import KEY_MAX_BYTES, UNSCORABLE, Decoded, Refused, TransactionCodec, refused_envelope
 from eddy.messaging.ports import Message, Offsets, Partition, Record, Records
 from eddy.model.schema.schema import Role, TransactionSchema
 from eddy.model.serving.calibration import rarity_histogram
@@ -96,8 +96,7 @@ class Judge:
         )
 
     def _decide(self, partition: Partition, records: Sequence[Record], span: Span, now: datetime) -> Decision:
-        decoded = read(self.codec, records)
-        verdicts = self.detector.judge(decoded.columns)
+        decoded, verdicts = self._score(read(self.codec, records))
         strange = np.flatnonzero(verdicts.anomalous).tolist()
         reasons = verdicts.reasons(strange, self.publishing.contributions)
         alerts = [
@@ -125,6 +124,15 @@ class Judge:
             rarities=verdicts.rarity,
             alerted_ms=tuple(records[decoded.kept[i]].timestamp for i in strange),
         )
+
+    def _score(self, decoded: Decoded) -> tuple[Decoded, Verdicts]:
+        """Refuses what the model gives no score for."""
+        verdicts = self.detector.judge(decoded.columns)
+        finite = np.isfinite(verdicts.score)
+        if finite.all():
+            return decoded, verdicts
+        unscorable = dict.fromkeys(np.flatnonzero(~finite).tolist(), UNSCORABLE)
+        return decoded.refusing(unscorable), verdicts[np.flatnonzero(finite)]
 
     def _alert(
         self,

@@ -143,12 +143,16 @@ class Loop:
         )
 
     def _lag(self, consumer: Consumer) -> Offsets:
-        """How far behind each partition is, now and then: it costs a request."""
+        """How far behind each partition is, now and then: it costs a request. Not knowing it is no failure."""
         now = time.monotonic()
         if now - self._lag_at < LAG_EVERY_S:
             return {}
         self._lag_at = now
-        ends = consumer.end_offsets()
+        try:
+            ends = consumer.end_offsets()
+        except BrokerError as error:
+            log.warning("the lag is unknown", slot=self._transactional_id, reason=str(error))
+            return {}
         return {
             partition: max(0, ends[partition] - start) for partition, start in self._starts.items() if partition in ends
         }

@@ -17,10 +17,10 @@ from eddy.consumer.breaker import TooManyDeadLetters
 from eddy.consumer.loop import Bounds, Loop, SlotTaken
 from eddy.consumer.observer import Observer, Turn
 from eddy.messaging.codec import TransactionCodec
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
-from eddy.monitoring import logs
+from eddy.monitoring import logs, signals
 from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
 from eddy.settings import Settings
 
@@ -76,8 +76,8 @@ def run(settings: Settings, slot: int) -> None:
     """The main function of a worker process; ends it with one of the exit codes above."""
     logs.configure(settings.log_format, settings.log_level, fields={"slot": slot})
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
+    signals.install(lambda *_: stop.set(), signal.SIGTERM)
+    signals.ignore(signal.SIGINT)  # Ctrl-C reaches the whole group; the supervisor says when to stop
     raise SystemExit(_run(settings, slot, stop))
 
 
@@ -147,15 +147,14 @@ class Pulse:
         self._path, self._slot = path, slot
         self._written = 0.0
         self._committed: float | None = None
+        self._failing = False
         self.last_turn = time.monotonic()
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
 
     def turned(self, *, stable: bool) -> None:
         self.last_turn = time.monotonic()
         if self._path is not None and self.last_turn - self._written >= 1:
             self._written = self.last_turn
-            self._write(stable)
+            self._try_to_write(self._path, stable)
 
     def committed(self, turn: Turn) -> None:  # noqa: ARG002
         self._committed = time.time()
@@ -163,12 +162,23 @@ class Pulse:
     def failed(self, kind: str) -> None:
         """Seen in `turned` by the membership that is not stable."""
 
-    def _write(self, stable: bool) -> None:
-        assert self._path is not None
+    def _try_to_write(self, path: Path, stable: bool) -> None:
+        """A directory that is gone is made again; one that cannot be written is logged once and stops no worker."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(path, stable)
+        except OSError as error:
+            if not self._failing:
+                log.error("cannot write the health file, going on without it", reason=str(error))
+            self._failing = True
+        else:
+            self._failing = False
+
+    def _write(self, path: Path, stable: bool) -> None:
         state = {"slot": self._slot, "pid": os.getpid(), "turned_at": time.time(), "stable": stable}
-        aside = self._path.with_suffix(".tmp")
+        aside = path.with_suffix(".tmp")
         aside.write_text(json.dumps(state | {"committed_at": self._committed}))
-        aside.replace(self._path)
+        aside.replace(path)
 
 
 @contextmanager

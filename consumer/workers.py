@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 
 from eddy.consumer import worker
-from eddy.monitoring import logs
+from eddy.monitoring import logs, signals
 from eddy.settings import Settings
 
 BACK_OFF_FIRST_S, BACK_OFF_MOST_S = 0.2, 10.0
@@ -99,8 +99,7 @@ def consume(settings: Settings) -> int:
     """Runs `settings.workers` workers until SIGTERM or SIGINT. Returns the exit code for the process."""
     logs.configure(settings.log_format, settings.log_level)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    signals.install(lambda *_: stop.set(), signal.SIGTERM, signal.SIGINT)
     context = multiprocessing.get_context("spawn")  # clients and scoring sessions do not survive a fork
 
     def spawn(slot: int) -> BaseProcess:

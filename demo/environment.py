@@ -25,7 +25,7 @@ from eddy.devbroker import brokers
 from eddy.devbroker.brokers import Engine, EngineKind
 from eddy.devbroker.node import free_port
 from eddy.messaging import topics
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import Broker
 from eddy.monitoring.metrics import ConsumerMetrics, serve

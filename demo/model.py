@@ -60,7 +60,7 @@ def train(store: Path) -> None:
     from eddy.demo.stream import history
     from eddy.model.config import TrainingConfig
     from eddy.model.data.schema_inference import infer
-    from eddy.model.training.fit import train as learn
+    from eddy.model.training.train import train as learn
     from eddy.producer.synthetic import Transactions
 
     _say("inventing cardholders", 0.0)
@@ -69,9 +69,7 @@ def train(store: Path) -> None:
     table = pd.DataFrame({**past.columns, **labels})
     table["event_time"] = table["event_time"].dt.tz_localize("UTC")
     _say(f"learning from {len(table):,} transactions", 0.02)
-    learn(
-        table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _say, report=False
-    )
+    learn(table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _say)
 
 
 def _say(doing: str, share: float) -> None:

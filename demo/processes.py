@@ -19,11 +19,11 @@ from typing import IO, Self
 
 from eddy.devbroker.node import Guard, tail
 from eddy.devbroker.processes import undisturbed
+from eddy.monitoring import signals
 from eddy.settings import Settings, environment_for
 
 STOP_WITHIN_S = 20.0
 _AGAIN_S = 10.0
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GUARD = 'kill -TERM "-$1"; sleep 2; kill -KILL "-$1"'
 _CLEARER = 'sleep 3; rm -rf "$1"'
 
@@ -47,14 +47,12 @@ class Interruptions:
         self._held = False
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._receive) for number in _ENDS}
-        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._remind)
+        self._before = signals.install(self._receive, *signals.ENDS) | signals.install(self._remind, signal.SIGALRM)
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        signals.restore(self._before)
 
     def hold(self) -> None:
         """From now on a first signal changes nothing: the end has begun anyway."""

@@ -5,7 +5,8 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from eddy.cli.console import fail, out
+from rich.console import Console
+
 from eddy.consumer.audit import Audit, audit
 from eddy.demo import model, summary
 from eddy.demo.environment import NOT_SHOWN, NotReady, Stage, set_up
@@ -27,15 +28,23 @@ _FRAME_S = 0.1
 _KEPT_LOOK_S = 0.5
 
 
-def demonstrate(seconds: float | None, *, keep: bool) -> int:
-    """The whole demo; returns the exit code. However it ends, nothing is left running."""
+class DemoError(Exception):
+    """The demo could not go on; the message says why, and what to do."""
+
+
+def demonstrate(seconds: float | None, *, keep: bool, console: Console) -> int:
+    """The whole demo; returns the exit code. However it ends, nothing is left running.
+
+    Raises:
+        DemoError: a piece did not start, or ended early.
+    """
     try:
-        return _play(load(demo_seconds=seconds), Teller(out), keep)
+        return _play(load(demo_seconds=seconds), Teller(console), keep)
     except Interrupted as interrupted:
-        out.print("Stopped; nothing is left running.")
+        console.print("Stopped; nothing is left running.")
         return interrupted.exit_code
     except (BrokerStartError, ChildEnded, NotReady, TrainingFailed) as error:
-        fail(str(error))
+        raise DemoError(str(error)) from error
 
 
 def _play(settings: Settings, teller: Teller, keep: bool) -> int:

@@ -11,8 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from eddy.devbroker.node import Guard
-
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from eddy.monitoring import signals
 
 
 @contextlib.contextmanager
@@ -27,13 +26,12 @@ def undisturbed() -> Iterator[None]:
         return
     received: list[int] = []
     with _blocked():
-        before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in _ENDS}
+        before = signals.install(lambda number, _: received.append(number), *signals.ENDS)
     try:
         yield
     finally:
         with _blocked():
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            signals.restore(before)
         for late in received:
             signal.raise_signal(late)
 
@@ -61,7 +59,7 @@ def run(command: Sequence[str], timeout_s: float | None = None) -> subprocess.Co
 
 @contextlib.contextmanager
 def _blocked() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDS)
     try:
         yield
     finally:

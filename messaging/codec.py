@@ -6,7 +6,7 @@ a `Refused` with a category and a reason that names fields and types, never valu
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -22,6 +22,7 @@ TEXT_MAX_CHARS = 4_000
 KEY_MAX_BYTES = 4_000
 FIELD_NAME_MAX_CHARS = 256
 NUMBER_MAX = 1e15
+UNKNOWN_FIELDS_MOST = 32
 
 
 class Category(StrEnum):
@@ -46,6 +47,7 @@ class Category(StrEnum):
     OUT_OF_RANGE = "out-of-range"
     BAD_TEXT = "bad-text"
     EVENT_TIME = "event-time"
+    UNSCORABLE = "unscorable"
     KEY_NOT_UTF8 = "key-not-utf8"
     KEY_TOO_LONG = "key-too-long"
     HEADER_NOT_UTF8 = "header-not-utf8"
@@ -59,6 +61,9 @@ class Refused:
     reason: str
 
 
+UNSCORABLE = Refused(Category.UNSCORABLE, "the model's score is not a finite number: `eddy models verify` checks it")
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What became of n messages: rows[k] is message kept[k], columns hold the rows; the others are refused."""
@@ -67,6 +72,13 @@ class Decoded:
     columns: Columns
     kept: Sequence[int]
     refused: dict[int, Refused]
+
+    def refusing(self, reasons: Mapping[int, Refused]) -> "Decoded":
+        """The same, with these rows refused as well."""
+        left = [k for k in range(len(self.rows)) if k not in reasons]
+        refused = self.refused | {self.kept[k]: reason for k, reason in reasons.items()}
+        columns = self.columns[np.array(left, np.intp)]
+        return Decoded([self.rows[k] for k in left], columns, [self.kept[k] for k in left], refused)
 
 
 class TransactionCodec:
@@ -83,6 +95,7 @@ class TransactionCodec:
         sent = [field for field in schema.fields if field.kind not in (Kind.IGNORED, Kind.LABEL)]
         texts = [field for field in sent if _is_text(field)]
         nullable = [field.attribute for field in texts if field.nullable]
+        self._unknown = _UnknownFields(field.name for field in sent)
         self._texts = [(field.name, attrgetter(field.attribute)) for field in texts]
         self._nulls = attrgetter(*nullable, nullable[0]) if nullable else None  # named twice: always gives a tuple
         self._quotes = 2 * (len(sent) + len(texts) + sum(map(_is_quoted_time, sent)))
@@ -92,14 +105,15 @@ class TransactionCodec:
         rows: list[msgspec.Struct] = []
         kept: list[int] = []
         refused: dict[int, Refused] = {}
-        decode, quotes, nulls = self._decoder.decode, self._quotes, self._nulls
+        decode, quotes, nulls, unknown = self._decoder.decode, self._quotes, self._nulls, self._unknown.quotes
         messages: Sequence[Any] = values  # None fails to decode like any other bad value
         for index, value in enumerate(messages):
             try:
                 row = decode(value)
                 # Every field once and no escapes: exactly this many quotes. A null text would hide a doubled key.
-                usual = value.count(b'"') == quotes and b"\\" not in value and len(value) <= TEXT_MAX_CHARS
-                if not usual or (nulls is not None and None in nulls(row)):
+                more = value.count(b'"') - quotes
+                short = b"\\" not in value and len(value) <= TEXT_MAX_CHARS and not (nulls and None in nulls(row))
+                if not short or (more and more != unknown(value)):
                     self._inspect(value, row)
             except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, _Unacceptable) as error:
                 refused[index] = _why(value, error)
@@ -110,23 +124,21 @@ class TransactionCodec:
 
     def _inspect(self, value: bytes, row: msgspec.Struct) -> None:
         """Reads an unusual message again: valid text, each key once, no absurd names, no absurd or control text."""
-        json.loads(value.decode(), object_pairs_hook=_each_key_once, parse_int=_ignore, parse_float=_ignore)
+        found = _read_with_care(value)
         for name, text_of in self._texts:
             text = text_of(row)
             if text is not None and (len(text) > TEXT_MAX_CHARS or "\0" in text):
                 _refuse(Category.BAD_TEXT, f"text of `{name}` has a NUL or more than {TEXT_MAX_CHARS} characters")
+        self._unknown.met(found)
 
     def _within_range(self, rows: list[msgspec.Struct], kept: list[int], refused: dict[int, Refused]) -> Decoded:
         columns = self._schema.columns(rows)
         large = np.abs(columns.numeric) > NUMBER_MAX
         untimely = ~((columns.timestamp >= EARLIEST_S) & (columns.timestamp < LATEST_S))
-        bad = large.any(axis=1) | untimely.any(axis=1)
+        decoded, bad = Decoded(rows, columns, kept, refused), large.any(axis=1) | untimely.any(axis=1)
         if not bad.any():
-            return Decoded(rows, columns, kept, refused)
-        for k in np.flatnonzero(bad):
-            refused[kept[k]] = self._out_of_range(large[k], untimely[k])
-        good = np.flatnonzero(~bad)
-        return Decoded([rows[k] for k in good], columns[good], [kept[k] for k in good], refused)
+            return decoded
+        return decoded.refusing({k: self._out_of_range(large[k], untimely[k]) for k in np.flatnonzero(bad).tolist()})
 
     def _out_of_range(self, large: np.ndarray[Any, Any], untimely: np.ndarray[Any, Any]) -> Refused:
         if untimely.any():
@@ -161,12 +173,47 @@ def _refuse(category: Category, reason: str) -> NoReturn:
     raise _Unacceptable(Refused(category, reason))
 
 
-def _each_key_once(pairs: list[tuple[str, Any]]) -> None:
+class _UnknownFields:
+    """Fields that the schema does not name, once they were met: what is the same in every message must cost little.
+
+    What was met decides how long a message takes, never how it ends.
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = frozenset(known)
+        self._names: tuple[str, ...] = ()
+        self._decode: Callable[[bytes], msgspec.Struct] | None = None
+
+    def quotes(self, value: bytes) -> int | None:
+        """How many quotes such fields put into a message of ASCII without escapes; None where that is not told."""
+        if self._decode is None or not value.isascii():
+            return None
+        found = [bytes(raw) for raw in msgspec.structs.astuple(self._decode(value)) if raw]
+        for raw in found:
+            if raw.startswith((b"{", b"[")):
+                _read_with_care(raw)
+        return sum(2 + raw.count(b'"') for raw in found)
+
+    def met(self, names: Iterable[str]) -> None:
+        new = [name for name in names if name not in self._known and name not in self._names]
+        if new and len(self._names) + len(new) <= UNKNOWN_FIELDS_MOST:
+            self._names = (*self._names, *new)
+            rename = {f"field_{number}": name for number, name in enumerate(self._names)}
+            fields = [(attribute, msgspec.Raw, msgspec.Raw()) for attribute in rename]
+            self._decode = msgspec.json.Decoder(msgspec.defstruct("Unknown", fields, rename=rename)).decode
+
+
+def _read_with_care(value: bytes) -> Any:
+    return json.loads(value.decode(), object_pairs_hook=_each_key_once, parse_int=_ignore, parse_float=_ignore)
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> set[str]:
     names = {name for name, _ in pairs}
     if len(names) < len(pairs):
         _refuse(Category.DUPLICATE_KEY, "a field is there more than once: which one counts is anybody's guess")
     if max(map(len, names), default=0) > FIELD_NAME_MAX_CHARS:
         _refuse(Category.FIELD_NAME_TOO_LONG, f"the name of a field has more than {FIELD_NAME_MAX_CHARS} characters")
+    return names
 
 
 def _ignore(_: str) -> None:

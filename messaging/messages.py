@@ -4,6 +4,7 @@ Alerts and dead letters carry CloudEvents 1.0 headers (Kafka binary mode). Their
 the input message, so whoever copies them elsewhere can drop repeats.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -120,7 +121,7 @@ def read_ledger(record: Record) -> LedgerRecord:
 
 
 def read_dead_letter(record: Record) -> DeadLetter:
-    headers = dict(record.headers)
+    headers = {name: value or b"" for name, value in record.headers}  # Kafka knows headers without a value
     try:
         topic, partition, offset = headers["ce_id"].decode().rsplit(":", 2)
         return DeadLetter(
@@ -153,9 +154,10 @@ def input_of(record: Record) -> tuple[Partition, int]:
     """The input coordinates that an alert or a dead letter speaks of, from its `ce_id` alone."""
     for name, value in record.headers:
         if name == "ce_id":
-            topic, partition, offset = value.decode().rsplit(":", 2)
-            return Partition(topic, int(partition)), int(offset)
-    raise UnreadableMessage(f"{coordinates(record)} has no header ce_id: it was not published by Eddy")
+            with contextlib.suppress(ValueError):
+                topic, partition, offset = (value or b"").decode().rsplit(":", 2)
+                return Partition(topic, int(partition)), int(offset)
+    raise UnreadableMessage(f"{coordinates(record)} has no header ce_id of Eddy's: it was not published by Eddy")
 
 
 def _cloud_event(kind: str, source: Coordinates, at: datetime) -> tuple[Header, ...]:
@@ -179,7 +181,7 @@ T = TypeVar("T")
 def _read(record: Record, decoder: "msgspec.json.Decoder[T]") -> T:
     try:
         return decoder.decode(record.value or b"")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise UnreadableMessage(f"{coordinates(record)} was not published by Eddy: {error}") from None
 
 

@@ -173,12 +173,21 @@ class Publisher(Protocol):
 class Reader(Protocol):
     """Reads whole topics, committed records only, without a group: for ledgers, alerts, checks."""
 
-    def read(self, topic: str) -> Iterator[Record]:
-        """Every record from the start of each partition to the end it had when the call was made."""
+    def read(self, topic: str, starts: Offsets | None = None) -> Iterator[Record]:
+        """Every record of each partition, from `starts` or its start to the end it had when the call was made."""
         ...
 
-    def follow(self, topic: str, *, from_start: bool, idle_s: float) -> Iterator[Record | None]:
-        """Records as they come, for ever; None whenever `idle_s` seconds went by without one."""
+    def follow(
+        self, topic: str, *, from_start: bool, idle_s: float, starts: Offsets | None = None
+    ) -> Iterator[Record | None]:
+        """Records as they come, for ever; None whenever `idle_s` seconds went by without one.
+
+        Begins at `starts`, else at the start or the end of each partition; partitions that are added later, at theirs.
+        """
+        ...
+
+    def offsets_at(self, topic: str, time_ms: int) -> Offsets:
+        """The first offset of each partition with a timestamp at or after that time; its end where there is none."""
         ...
 
     def offsets(self, topic: str) -> Mapping[Partition, tuple[int, int]]:

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from eddy.messaging.ports import BrokerError, Delivery, Message, Publisher
+from eddy.monitoring import signals
 from eddy.producer.messages import Fraud, Outgoing
 
 RATE_TOLERANCE = 0.02
@@ -137,20 +138,15 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
     wishes: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def wish(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def wish(number: int, _: FrameType | None) -> None:
         wishes.append(number)
-        restore()
+        signals.restore(before)
 
-    for number in before:
-        signal.signal(number, wish)
+    signals.install(wish, *before)
     try:
         yield lambda: bool(wishes)
     finally:
-        restore()
+        signals.restore(before)
 
 
 def _due(

@@ -1,5 +1,6 @@
 """What the documents say works as they say it."""
 
+import ast
 import json
 import os
 import re
@@ -47,6 +48,67 @@ def test_settings_and_commands_that_are_named_exist(path: Path) -> None:
     assert set(re.findall(r"EDDY_[A-Z_]*[A-Z]", text)) - variables - {"EDDY_"} == set()
     known = set(re.findall(r"^│ ([a-z-]+) ", eddy("--help", env=dict(os.environ)), re.M))
     assert set(re.findall(r"(?:`|    )eddy ([a-z-]+)", text)) - known == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_files_folders_and_modules_that_are_named_exist(path: Path) -> None:
+    assert missing_names(path.read_text()) == []
+
+
+def test_a_file_folder_or_module_that_does_not_exist_is_reported() -> None:
+    wrong = "`model/gone.py` `model/gone/` `tests/gone/test_x.py` `eddy.model.gone.Name` `gone.py`"
+    assert len(missing_names(wrong)) == 5
+    assert missing_names("`model/serving/` `settings.py` `eddy.model.estimator.TransactionOutlierDetector`") == []
+
+
+def test_every_function_on_the_map_is_in_the_file_beside_it() -> None:
+    places = re.findall(r"`([\w/]+\.py)`: ((?:`[\w.]+`(?:, )?)+)", (ROOT / "docs/architecture.md").read_text())
+    named = [(file, name) for file, names in places for name in re.findall(r"`([\w.]+)`", names)]
+    assert len(named) > 20
+    assert [(file, name) for file, name in named if name not in definitions(ROOT / file)] == []
+
+
+def test_the_layout_on_the_map_names_every_package() -> None:
+    layout = (ROOT / "docs/architecture.md").read_text().split("## Layout")[1].split("```")[1]
+    folders, parent = set(), ""
+    for indent, name in re.findall(r"^( *)([\w/]+)/ ", layout, re.M):
+        parent = parent if indent else name
+        folders.add(f"{parent}/{name}" if indent else name)
+    packages = {str(at.parent.relative_to(ROOT)) for top in (ROOT / "src/eddy").iterdir() if top.is_dir()
+                for at in (ROOT / top.name).rglob("__init__.py")}  # fmt: skip
+    assert {name for name in packages if not name.startswith("reports/")} == folders - {"src/eddy"}
+
+
+def missing_names(text: str) -> list[str]:
+    """Backquoted paths and `eddy.` modules for which there is no file or folder."""
+    paths = re.findall(r"`((?:[\w-]+/)*[\w-]+\.py|(?:[\w-]+/)+)`", text)
+    folders = [path for path in paths if path.endswith("/")]
+    tops = {entry.name for entry in ROOT.iterdir()}
+    ours = [path for path in paths if path not in folders or path.split("/")[0] in tops]
+    modules = [name for name in re.findall(r"\b(eddy(?:\.[a-z_]+)+(?:\.[A-Z]\w+)?)", text) if not is_ours(name)]
+    return [path for path in ours if not is_there(path)] + modules
+
+
+def is_there(path: str) -> bool:
+    """From the top level, or among the tests of faults, whose table names files only."""
+    return (ROOT / path).exists() or (ROOT / "tests/faults" / path).exists()
+
+
+def is_ours(module: str) -> bool:
+    """Whether there is such a module, or an event type such as `eddy.alert.v1`."""
+    names = [name for name in module.split(".")[1:] if not name[0].isupper()]
+    at = ROOT.joinpath(*names)
+    return at.is_dir() or at.with_suffix(".py").exists() or module in ("eddy.alert.v", "eddy.dead")
+
+
+def definitions(file: Path) -> set[str]:
+    """Functions and classes of a file, methods as `Class.method`."""
+    body = ast.parse(file.read_text()).body
+    classes = [node for node in body if isinstance(node, ast.ClassDef)]
+    methods = {
+        f"{node.name}.{below.name}" for node in classes for below in node.body if isinstance(below, ast.FunctionDef)
+    }
+    return methods | {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Settings say where they come from, report every mistake at once, and keep secrets."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -22,6 +23,34 @@ def test_all_mistakes_are_reported_at_once_with_what_was_received(monkeypatch: p
     assert "EDDY_WORKERS" in str(raised.value)
     assert "received 'none'" in str(raised.value)
     assert "EDDY_API_PORT" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"watchdog_timeout_ms": 50_000}, "EDDY_WATCHDOG_TIMEOUT_MS: must be above EDDY_DELIVERY_TIMEOUT_MS + 2 x"),
+        ({"max_poll_interval_ms": 6_000}, "EDDY_MAX_POLL_INTERVAL_MS: must be above EDDY_SESSION_TIMEOUT_MS (6000)"),
+        (
+            {"stall_timeout_ms": 5_000},
+            "EDDY_STALL_TIMEOUT_MS: must be above EDDY_SESSION_TIMEOUT_MS (6000); received 5000",
+        ),
+        ({"batch_max_wait_ms": 10_000}, "EDDY_REQUEST_TIMEOUT_MS: must be above EDDY_BATCH_MAX_WAIT_MS (10000)"),
+        ({"delivery_timeout_ms": 9_000}, "EDDY_DELIVERY_TIMEOUT_MS: must be above EDDY_REQUEST_TIMEOUT_MS"),
+        ({"topic_alerts": "transactions"}, "received transactions, transactions, dead-letters, ledger"),
+        ({"kafka_security_protocol": "SASL_SSL", "kafka_username": "u"}, "needs EDDY_KAFKA_USERNAME and"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_with_what_to_do(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(**given)
+    assert said in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_all_contradictions_are_reported_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(session_timeout_ms=60_000, watchdog_timeout_ms=1_000)
+    assert len(str(raised.value).splitlines()) == 3
 
 
 def test_a_wrong_secret_is_not_shown() -> None:

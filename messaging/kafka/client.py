@@ -10,7 +10,8 @@ from kafka.errors import FencedInstanceIdError, KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from eddy.messaging.kafka import record_batch
-from eddy.messaging.ports import BrokerError, Fenced, Offsets
+from eddy.messaging.kafka.client_internals import hand_out_what_has_come
+from eddy.messaging.ports import BrokerError, Fenced
 from eddy.settings import Settings
 
 # RuntimeError and OSError: what its network loop raises when it was closed or a socket fails under it.
@@ -36,44 +37,14 @@ def connect(make: Callable[..., Any], config: Mapping[str, Any]) -> Any:
 
 
 def connect_consumer(config: Mapping[str, Any]) -> Any:
-    """A consumer that hands out what has come.
-
-    The client takes what has come, then asks for more, and sleeps (`retry_backoff_ms`, 100 ms) if nothing is under way.
-    What comes between the two is overlooked: nothing is under way any more, and records wait until it wakes up.
-    """
     client = connect(KafkaConsumer, config)
-    fetcher = client._fetcher
-    fetch = fetcher.fetch_records
-
-    def fetch_records(*arguments: Any, **options: Any) -> tuple[Any, bool]:
-        records, idle = fetch(*arguments, **options)
-        return records, idle and not fetcher._completed_fetches
-
-    fetcher.fetch_records = fetch_records
+    hand_out_what_has_come(client)
     return client
 
 
 def close_consumer(client: Any) -> None:
     with contextlib.suppress(*ERRORS):
         client.close(autocommit=False, timeout_ms=1_000)
-
-
-def refresh_metadata(client: Any, timeout_ms: int) -> None:
-    """Asks the broker for the topics' partitions, and waits for the answer; the client's own ways wait for ever."""
-    client._net.run(client._manager.wait_for, client._cluster.request_update(), timeout_ms)
-
-
-def positions(client: Any) -> Offsets:
-    """From the client's memory: its public `position` may ask the broker."""
-    return {p: position.offset for p, position in client._subscription.all_consumed_offsets().items()}
-
-
-def forget_offset_fetches(client: Any) -> None:
-    """The client hands a later caller the answer to an earlier question for committed offsets that was given up.
-
-    By then the answer may be older than a commit of another member; reading from it would double that commit.
-    """
-    client._coordinator._offset_fetch_futures.clear()
 
 
 @contextlib.contextmanager

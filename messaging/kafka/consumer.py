@@ -1,9 +1,4 @@
-"""Apache Kafka through kafka-python: no other files than this and `kafka_*` know the client or see its errors.
-
-The client leaves much of exactly-once to whoever calls it; what is done about that is said where it is done. Four
-rules hold throughout: clients are made when first used, thus after a fork; every wait is bounded, also where the
-client's own is not; a client that failed is thrown away; nothing is done per record.
-"""
+"""A member of a consumer group, whose every position is that of the broker."""
 
 import contextlib
 from typing import Any
@@ -15,42 +10,21 @@ from kafka.structs import MemberState
 from eddy.messaging.kafka.client import (
     ERRORS,
     connect_consumer,
-    forget_offset_fetches,
-    positions,
     reading,
-    refresh_metadata,
-    require_crc32c,
     translated,
 )
-from eddy.messaging.kafka.producer import KafkaPublisher, KafkaTransactionalProducer
-from eddy.messaging.kafka.reader import KafkaReader, KafkaTopicAdmin
+from eddy.messaging.kafka.client_internals import (
+    fetch_ahead,
+    forget_offset_fetches,
+    is_silenced,
+    leave_when_closed,
+    positions,
+    refresh_metadata,
+)
 from eddy.messaging.ports import Fenced, Membership, Offsets, Records
 from eddy.settings import Settings
 
 HEARTBEAT_MOST_MS = 2_000
-
-
-class KafkaBroker:
-    """A Kafka cluster, as the settings name it. Holds no connection: clients make theirs when they are first used."""
-
-    def __init__(self, settings: Settings) -> None:
-        require_crc32c()
-        self._settings = settings
-
-    def consumer(self, *, group: str, topic: str, instance: str | None) -> "KafkaGroupConsumer":
-        return KafkaGroupConsumer(self._settings, group, topic, instance)
-
-    def transactional_producer(self, transactional_id: str) -> KafkaTransactionalProducer:
-        return KafkaTransactionalProducer(self._settings, transactional_id)
-
-    def publisher(self) -> KafkaPublisher:
-        return KafkaPublisher(self._settings)
-
-    def reader(self) -> KafkaReader:
-        return KafkaReader(self._settings)
-
-    def topic_admin(self) -> KafkaTopicAdmin:
-        return KafkaTopicAdmin(self._settings)
 
 
 class KafkaGroupConsumer:
@@ -73,7 +47,7 @@ class KafkaGroupConsumer:
                 return self._joined(identity)
             self._check_heartbeat()
             if records:
-                self._fetch_ahead()
+                fetch_ahead(client)
         return records
 
     def _polled(self, timeout_ms: int, max_records: int) -> Records:
@@ -85,16 +59,6 @@ class KafkaGroupConsumer:
                 self.close()
             raise
         return records
-
-    def _fetch_ahead(self) -> None:
-        """Has the next records on their way while the caller works on these.
-
-        The client by itself does so only if it had these at hand. Where it had to wait for them, it would not ask
-        before the next poll, and only then would the broker begin to hold records back for a larger micro-batch.
-        """
-        fetcher = self._client._fetcher
-        if not (fetcher._nodes_with_pending_fetch_requests or fetcher._completed_fetches):
-            fetcher.send_fetches()
 
     def _joined(self, identity: tuple[int, str]) -> Records:
         """Starts a new membership from what the group has committed, whatever the client remembers.
@@ -109,9 +73,7 @@ class KafkaGroupConsumer:
 
     def _check_heartbeat(self) -> None:
         """A static member whose place was taken is told so by a heartbeat, which the client writes to its log only."""
-        coordinator = self._client._coordinator
-        silenced = coordinator.stable() and not coordinator._heartbeat_enabled
-        if silenced and not coordinator.rejoining and not coordinator.need_rejoin():
+        if is_silenced(self._client):
             raise Fenced(f"another process joined group {self._group} as {self._instance}; end one of the two")
 
     def membership(self) -> Membership:
@@ -151,9 +113,8 @@ class KafkaGroupConsumer:
     def close(self) -> None:
         client, self._client, self._identity = self._client, None, (-1, "")
         if client is not None:
-            # Left to itself the client has a static member fall silent, and its partitions wait for the session to
-            # expire. Whoever closes will not be back at once; whoever is killed, and will be, never comes here.
-            client._coordinator.is_dynamic_member = lambda: True
+            # Who closes will not be back at once; who is killed, and will be, never comes here.
+            leave_when_closed(client)
             with contextlib.suppress(*ERRORS):
                 client.close(autocommit=False, timeout_ms=self._settings.request_timeout_ms)
 

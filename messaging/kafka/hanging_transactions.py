@@ -19,6 +19,7 @@ from kafka.errors import AuthorizationError, RetriableError, TransactionalIdNotF
 from kafka.structs import ConsumerGroupMetadata, TopicPartition
 
 from eddy.messaging.kafka.client import ERRORS, common, connect
+from eddy.messaging.kafka.client_internals import add_partitions, transactions, wake_up
 from eddy.monitoring import logs
 from eddy.settings import Settings
 
@@ -36,7 +37,7 @@ def take_over(producer: Any, transactional_id: str, settings: Settings) -> None:
     with contextlib.closing(_Admin(settings)) as admin:
         committed = admin.committed_last(transactional_id)  # taking over makes the coordinator forget it
         producer.init_transactions()
-        hanging = admin.hanging(producer._transaction_manager.producer_id_and_epoch.producer_id)
+        hanging = admin.hanging(transactions(producer).producer_id_and_epoch.producer_id)
     if hanging:
         names = [f"{partition.topic}:{partition.partition}" for partition in hanging]
         log.warning("ending a commit that the broker left open", committed=committed, partitions=names)
@@ -45,18 +46,15 @@ def take_over(producer: Any, transactional_id: str, settings: Settings) -> None:
 
 def _end(producer: Any, hanging: list[TopicPartition], settings: Settings, *, committed: bool) -> None:
     """An empty commit over the same partitions, whose markers end the hanging one with it."""
-    manager, timeout_ms = producer._transaction_manager, settings.transaction_timeout_ms
+    manager, timeout_ms = transactions(producer), settings.transaction_timeout_ms
     producer.begin_transaction()
-    for partition in hanging:
-        manager.maybe_add_partition_to_transaction(partition)
-    with manager._lock:
-        manager._enqueue_request(manager._add_partitions_to_transaction_handler())
+    add_partitions(producer, hanging)
     # No offsets, and nobody's name: only so that the marker reaches the offsets in suspense.
     offsets = manager.send_offsets_to_transaction({}, ConsumerGroupMetadata(settings.group, -1, "", None))
-    producer._sender.wakeup()
+    wake_up(producer)
     offsets.wait(timeout_ms=timeout_ms)
     ended = manager.begin_commit() if committed else manager.begin_abort()
-    producer._sender.wakeup()
+    wake_up(producer)
     ended.wait(timeout_ms=timeout_ms)
 
 

@@ -19,6 +19,7 @@ from kafka.partitioner import DefaultPartitioner, murmur2
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata, TopicPartition
 
 from eddy.messaging.kafka.client import ERRORS, MIB, common, connect, failed, translated
+from eddy.messaging.kafka.client_internals import discard, never_reset, transactions, wake_up
 from eddy.messaging.kafka.hanging_transactions import take_over
 from eddy.messaging.ports import BrokerError, Fenced, Membership, Message, Offsets
 from eddy.settings import Settings
@@ -40,9 +41,7 @@ class KafkaTransactionalProducer:
         self.close()
         with self._translated("take over"):
             self._client = connect(KafkaProducer, self._config())
-            # Called when a message expires that had been sent before. For a transactional producer the client's own
-            # does nothing but raise, in a thread of its own, where that becomes a traceback in the log.
-            self._client._transaction_manager.reset_producer_id = lambda: None
+            never_reset(self._client)
             take_over(self._client, self._id, self._settings)
 
     def begin(self) -> None:
@@ -74,7 +73,8 @@ class KafkaTransactionalProducer:
 
     def close(self) -> None:
         client, self._client = self._client, None
-        _discard(client)
+        if client is not None:
+            discard(client)
 
     def _finish(self, doing: str, ask: Callable[[Any], Any], wait_s: float | None = None) -> None:
         """What the client's own methods do, but bounded: theirs never return while the broker does not answer.
@@ -84,8 +84,8 @@ class KafkaTransactionalProducer:
         wait_s = self._settings.transaction_timeout_ms / 1000 if wait_s is None else wait_s
         with self._translated(doing):
             client = self._started()
-            result = ask(client._transaction_manager)
-            client._sender.wakeup()
+            result = ask(transactions(client))
+            wake_up(client)
             if not result.wait(timeout_ms=wait_s * 1000):
                 raise KafkaTimeoutError(f"no answer in {wait_s:.1f} s")
 
@@ -112,7 +112,7 @@ class KafkaTransactionalProducer:
         client itself asks the broker to raise the epoch that it had: granted if nobody else came, else ProducerFenced.
         So wait for that answer: only with it can a new producer be made without stealing the id.
         """
-        manager = None if self._client is None else self._client._transaction_manager
+        manager = None if self._client is None else transactions(self._client)
         if isinstance(error, InvalidProducerEpochError) and manager is not None:
             _wait(lambda: not manager.is_bumping_epoch(), self._settings.request_timeout_ms / 1000)
         # Once fenced, later calls raise a plain KafkaError that only tells the reason in words.
@@ -177,23 +177,13 @@ class KafkaPublisher:
             self.flush(self._settings.request_timeout_ms / 1000)
         client, self._client = self._client, None
         self._marks.clear()
-        _discard(client)
+        if client is not None:
+            discard(client)
 
     def _opened(self) -> Any:
         if self._client is None:
             self._client = connect(KafkaProducer, {**_writing(self._settings), "linger_ms": 5})
         return self._client
-
-
-def _discard(producer: Any) -> None:
-    """Ends a producer without waiting: its own `close` first waits for messages, and raises when they do not come.
-
-    That it then counts as closed also keeps its `__del__` from waiting, a second at some moment of its own choice.
-    """
-    if producer is not None:
-        producer._sender.force_close()
-        producer._closed = True
-        producer.close(timeout=0)
 
 
 def _send(client: Any, message: Message) -> Any:

@@ -1,30 +1,23 @@
-"""Kafka outside of any group: reading whole topics, asking for offsets, making topics."""
+"""Kafka outside of any group: reading whole topics, asking for offsets."""
 
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import AuthorizationError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
 from eddy.messaging.kafka.client import (
-    ERRORS,
     close_consumer,
-    common,
-    connect,
     connect_consumer,
-    forget_offset_fetches,
-    positions,
     reading,
-    refresh_metadata,
     translated,
 )
+from eddy.messaging.kafka.client_internals import forget_offset_fetches, partition_numbers, positions
 from eddy.messaging.ports import BrokerError, Offsets, Partition, Record
-from eddy.messaging.topics import TopicPlan, TopicState
 from eddy.settings import Settings
+
+PARTITIONS_EVERY_S = 5.0
 
 
 class KafkaReader:
@@ -34,8 +27,9 @@ class KafkaReader:
         self._settings = settings
         self._clients: dict[str | None, Any] = {}
 
-    def read(self, topic: str) -> Iterator[Record]:
-        ranges = self.offsets(topic)
+    def read(self, topic: str, starts: Offsets | None = None) -> Iterator[Record]:
+        begin = starts or {}
+        ranges = {p: (max(begin.get(p, start), start), end) for p, (start, end) in self.offsets(topic).items()}
         return self._read({p: span for p, span in ranges.items() if span[0] < span[1]})
 
     def _read(self, ranges: Mapping[Partition, tuple[int, int]]) -> Iterator[Record]:
@@ -64,17 +58,23 @@ class KafkaReader:
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.delivery_timeout_ms / 1000
 
-    def follow(self, topic: str, *, from_start: bool, idle_s: float) -> Iterator[Record | None]:
+    def follow(
+        self, topic: str, *, from_start: bool, idle_s: float, starts: Offsets | None = None
+    ) -> Iterator[Record | None]:
         ranges = self.offsets(topic)
         ends = {p: end for p, (_, end) in ranges.items()}
-        return self._follow({p: start for p, (start, _) in ranges.items()} if from_start else ends, ends, idle_s)
+        begin = {p: start for p, (start, _) in ranges.items()} if from_start else ends
+        return self._follow(topic, {**begin, **(starts or {})}, ends, idle_s)
 
-    def _follow(self, begin: Offsets, ends: Offsets, idle_s: float) -> Iterator[Record | None]:
+    def _follow(self, topic: str, begin: Offsets, ends: Offsets, idle_s: float) -> Iterator[Record | None]:
         """Is not idle while it connects: not before it is where the partitions ended when it began."""
         with self._positioned(begin) as client:
-            deadline = self._deadline()
+            deadline, looked_at = self._deadline(), time.monotonic()
             while True:
                 with translated("follow"):
+                    if time.monotonic() - looked_at > PARTITIONS_EVERY_S:
+                        _assign_added(client, _partitions(client, topic, self._settings.request_timeout_ms))
+                        looked_at = time.monotonic()
                     polled = client.poll(idle_s * 1000, self._settings.batch_max_records)
                 for records in polled.values():
                     yield from records
@@ -89,6 +89,13 @@ class KafkaReader:
             starts = client.beginning_offsets(partitions, timeout_ms=timeout_ms)
             ends = client.end_offsets(partitions, timeout_ms=timeout_ms)
         return {Partition(*p): (starts[p], ends[p]) for p in partitions}
+
+    def offsets_at(self, topic: str, time_ms: int) -> Offsets:
+        ends = {p: end for p, (_, end) in self.offsets(topic).items()}
+        with translated(f"read offsets of {topic} by time"):
+            times = {TopicPartition(*p): time_ms for p in ends}
+            found = self._asked(None).offsets_for_times(times, timeout_ms=self._settings.request_timeout_ms)
+        return {p: end if (at := found.get(TopicPartition(*p))) is None else at.offset for p, end in ends.items()}
 
     def committed(self, group: str, topic: str) -> Offsets:
         with translated(f"read committed offsets of {group}"):
@@ -122,55 +129,14 @@ class KafkaReader:
             close_consumer(client)
 
 
-class KafkaTopicAdmin:
-    """See `topics.TopicAdmin`."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._client: Any = None
-
-    def describe(self, names: Sequence[str]) -> Mapping[str, TopicState]:
-        with translated("describe topics"):
-            found = [topic for topic in self._opened().describe_topics(list(names)) if topic["error_code"] == 0]
-            return {topic["name"]: self._state(topic) for topic in found}
-
-    def _state(self, topic: Mapping[str, Any]) -> TopicState:
-        replicas = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
-        return TopicState(len(topic["partitions"]), replicas, self._configs(topic["name"]))
-
-    def _configs(self, name: str) -> Mapping[str, str] | None:
-        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=None)
-        try:
-            found = self._client.describe_configs([resource], config_filter="all")["topic"][name]
-        except AuthorizationError:
-            return None
-        return {key: str(entry["value"]) for key, entry in found.items()}
-
-    def create(self, plan: TopicPlan) -> bool:
-        wanted = {
-            "num_partitions": plan.partitions,
-            "replication_factor": plan.replication,
-            "configs": dict(plan.configs),
-        }
-        with translated(f"create topic {plan.name}"):
-            try:
-                self._opened().create_topics(
-                    {plan.name: wanted}, timeout_ms=self._settings.request_timeout_ms, wait_for_metadata=True
-                )
-            except TopicAlreadyExistsError:
-                return False
-        return True
-
-    def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(*ERRORS):
-                client.close()
-
-    def _opened(self) -> Any:
-        if self._client is None:
-            self._client = connect(KafkaAdminClient, common(self._settings))
-        return self._client
+def _assign_added(client: Any, partitions: Sequence[Any]) -> None:
+    """Partitions that the topic did not have before, from their start; the others stay where they are."""
+    at = positions(client)
+    added = set(partitions) - client.assignment()
+    if added:
+        client.assign(partitions)
+        for partition in partitions:
+            client.seek(partition, at.get(partition, 0))
 
 
 def _reached(client: Any, ends: Offsets) -> bool:
@@ -179,12 +145,6 @@ def _reached(client: Any, ends: Offsets) -> bool:
 
 
 def _partitions(client: Any, topic: str, timeout_ms: int) -> list[Any]:
-    """Asked anew each time, and bounded: the public `partitions_for_topic` answers from memory, or waits for ever."""
-    cluster = client._cluster
-    cluster.need_all_topic_metadata = True
-    for _ in range(2):  # A refresh under way may have been asked for other topics only.
-        refresh_metadata(client, timeout_ms)
-        numbers = cluster.partitions_for_topic(topic)
-        if numbers:
-            return [TopicPartition(topic, number) for number in sorted(numbers)]
+    if numbers := partition_numbers(client, topic, timeout_ms):
+        return [TopicPartition(topic, number) for number in numbers]
     raise BrokerError(f"topic {topic} does not exist or may not be read; `eddy topics create` makes it")

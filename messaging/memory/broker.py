@@ -49,6 +49,11 @@ class MemoryBroker:
         with self._cluster.changed:
             self._cluster.faults[fault] += times
 
+    def add_partitions(self, topic: str, partitions: int) -> None:
+        """Raises the number of a topic's partitions."""
+        with self._cluster.changed:
+            self._cluster.grow(topic, partitions)
+
     def rebalance(self, group: str) -> None:
         """A new generation in which, with several members, every partition has another owner."""
         with self._cluster.changed:
@@ -140,6 +145,7 @@ class _Consumer:
 
     def end_offsets(self) -> Offsets:
         with self._cluster.changed:
+            self._cluster.raise_if(Fault.END_OFFSETS)
             return {p: self._cluster.logs[p].stable_end() for p in self._assigned}
 
     def close(self) -> None:
@@ -262,8 +268,9 @@ class _Reader:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    def read(self, topic: str) -> Iterator[Record]:
-        return self._read(self.offsets(topic))
+    def read(self, topic: str, starts: Offsets | None = None) -> Iterator[Record]:
+        begin = starts or {}
+        return self._read({p: (begin.get(p, start), end) for p, (start, end) in self.offsets(topic).items()})
 
     def _read(self, ranges: Mapping[Partition, tuple[int, int]]) -> Iterator[Record]:
         for partition, (start, end) in ranges.items():
@@ -271,31 +278,38 @@ class _Reader:
                 found, _ = self._cluster.logs[partition].visible(start, end, end)
             yield from found
 
-    def follow(self, topic: str, *, from_start: bool, idle_s: float) -> Iterator[Record | None]:
+    def follow(
+        self, topic: str, *, from_start: bool, idle_s: float, starts: Offsets | None = None
+    ) -> Iterator[Record | None]:
         ranges = self.offsets(topic)
-        return self._follow({p: span[0] if from_start else span[1] for p, span in ranges.items()}, idle_s)
+        begin = {p: span[0] if from_start else span[1] for p, span in ranges.items()}
+        return self._follow(topic, {**begin, **(starts or {})}, idle_s)
 
-    def _follow(self, positions: dict[Partition, int], idle_s: float) -> Iterator[Record | None]:
+    def _follow(self, topic: str, positions: dict[Partition, int], idle_s: float) -> Iterator[Record | None]:
         while True:
             with self._cluster.changed:
-                found = self._new(positions)
+                found = self._new(topic, positions)
                 if not found and self._cluster.waits and self._cluster.changed.wait(idle_s):
-                    found = self._new(positions)
+                    found = self._new(topic, positions)
             yield from found
             if not found:
                 yield None
 
-    def _new(self, positions: dict[Partition, int]) -> list[Record]:
+    def _new(self, topic: str, positions: dict[Partition, int]) -> list[Record]:
         new: list[Record] = []
-        for partition, position in positions.items():
+        for partition in self._cluster.partitions(topic):
             log = self._cluster.logs[partition]
-            found, positions[partition] = log.visible(position, len(log.entries), log.stable_end())
+            found, positions[partition] = log.visible(positions.get(partition, 0), len(log.entries), log.stable_end())
             new.extend(found)
         return new
 
     def offsets(self, topic: str) -> Mapping[Partition, tuple[int, int]]:
         with self._cluster.changed:
             return {p: (0, self._cluster.logs[p].stable_end()) for p in self._cluster.partitions(topic)}
+
+    def offsets_at(self, topic: str, time_ms: int) -> Offsets:
+        with self._cluster.changed:
+            return {p: self._cluster.logs[p].offset_at(time_ms) for p in self._cluster.partitions(topic)}
 
     def committed(self, group: str, topic: str) -> Offsets:
         with self._cluster.changed:

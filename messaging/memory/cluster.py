@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from itertools import count
 from threading import Condition
@@ -19,6 +19,7 @@ class Fault(StrEnum):
     COMMITTED = "asking for committed offsets (thus rewind) raises"
     START = "start raises; nothing was taken over"
     BEGIN = "begin raises"
+    END_OFFSETS = "end_offsets raises"
     SEND = "send raises; nothing was stored"
     DELIVERY = "a message is accepted and never stored; only its delivery says so"
     FLUSH = "flush raises"
@@ -85,6 +86,10 @@ class Log:
         del self.pending[commit]
         self.entries.append((None, commit))
 
+    def offset_at(self, time_ms: int) -> int:
+        later = (at for at, (record, _) in enumerate(self.entries) if record and record.timestamp >= time_ms)
+        return min(next(later, len(self.entries)), self.stable_end())
+
     def stable_end(self) -> int:
         """One past the last offset that a reader of committed records may see: Kafka's last stable offset."""
         return min(self.pending.values(), default=len(self.entries))
@@ -150,8 +155,13 @@ class Cluster:
         if plan.name in self.topics:
             return False
         self.topics[plan.name] = plan
-        self.logs.update({Partition(plan.name, number): Log() for number in range(plan.partitions)})
+        self.grow(plan.name, plan.partitions)
         return True
+
+    def grow(self, topic: str, partitions: int) -> None:
+        self.topics[topic] = replace(self.topics[topic], partitions=partitions)
+        for number in range(partitions):
+            self.logs.setdefault(Partition(topic, number), Log())
 
     def strikes(self, fault: Fault) -> bool:
         struck = self.faults[fault] > 0

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 ROUNDS = 3
 FIT_LIMIT = 20.0
 SHRINKAGE = 0.02
+LEAST_SCALE = 0.1
 MOST_ROWS = 50_000
 """Fitted on more rows it is no better, only later."""
 
@@ -34,18 +36,21 @@ class Whitening:
         return np.asarray(np.linalg.inv(self.matrix))
 
 
-def fit(values: Floats, unit: Floats, strangest: float = 0.02) -> Whitening:
+def fit(values: Floats, unit: Floats, strangest: float = 0.02, steady: Bools | None = None) -> Whitening:
     """Learns the whitening of values [n, d] from all rows but the strangest; of many rows from some, drawn at random.
 
     Args:
         unit: what counts as one, per column [d]: the standard deviation of the network's input there.
         strangest: the share of the rows that is left out.
+        steady: columns [d] that nearly always have the same value (`steady`). Their usual deviation is 0, and by
+            it any other value would be farther out than all else in the row: they are scaled by `unit` at least.
     """
+    least = LEAST_SCALE if steady is None else np.where(steady, 1.0, LEAST_SCALE)
     some = np.random.default_rng(0).choice(len(values), MOST_ROWS, replace=False) if len(values) > MOST_ROWS else ...
     relative = values[some] / unit
     center = np.median(relative, axis=0)
     deviation = np.median(np.abs(relative - center), axis=0) / 0.6745
-    scale = np.maximum(deviation, np.maximum(0.05 * relative.std(axis=0), 0.1))
+    scale = np.maximum(deviation, np.maximum(0.05 * relative.std(axis=0), least))
     z = np.clip((relative - center) / scale, -FIT_LIMIT, FIT_LIMIT)
     kept = np.ones(len(z), np.bool_)
     for _ in range(ROUNDS):
@@ -54,7 +59,12 @@ def fit(values: Floats, unit: Floats, strangest: float = 0.02) -> Whitening:
     return Whitening(center * unit, _rotation(z, kept) / (unit * scale)[:, None])
 
 
-def _rotation(z: Floats, kept: NDArray[np.bool_]) -> Floats:
+def steady(values: Floats) -> Bools:
+    """The columns [d] of values [n, d] that equal their median in more than half of the rows."""
+    return np.asarray((values == np.median(values, axis=0)).mean(axis=0) > 0.5)
+
+
+def _rotation(z: Floats, kept: Bools) -> Floats:
     """The matrix [d, d] after which the kept rows have spread one and no correlation."""
     spread = np.maximum(z[kept].std(axis=0), 0.5 * z.std(axis=0))
     spread[spread < 1e-9] = 1.0

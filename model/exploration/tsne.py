@@ -1,51 +1,16 @@
-"""The latent space as a map: what the bottleneck says of rows, laid out so that neighbours stay neighbours (t-SNE).
+"""Rows as a map, laid out by t-SNE so that neighbours stay neighbours.
 
 Distances between far-away groups, and the sizes of groups, mean nothing on such a map; who stands beside whom does.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from eddy.model.training.diagnostics import Evidence
-
 Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
 
-ROWS = {2: 1_500, 3: 600}
-"""Most rows on a map, by dimensions: t-SNE takes some two seconds for either."""
-STRANGEST = 50
-ANOMALOUS_SHARE = 0.25
 PERPLEXITY = 30.0
 STEPS = 400
 ANGLE = 0.8
-
-
-@dataclass(frozen=True, eq=False)
-class LatentMap:
-    """Rows on a map: `places` [n, 2 or 3], `score` [n], and whether a label calls them anomalies, `anomalous` [n]."""
-
-    places: Floats
-    score: Floats
-    anomalous: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.score)
-
-
-def draw_map(evidence: Evidence, dimensions: int, seed: int = 0) -> LatentMap:
-    """Lays out a sample of the held-out rows and of the labelled anomalies in 2 or 3 dimensions.
-
-    In the sample are the strangest held-out rows, for whom the map is drawn, and others at random.
-    """
-    rng = np.random.default_rng(seed)
-    anomalies = _some(len(evidence.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), rng)
-    held_out = _with_strangest(evidence.scores.score, ROWS[dimensions] - len(anomalies), rng)
-    latent = np.concatenate([evidence.latent[held_out], evidence.anomaly_latent[anomalies]]).astype(np.float64)
-    score = np.concatenate([evidence.scores.score[held_out], evidence.anomaly_scores.score[anomalies]])
-    anomalous = np.arange(len(score)) >= len(held_out)
-    return LatentMap(embed(latent, dimensions, seed), score, anomalous)
 
 
 def embed(latent: Floats, dimensions: int, seed: int = 0) -> Floats:
@@ -80,13 +45,3 @@ def _start(standard: Floats, dimensions: int, seed: int) -> NDArray[np.float32]:
     widest = start[:, 0].std() or 1.0
     noise = np.random.default_rng(seed).standard_normal(start.shape)
     return np.asarray(1e-4 * (start / widest + 0.1 * noise), np.float32)
-
-
-def _some(rows: int, most: int, rng: np.random.Generator) -> Places:
-    return np.sort(rng.permutation(rows)[:most])
-
-
-def _with_strangest(score: Floats, most: int, rng: np.random.Generator) -> Places:
-    order = np.argsort(-score, kind="stable")
-    others = rng.permutation(order[STRANGEST:])[: max(most - STRANGEST, 0)]
-    return np.sort(np.concatenate([order[: min(STRANGEST, most)], others]))

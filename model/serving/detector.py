@@ -44,6 +44,11 @@ class Verdicts:
     def __len__(self) -> int:
         return len(self.score)
 
+    def __getitem__(self, rows: NDArray[np.intp]) -> "Verdicts":
+        """The verdicts on some of the transactions."""
+        found = (self.score[rows], self.rarity[rows], self.anomalous[rows])
+        return Verdicts(*found, self.threshold, self._columns[rows], self._scorer)
+
     @cached_property
     def contribution_matrix(self) -> NDArray[np.float32]:
         """Every field's part of every score [n, f], in the order of `TransactionSchema.scored`."""

@@ -2,17 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eddy.model.config import TrainingConfig
 from eddy.model.features.encoder import Categories
 from eddy.model.schema.columns import Columns
-from eddy.model.schema.schema import TransactionSchema
-from eddy.model.serving.calibration import Calibration
-from eddy.model.serving.detector import Detector
 from eddy.model.serving.scorer import Scores
 
 Floats32 = NDArray[np.float32]
@@ -38,25 +33,6 @@ class Evidence:
     anomaly_latent: Floats32
     history: tuple[tuple[int, float, float], ...]
     unseen: Mapping[int, float] = field(default_factory=dict)
-
-
-class Explained(Protocol):
-    """What the training report reads of a `model.training.fit.Learned`; training can so store the report that it
-    draws."""
-
-    @property
-    def schema(self) -> TransactionSchema: ...
-    @property
-    def config(self) -> TrainingConfig: ...
-    @property
-    def calibration(self) -> Calibration: ...
-    @property
-    def learned(self) -> NDArray[np.intp]: ...
-    @property
-    def held_out(self) -> NDArray[np.intp]: ...
-    @property
-    def evidence(self) -> Evidence: ...
-    def detector(self) -> Detector: ...
 
 
 def some_rows(columns: Columns, most: int) -> Columns:

@@ -1,4 +1,4 @@
-"""From a table to an artifact, as one readable sequence."""
+"""From the columns of normal transactions to a model, as one readable sequence."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -6,7 +6,6 @@ from datetime import datetime
 from importlib.metadata import version as installed_version
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.components import category_pairs, gaussian_clusters
@@ -22,7 +21,6 @@ from eddy.model.serving.scorer import Scorer
 from eddy.model.training import preprocessing
 from eddy.model.training.diagnostics import Evidence, some_rows, unseen_levels
 from eddy.model.training.fit_calibration import calibrate
-from eddy.model.training.prepare import Prepared, prepare
 
 PROBE_ROWS = 32
 EVIDENCE_ROWS = 5_000
@@ -60,79 +58,6 @@ class Learned:
         scorer = Scorer(self.graph, self.schema.scored)
         threshold = self.calibration.threshold(self.config.alert_rate)
         return Detector(version, self.schema, scorer, self.calibration, threshold)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What came out: the version in the store; rows used; rows left out because a label calls them anomalies; notes."""
-
-    version: str
-    rows: int
-    rows_left_out: int
-    loss: float | None
-    threshold: float
-    notes: tuple[str, ...] = ()
-
-
-def train(
-    table: pd.DataFrame,
-    schema: TransactionSchema,
-    store: ArtifactStore,
-    created_at: datetime,
-    config: TrainingConfig = DEFAULTS,
-    progress: Progress = lambda *_: None,
-    report: bool = True,
-    notes: Sequence[str] = (),
-) -> Trained:
-    """Trains a model of normal transactions and stores it.
-
-    Args:
-        report: whether the artifact gets a report, which takes longer to draw than a small model to train: other
-            choices of settings are tried for it, too.
-        notes: sentences on what was done with the table before, for the report.
-
-    Raises:
-        TableError: the table cannot be learned from.
-        ConfigError: the settings make nothing of this table.
-        ArtifactError: the store cannot be written to.
-    """
-    progress("reading the columns", 0.0)
-    prepared = prepare(table, schema, config)
-    share = 0.7 if report else 0.95
-    model = learn(
-        prepared.columns, prepared.schema, config, lambda what, done: progress(what, share * done), prepared.anomalies
-    )
-    told, page = (*prepared.notes, *model.notes), None
-    if report:
-        page = _report(model, prepared, notes, lambda what, done: progress(what, share + 0.26 * done))
-    progress("storing the model", 0.97)
-    version = save(model, store, created_at, page)
-    progress("done", 1.0)
-    threshold = model.calibration.score_at(config.alert_rate)
-    return Trained(version, len(prepared.columns), prepared.left_out, model.loss, threshold, told)
-
-
-def _report(model: Learned, prepared: Prepared, notes: Sequence[str], progress: Progress) -> str:
-    """The report's page (HTML)."""
-    from eddy.model.training.ablation import Judges, compare  # both import libraries that take a second
-    from eddy.reports.training.report import training_report
-
-    said, compared = [*notes, *prepared.notes, *model.notes], None
-    evidence, anomalies = model.evidence, len(prepared.anomalies)
-    strange = evidence.anomalies[:0] if model.config.keep_labelled else evidence.anomalies  # these were learned, too
-    judges = Judges(evidence.held_out, strange, anomalies / (anomalies + len(prepared.columns)))
-    rows = prepared.columns[model.learned]
-
-    def trying(done: float) -> None:
-        progress("trying other choices", 0.6 * done)
-
-    try:
-        if model.keras or model.config.clusters:  # pairs of categories leave no choice
-            compared = compare(rows, judges, model.schema, model.config, trying)
-    except (ArithmeticError, ValueError) as error:  # what is only tried must not cost the model that was learned
-        said.append(f"Other choices could not be tried: {error}.")
-    progress("drawing the report", 0.6)
-    return training_report(model, said, compared).html()
 
 
 def learn(

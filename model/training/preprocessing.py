@@ -60,7 +60,7 @@ class Groundwork:
         spread = self.u.std(axis=0, dtype=np.float64)
         unit = np.where(spread > 1e-9, spread, 1.0)
         missed = ((self.u_held_out - each).astype(np.float64) for each in reconstructions)
-        return tuple(whitening.fit(each, unit, strangest(self.config)) for each in missed)
+        return tuple(whitening.fit(each, unit, strangest(self.config), whitening.steady(self.x)) for each in missed)
 
     def model(
         self,
@@ -98,7 +98,7 @@ def lay(learned: Columns, held_out: Columns, schema: TransactionSchema, config: 
     """
     encoder = fit.fit(learned, schema, config.features, config.hinge)
     x, x_held_out = encoder.encode(learned), encoder.encode(held_out)
-    inputs = whitening.fit(x, np.ones(x.shape[1]), strangest(config))
+    inputs = whitening.fit(x, np.ones(x.shape[1]), strangest(config), whitening.steady(x))
     white = inputs.apply(x)
     u = seen(x, white, config.network_input)
     outer = 0.0 if config.score == "mse" else OUTER_SHARE  # the textbook's network gets all that it has seen

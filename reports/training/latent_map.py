@@ -1,6 +1,7 @@
 """Maps of the latent space in a page: one to look at (matplotlib), one to turn (plotly, embedded, offline)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,28 +9,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eddy.model.exploration import tsne
-from eddy.model.exploration.tsne import LatentMap
 from eddy.model.serving.calibration import Calibration
-from eddy.model.training.diagnostics import Evidence, Explained
+from eddy.model.training.diagnostics import Evidence
+from eddy.model.training.fit import Learned
 from eddy.reports import plots
 from eddy.reports.page import Page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+ROWS = {2: 1_500, 3: 600}
+"""Most rows on a map, by dimensions: t-SNE takes some two seconds for either."""
+TOP_SCORING = 50
+ANOMALOUS_SHARE = 0.25
 RARITY_COLOURS = (plots.NORMAL, "#3aa9a0", "#c9a227", plots.ANOMALOUS)
 RARITY_BOUNDS = (0.1, 0.01, 0.001)
 RARITY_NAMES = ("usual", "rarer than 1 in 10", "rarer than 1 in 100", "rarer than 1 in 1,000")
 
 
-def write(page: Page, learned: Explained) -> None:
+@dataclass(frozen=True, eq=False)
+class LatentMap:
+    """Rows on a map: `places` [n, 2 or 3], `score` [n], and whether a label calls them anomalies, `anomalous` [n]."""
+
+    places: Floats
+    score: Floats
+    anomalous: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+def write(page: Page, learned: Learned) -> None:
     """The section of the training report that shows the latent space."""
     evidence = learned.evidence
     page.section("Latent map")
     if not evidence.latent.shape[1]:
         page.paragraph("There is no map: this model has no bottleneck.")
         return
-    drawn = tsne.draw_map(evidence, 2, learned.config.seed)
+    drawn = draw_map(evidence, 2, learned.config.seed)
     coloured = groups(drawn, learned.calibration)
     page.paragraph(
         f"What the networks' bottlenecks say of each row ({evidence.latent.shape[1]} numbers), laid out by t-SNE: rows "
@@ -37,7 +57,7 @@ def write(page: Page, learned: Explained) -> None:
         "mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
     )
     page.figure(flat(drawn, coloured), f"In two dimensions: {_sample(drawn, evidence)}.", "t-SNE map, 2-D")
-    solid = tsne.draw_map(evidence, 3, learned.config.seed)
+    solid = draw_map(evidence, 3, learned.config.seed)
     page.section("To be turned", 3)
     page.paragraph(f"In three dimensions: {_sample(solid, evidence)}. Drag to turn, scroll to come closer.")
     page.raw(turning(solid, groups(solid, learned.calibration), learned.calibration))
@@ -46,12 +66,34 @@ def write(page: Page, learned: Explained) -> None:
 def _sample(drawn: LatentMap, evidence: Evidence) -> str:
     anomalous = int(drawn.anomalous.sum())
     rest = len(drawn) - anomalous
-    strangest = min(tsne.STRANGEST, rest)
-    told = (
-        f"{rest:,} of {len(evidence.scores.score):,} held-out rows, drawn at random but for the {strangest} strangest"
-    )
+    top = min(TOP_SCORING, rest)
+    told = f"{rest:,} of {len(evidence.scores.score):,} held-out rows, drawn at random but for the {top} top-scoring"
     labelled = f", and {anomalous:,} of {len(evidence.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
     return told + labelled
+
+
+def draw_map(evidence: Evidence, dimensions: int, seed: int = 0) -> LatentMap:
+    """Lays out a sample of the held-out rows and of the labelled anomalies in 2 or 3 dimensions.
+
+    In the sample are the top-scoring held-out rows, for which the map is drawn, and others at random.
+    """
+    rng = np.random.default_rng(seed)
+    anomalies = _sample_indices(len(evidence.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), rng)
+    held_out = _with_top_scoring(evidence.scores.score, ROWS[dimensions] - len(anomalies), rng)
+    latent = np.concatenate([evidence.latent[held_out], evidence.anomaly_latent[anomalies]]).astype(np.float64)
+    score = np.concatenate([evidence.scores.score[held_out], evidence.anomaly_scores.score[anomalies]])
+    anomalous = np.arange(len(score)) >= len(held_out)
+    return LatentMap(tsne.embed(latent, dimensions, seed), score, anomalous)
+
+
+def _sample_indices(rows: int, most: int, rng: np.random.Generator) -> Indices:
+    return np.sort(rng.permutation(rows)[:most])
+
+
+def _with_top_scoring(score: Floats, most: int, rng: np.random.Generator) -> Indices:
+    order = np.argsort(-score, kind="stable")
+    others = rng.permutation(order[TOP_SCORING:])[: max(most - TOP_SCORING, 0)]
+    return np.sort(np.concatenate([order[: min(TOP_SCORING, most)], others]))
 
 
 class Group(NamedTuple):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from eddy.model.config import DEFAULTS
 from eddy.model.serving.detector import Contribution
 from eddy.model.training.ablation import Compared
-from eddy.model.training.diagnostics import Evidence, Explained
+from eddy.model.training.diagnostics import Evidence
+from eddy.model.training.fit import Learned
 from eddy.reports.page import Page
 from eddy.reports.training import ablation, latent_map, plots
 from eddy.reports.training.latent_map import one_in
@@ -24,7 +25,7 @@ REASONS = 3
 UNSEEN_SHARE = 0.001
 
 
-def training_report(learned: Explained, notes: Sequence[str] = (), compared: Compared | None = None) -> Page:
+def training_report(learned: Learned, notes: Sequence[str] = (), compared: Compared | None = None) -> Page:
     """What training found, as a page of its own.
 
     Args:
@@ -42,7 +43,7 @@ def training_report(learned: Explained, notes: Sequence[str] = (), compared: Com
     return page
 
 
-def _summary(page: Page, learned: Explained, notes: Sequence[str]) -> None:
+def _summary(page: Page, learned: Learned, notes: Sequence[str]) -> None:
     evidence, config = learned.evidence, learned.config
     line = learned.calibration.score_at(config.alert_rate)
     page.section("Summary")
@@ -63,7 +64,7 @@ def _summary(page: Page, learned: Explained, notes: Sequence[str]) -> None:
         page.raw(f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>")
 
 
-def _unseen(page: Page, learned: Explained) -> None:
+def _unseen(page: Page, learned: Learned) -> None:
     """Categories that keep bringing new levels make every new level strange."""
     names = learned.schema.categorical
     many = {names[place]: share for place, share in learned.evidence.unseen.items() if share > UNSEEN_SHARE}
@@ -87,7 +88,7 @@ def _plain(value: object) -> str:
     return "chosen from the data" if value is None else str(value)
 
 
-def _loss(page: Page, learned: Explained) -> None:
+def _loss(page: Page, learned: Learned) -> None:
     history = learned.evidence.history
     page.section("Learning")
     if len(history) < 2:
@@ -104,14 +105,14 @@ def _loss(page: Page, learned: Explained) -> None:
         )
 
 
-def _scores(page: Page, learned: Explained) -> None:
+def _scores(page: Page, learned: Learned) -> None:
     evidence, line = learned.evidence, learned.calibration.score_at(learned.config.alert_rate)
     page.section("Scores")
     figure = plots.scores(evidence.scores.score, evidence.anomaly_scores.score, line)
     page.figure(figure, f"Scores of {_rows_shown(evidence)}. To the right of the dashed line is what raises an alert.")
 
 
-def _calibration(page: Page, learned: Explained) -> None:
+def _calibration(page: Page, learned: Learned) -> None:
     line = learned.calibration.score_at(learned.config.alert_rate)
     page.section("Calibration")
     page.paragraph(
@@ -133,7 +134,7 @@ def _calibration(page: Page, learned: Explained) -> None:
         )
 
 
-def _fields(page: Page, learned: Explained) -> None:
+def _fields(page: Page, learned: Learned) -> None:
     evidence, fields = learned.evidence, learned.schema.scored
     strange = _strangest(evidence.scores.score)
     kinds = [("normal", evidence.scores.contributions), ("strangest 1 %", evidence.scores.contributions[strange])]
@@ -199,7 +200,7 @@ def _shares(contributions: Floats) -> Floats:
     return np.asarray(mean / (np.abs(mean).sum() or 1.0))
 
 
-def _reconstruction(page: Page, learned: Explained) -> None:
+def _reconstruction(page: Page, learned: Learned) -> None:
     evidence, schema = learned.evidence, learned.schema
     share = _shares(evidence.scores.contributions[_strangest(evidence.scores.score)])
     chosen = np.argsort(-share[: len(schema.numeric)], kind="stable")[:SMALL_PICTURES]
@@ -227,7 +228,7 @@ def _field_values(evidence: Evidence, names: Sequence[str], place: int) -> tuple
     )
 
 
-def _examples(page: Page, learned: Explained) -> None:
+def _examples(page: Page, learned: Learned) -> None:
     score = learned.evidence.scores.score
     strangest = np.argsort(-score, kind="stable")[:EXAMPLES]
     verdicts = learned.detector().judge(learned.evidence.held_out[strangest])
@@ -263,7 +264,7 @@ def _value(value: float | str | None) -> str:
     return value if isinstance(value, str) else f"{value:,.4g}"
 
 
-def _settings(page: Page, learned: Explained) -> None:
+def _settings(page: Page, learned: Learned) -> None:
     usual = asdict(DEFAULTS)
     page.section("Settings")
     page.table(

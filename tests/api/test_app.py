@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import structlog
 from flask.testing import FlaskClient
@@ -281,3 +282,13 @@ def test_the_index_lists_what_there_is(client):
     for route in routes:
         method, path = route.split()
         assert client.open(path, method=method).status_code not in (404, 405)
+
+
+def test_a_transaction_that_the_model_gives_no_number_for_is_refused(fake, client, transaction, monkeypatch):
+    real = fake.DistanceFromUsual.score
+
+    def broken(self, columns, explain=True):
+        return real(self, columns, explain)._replace(score=np.full(len(columns), np.nan))
+
+    monkeypatch.setattr(fake.DistanceFromUsual, "score", broken)
+    assert assert_problem(check(client, transaction()), 422, "refused")["category"] == "unscorable"

@@ -49,7 +49,7 @@ def test_the_model_has_a_report_and_no_network_and_tensorflow_was_not_needed(her
 
 
 def test_it_is_sound_and_shown(here: Path) -> None:
-    assert "sound" in run("models", "verify", "--artifacts", here / "store")
+    assert "intact" in run("models", "verify", "--artifacts", here / "store")
     shown = json.loads(run("models", "show", "--json", "--artifacts", here / "store"))
     assert [field["kind"] for field in shown["fields"]] == ["categorical"] * 3
 

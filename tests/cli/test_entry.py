@@ -19,7 +19,7 @@ class Interrupting:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupting())
-from eddy.cli.entry import run
+from eddy.cli.main import run
 sys.argv = ["eddy", "--help"]
 run()
 """

@@ -33,7 +33,7 @@ def test_a_report_is_written_and_findings_are_said(table: Path) -> None:
     result = CliRunner().invoke(app, [str(table), "--out", str(report)])
     assert result.exit_code == 0, result.stderr
     assert report.read_text().startswith("<!doctype html>")
-    assert "know  1 column is constant: `shop`" in result.stdout
+    assert "info  1 column is constant: `shop`" in result.stdout
     assert f"Next: eddy train {table}" in result.stdout
 
 

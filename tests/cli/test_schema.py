@@ -39,7 +39,7 @@ def test_a_file_is_written_once_and_never_written_over(payments: Path, tmp_path:
     written = to.read_text()
     again = CliRunner().invoke(app, [str(payments), "--out", str(to)])
     assert again.exit_code == 1
-    assert "there already" in again.stderr
+    assert "exists already" in again.stderr
     assert to.read_text() == written
     nowhere = CliRunner().invoke(app, [str(payments), "--out", str(tmp_path / "none" / "schema.toml")])
     assert nowhere.exit_code == 1

@@ -58,7 +58,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_ctrl_c_ends_with_130_and_one_line_on_how_to_go_on(here: Path) -> None:
     told = (here / "first").read_text()
     assert (here / "code").read_text() == str(INTERRUPTED), told
-    assert "same command goes on" in told
+    assert "run the same command again" in told
     assert "Traceback" not in told
 
 

@@ -140,3 +140,63 @@ def test_markers_of_the_inputs_own_commits_are_no_gaps() -> None:
 def test_messages_of_others_in_the_alerts_topic_are_not_ours_to_account_for(stream: Stream) -> None:
     stream.publish(Message("alerts", b"x", b"hello"), Message("alerts", b"x", b"", (("ce_id", b"other:0:1"),)))
     assert stream.audit().balanced
+
+
+@pytest.mark.parametrize("value", [b"hello", b"\xff", b"[" * 100_000, None, b"{}"])
+def test_messages_of_others_in_the_ledger_topic_fail_no_audit(stream: Stream, value: bytes | None) -> None:
+    stream.publish(Message("ledger", b"x", value), Message("alerts", b"x", b"", (("ce_id", None),)))  # type: ignore[arg-type]
+    assert stream.audit().balanced
+
+
+def test_only_commits_since_a_time_are_looked_at_when_one_is_given(stream: Stream) -> None:
+    entries = list(stream.broker.reader().read("ledger"))
+    middle = entries[len(entries) // 2].timestamp
+    whole, part = stream.audit(), audit(stream.broker.reader(), SETTINGS, 0, since_ms=middle)
+    assert part.problems == ()
+    assert part.commits == len([entry for entry in entries if entry.timestamp >= middle]) < whole.commits
+    assert part.messages < whole.messages
+    assert part.waiting == 0
+    assert audit(stream.broker.reader(), SETTINGS, 0, since_ms=10**6).problems == ()
+
+
+def test_what_is_lost_since_a_time_is_found(stream: Stream) -> None:
+    last = list(stream.broker.reader().read("alerts"))[-1]
+    without = stream.copy("alerts", lambda record: record.offset != last.offset)
+    first = next(iter(without.broker.reader().read("ledger"))).timestamp
+    found = audit(without.broker.reader(), SETTINGS, 0, since_ms=first + 1)
+    assert "the ledger says 1 went to `alerts`, 0 are there" in found.problems[0]
+
+
+def test_an_audit_keeps_no_records(stream: Stream) -> None:
+    """A few numbers a commit, whatever a record takes: reading more of them at a time would show here."""
+    alert = next(iter(stream.broker.reader().read("alerts")))
+    others = Message("alerts", b"x", alert.value, (("ce_id", b"transactions:7:1"),))
+
+    class Counting:
+        alive = most = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stream.broker.reader(), name)
+
+        def read(self, topic: str, starts: Any = None) -> Any:
+            for record in stream.broker.reader().read(topic, starts):
+                copy = Kept(record, self)
+                yield copy
+                del copy
+
+    class Kept:
+        def __init__(self, record: Any, counting: Counting) -> None:
+            self.record, self.counting = record, counting
+            counting.alive += 1
+            counting.most = max(counting.most, counting.alive)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.record, name)
+
+        def __del__(self) -> None:
+            self.counting.alive -= 1
+
+    stream.publish(*[others] * 50)
+    reader: Any = Counting()
+    audit(reader, SETTINGS, patience_s=0)
+    assert reader.most <= 2

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
 import pytest
 
 from eddy.consumer.batch import Decision, Judge, Span
 from eddy.messaging.messages import read_alert, read_dead_letter, read_ledger
 from eddy.messaging.ports import Header, Message, Partition
-from tests.plugins.rule import rule_judge, transaction
+from eddy.model.schema.columns import Columns
+from eddy.model.serving.scorer import Scores
+from tests.plugins.rule import AmountScorer, rule_judge, transaction
 
 NOW = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 ZERO, ONE = Partition("transactions", 0), Partition("transactions", 1)
@@ -149,3 +152,23 @@ def test_numbers_of_an_alert_are_json_numbers(judge: Judge, field: str) -> None:
     (message,) = to(decide(judge, transaction(1, 1e15)), "alerts")
     assert message.value is not None
     assert isinstance(msgspec.json.decode(message.value)[field], float)
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
+def test_what_the_model_gives_no_number_for_is_a_dead_letter(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, score: float
+) -> None:
+    real = AmountScorer.score
+
+    def broken(self: AmountScorer, columns: Columns, explain: bool = True) -> Scores:
+        found = real(self, columns, explain)
+        return found._replace(score=np.where(columns.numeric[:, 0] == 7, score, found.score))
+
+    monkeypatch.setattr(AmountScorer, "score", broken)
+    decision = decide(judge, transaction(1, 7), transaction(2, 5_000), b"{", transaction(3))
+    assert (decision.passed, decision.alerted, dict(decision.dead)) == (1, 1, {"unscorable": 1, "truncated": 1})
+    assert [str(read_alert(as_read(message)).input) for message in to(decision, "alerts")] == ["transactions:0:1"]
+    letters = [read_dead_letter(as_read(message)) for message in to(decision, "dead-letters")]
+    assert [(letter.input.offset, letter.category) for letter in letters] == [(0, "unscorable"), (2, "truncated")]
+    entry = read_ledger(as_read(to(decision, "ledger")[0]))
+    assert (entry.passed, entry.alerted, entry.dead, sum(entry.histogram)) == (1, 1, 2, 2)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,35 @@ def test_the_health_file_says_whether_the_loop_turns_and_is_a_stable_member(tmp_
     found = json.loads((tmp_path / "health" / "worker-0.json").read_text())
     assert (found["slot"], found["pid"], found["stable"], found["committed_at"]) == (0, os.getpid(), True, None)
     assert abs(found["turned_at"] - time.time()) < 60
+
+
+def test_a_health_directory_that_goes_and_comes_back_stops_no_worker(tmp_path: Path) -> None:
+    health = tmp_path / "health" / "worker-0.json"
+    pulse = Pulse(health, 0)
+    pulse.turned(stable=True)
+    shutil.rmtree(health.parent)
+    health.parent.write_text("not a directory: nothing can be written in it")
+    written_again(pulse)
+    health.parent.unlink()
+    written_again(pulse)
+    assert json.loads(health.read_text())["stable"] is True
+
+
+def written_again(pulse: Pulse) -> None:
+    """A turn after more than a second, when the file is due."""
+    pulse._written = 0.0
+    pulse.turned(stable=True)
+
+
+def test_a_health_directory_that_cannot_be_made_is_logged_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "health").write_text("")
+    pulse = Pulse(tmp_path / "health" / "worker-0.json", 0)
+    written_again(pulse)
+    written_again(pulse)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("cannot write the health file") == 1
 
 
 def test_without_a_health_directory_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

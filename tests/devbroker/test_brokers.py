@@ -126,8 +126,8 @@ def test_a_broker_dies_with_its_parent_and_takes_its_directory_along(engine: Eng
     if engine.java is None:
         pytest.skip("of the engines only the local one is a child process; containers are removed by the same guard")
     script = (
-        "import sys, time\nfrom messaging import broker\nfrom settings import Settings\n"
-        "from eddy.devbroker.cache import find_java\nfrom messaging.broker_local import LocalBroker\n"
+        "import sys, time\nfrom eddy.devbroker.local import LocalBroker\n"
+        "from eddy.devbroker.cache import find_java\n"
         "running = LocalBroker(find_java()).start()\nprint(running.pid, running.data, flush=True)\ntime.sleep(600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from eddy.consumer import worker, workers
 from eddy.consumer.batch import Judge
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker, Membership, Message, Offsets, TransactionalProducer
 from eddy.settings import Settings, load
 from tests.plugins.rule import rule_judge

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from eddy.consumer.audit import audit
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.settings import Settings
 
 CARD_NUMBER = b"4929123412341234"

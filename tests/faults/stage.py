@@ -19,7 +19,7 @@ from eddy.consumer.batch import Decision, Judge
 from eddy.consumer.loop import Loop
 from eddy.consumer.observer import Turn
 from eddy.consumer.worker import loop_of
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker
 from eddy.settings import Settings
 from tests.faults import oracle

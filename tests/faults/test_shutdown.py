@@ -7,7 +7,7 @@ from tests.conftest import TopicsFactory
 from tests.faults import scenarios
 from tests.faults.harness import SHORT, Place, Rig
 
-PATIENT = {**SHORT, "session_timeout_ms": 30_000}
+PATIENT = {**SHORT, "session_timeout_ms": 9_000, "stall_timeout_ms": 10_000}
 """Nobody is thrown out in these tests: who gives up partitions has left."""
 TAKEN_OVER_WITHIN_S = 8.0
 

@@ -11,7 +11,8 @@ from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata, TopicPartiti
 
 from eddy.consumer.batch import Decision, Span
 from eddy.consumer.loop import Loop
-from eddy.messaging.kafka.consumer import KafkaBroker, KafkaGroupConsumer
+from eddy.messaging.kafka.broker import KafkaBroker
+from eddy.messaging.kafka.consumer import KafkaGroupConsumer
 from eddy.messaging.ports import BrokerError, Consumer, Membership, Partition, Records, TransactionalProducer
 from tests.faults.stage import Variant
 

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eddy.messaging.codec import REASON_MAX_CHARS, Category, Refused, TransactionCodec, refused_envelope
+from eddy.messaging.codec import (
+    REASON_MAX_CHARS,
+    UNKNOWN_FIELDS_MOST,
+    Category,
+    Refused,
+    TransactionCodec,
+    refused_envelope,
+)
 from tests.plugins.poison import POISON, SCHEMA, SOUND, message, with_unknown
 
 
@@ -140,3 +147,43 @@ def test_20_000_damaged_messages_are_read_or_refused_and_nothing_else(codec: Tra
     assert sorted([*decoded.kept, *decoded.refused]) == list(range(20_000))
     assert len(decoded.rows) == len(decoded.columns)
     assert max(len(found.reason) for found in decoded.refused.values()) <= REASON_MAX_CHARS
+
+
+EXTRA = [b'"channel":"web"', b'"note":null', b'"n":7', b'"terminal":{"id":[1,"a"]}', b'"b":false']
+
+
+@pytest.mark.parametrize("extra", EXTRA)
+def test_a_known_unknown_field_costs_no_second_look(monkeypatch: pytest.MonkeyPatch, extra: bytes) -> None:
+    codec, value = TransactionCodec(SCHEMA), with_unknown(extra)
+    assert not codec.decode([value]).refused
+    looks: list[bytes] = []
+    monkeypatch.setattr(codec, "_inspect", lambda value, _: looks.append(value))
+    assert not codec.decode([value] * 3 + [message()]).refused
+    assert looks == []
+
+
+@pytest.mark.parametrize("extra", EXTRA)
+@pytest.mark.parametrize(
+    ("again", "category"),
+    [
+        (b',"amount":1', Category.DUPLICATE_KEY),
+        (b',"category":"x"', Category.DUPLICATE_KEY),
+        (b',"terminal":{"id":1,"id":2}', Category.DUPLICATE_KEY),
+        (b',"channel":1,"channel":2', Category.DUPLICATE_KEY),
+        (b',"terminal":"\xff"', Category.NOT_UTF8),
+        (b',"' + b"n" * 300 + b'":1', Category.FIELD_NAME_TOO_LONG),
+    ],
+)
+def test_what_was_met_changes_no_refusal(extra: bytes, again: bytes, category: Category) -> None:
+    fresh, experienced = TransactionCodec(SCHEMA), TransactionCodec(SCHEMA)
+    experienced.decode([with_unknown(one) for one in EXTRA])
+    for sound in (message(), message(category=None)):
+        value = sound[:-1] + b"," + extra + again + b"}"
+        assert experienced.decode([value]).refused[0].category is category
+        assert experienced.decode([value]).refused == fresh.decode([value]).refused
+
+
+def test_unknown_fields_without_end_are_read_with_care_and_remembered_within_bounds() -> None:
+    codec = TransactionCodec(SCHEMA)
+    assert not codec.decode([with_unknown(b'"f%d":"x"' % number) for number in range(1_000)]).refused
+    assert len(codec._unknown._names) <= UNKNOWN_FIELDS_MOST

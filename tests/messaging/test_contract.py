@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
 
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import (
     Broker,
@@ -524,6 +525,41 @@ def test_a_follower_sees_what_comes_and_says_when_nothing_does(world: World, fro
     world.publish("after", partition=2)
     assert values(until_idle(following, 1)) == ["after"]
     following.close()  # type: ignore[attr-defined]
+
+
+def test_a_follower_sees_partitions_that_are_added_while_it_reads(world: World) -> None:
+    world.publish("before")
+    following = world.reader().follow(world.source, from_start=True, idle_s=0.2)
+    assert values(until_idle(following)) == ["before"]
+    add_partitions(world, PARTITIONS + 1)
+    world.publish("new", partition=PARTITIONS)
+    world.publish("old")
+    assert sorted(values(until_idle(following, 2))) == ["new", "old"]
+    following.close()  # type: ignore[attr-defined]
+
+
+def add_partitions(world: World, partitions: int) -> None:
+    if isinstance(world.broker, MemoryBroker):
+        world.broker.add_partitions(world.source, partitions)
+        return
+    assert isinstance(world.broker, KafkaBroker)
+    admin = KafkaAdminClient(bootstrap_servers=world.broker._settings.kafka_bootstrap_servers)
+    admin.create_partitions({world.source: partitions})
+    admin.close()
+
+
+def test_a_reader_begins_where_it_is_told_to_and_at_a_time(world: World) -> None:
+    world.publish("a", "b", "c")
+    reader = world.reader()
+    before, begin = list(reader.read(world.source)), Partition(world.source, 0)
+    assert values(list(reader.read(world.source, {begin: 1}))) == ["b", "c"]
+    following = reader.follow(world.source, from_start=False, idle_s=0.2, starts={begin: 2})
+    assert values(until_idle(following, 1)) == ["c"]
+    following.close()  # type: ignore[attr-defined]
+    last = before[-1].timestamp
+    assert reader.offsets_at(world.source, last + 1)[begin] == 3
+    at = reader.offsets_at(world.source, last)[begin]
+    assert [record.timestamp < last for record in before] == [True] * at + [False] * (3 - at)
 
 
 def until_idle(following: Iterator[Record | None], at_least: int = 0) -> list[Record]:

@@ -18,7 +18,7 @@ from eddy.consumer.batch import Judge
 from eddy.devbroker.brokers import RunningBroker
 from eddy.messaging import topics
 from eddy.messaging.codec import REASON_MAX_CHARS, Category, TransactionCodec
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.settings import Settings
 from tests.conftest import SettingsFactory
 from tests.faults import oracle

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eddy.cli.topics import app
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.topics import TopicAdmin, TopicPlan, TopicState, check, create, plans
 from eddy.settings import Settings, load
@@ -128,8 +128,8 @@ def test_the_command_makes_topics_twice_and_checks_them(environment: Settings) -
     missing = run(app, ["check"])
     assert missing.exit_code == 1
     assert missing.output.count("eddy topics create") == 4
-    assert run(app, ["create"]).output.count(": made") == 4
-    assert run(app, ["create"]).output.count(": was there") == 4
+    assert run(app, ["create"]).output.count(": created") == 4
+    assert run(app, ["create"]).output.count(": exists") == 4
     assert run(app, ["check"]).exit_code == 0
     assert environment.topic_alerts in run(app, ["check"]).output
 

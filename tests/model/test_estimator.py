@@ -46,7 +46,7 @@ from eddy.model.estimator import CHECKS_THAT_DO_NOT_APPLY, TransactionOutlierDet
 from eddy.model.data.schema_inference import infer
 from eddy.model.config import TrainingConfig
 from eddy.model.data.conversion import columns_of
-from eddy.model.training.fit import train
+from eddy.model.training.train import train
 
 here, told, WITH_NETWORKS = Path(sys.argv[1]), {}, sys.argv[2:]
 tf.config.run_functions_eagerly(True)  # for a handful of steps compiling takes longer than running
@@ -95,7 +95,7 @@ told["joblib"] = joblib.load(here / "detector.joblib").score_samples(X).tolist()
 
 told["version"] = detector.save(here / "store", datetime(2026, 3, 1, tzinfo=UTC))
 trained = train(table, infer(table), ArtifactStore(here / "trained"), datetime(2026, 3, 1, tzinfo=UTC),
-                TrainingConfig(steps=40, members=1, seed=3, alert_rate=0.01), report=False)
+                TrainingConfig(steps=40, members=1, seed=3, alert_rate=0.01))
 told["trained"] = trained.version
 
 numbers = X.select_dtypes("number").to_numpy().copy()

@@ -27,12 +27,12 @@ import pandas as pd
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.data.schema_inference import infer
 from eddy.model.config import TrainingConfig
-from eddy.model.training.fit import train
+from eddy.model.training.train import train
 from eddy.producer.synthetic import SyntheticStream
 
 rows = next(SyntheticStream(seed=1, cards=500).chunks(count=8_000, size=8_000))
 table = pd.DataFrame({**rows.columns, "is_fraud": rows.is_fraud, "fraud_kind": rows.fraud_kind})
-train(table, infer(table), ArtifactStore(sys.argv[1]), datetime.now(UTC), TrainingConfig(steps=1_000), report=False)
+train(table, infer(table), ArtifactStore(sys.argv[1]), datetime.now(UTC), TrainingConfig(steps=1_000))
 """
 
 

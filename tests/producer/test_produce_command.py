@@ -90,7 +90,7 @@ def test_bad_rows_are_reported(broker: MemoryBroker, tmp_path: Path) -> None:
     pd.DataFrame({**table, "amount": [1, 2, 3]}).to_csv(path, index=False)
     result = run("file", path)
     assert result.exit_code == 0
-    assert "not in order of time" in result.stderr
+    assert "not sorted by event time" in result.stderr
     assert "1 rows were not sent" in result.stderr
     assert "row 2: no card in column card_id" in result.stderr
     assert len(stored(broker)) == 2
@@ -116,7 +116,7 @@ def test_a_missing_topic_is_named_before_anything_is_sent(broker: MemoryBroker) 
     ("arguments", "code", "said"),
     [
         (("file", "nowhere.csv"), 1, "there is no file nowhere.csv"),
-        (("file", "x.csv", "--rate", 1, "--speedup", 2), 2, "not both"),
+        (("file", "x.csv", "--rate", 1, "--speedup", 2), 2, "exclude each other"),
         (("synthetic", "--to", "x.parquet"), 2, "--count"),
         (("synthetic", "--count", 10, "--to", "x.csv"), 1, "must end in .parquet"),
         (("synthetic", "--count", 10, "--to", "/nowhere/x.parquet"), 1, "cannot be written"),

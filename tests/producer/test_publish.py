@@ -231,7 +231,7 @@ def test_the_first_signal_is_a_wish_and_the_second_is_as_severe_as_ever(number: 
 
 
 def test_real_kafka_stores_every_message_once(topics: Any) -> None:
-    from eddy.messaging.kafka.consumer import KafkaBroker
+    from eddy.messaging.kafka.broker import KafkaBroker
 
     settings = topics()
     broker = KafkaBroker(settings)

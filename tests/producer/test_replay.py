@@ -260,5 +260,5 @@ def test_without_the_libraries_it_says_how_to_install_them(tmp_path: Path, monke
     path = tmp_path / "table.csv"
     table().to_csv(path, index=False)
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(TableError, match=r"pip install 'eddy\[tables\]'"):
+    with pytest.raises(TableError, match=r"pip install 'eddy-stream\[tables\]'"):
         Replay(path, SCHEMA)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import BrokerError, Membership, Message, Partition
 from eddy.messaging.topics import TopicPlan
 from eddy.settings import load

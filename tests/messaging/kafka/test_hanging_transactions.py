@@ -8,7 +8,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.producer.transaction_manager import TransactionalRequestResult, TxnOffsetCommitHandler
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
-from eddy.messaging.kafka.consumer import KafkaBroker
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import BrokerError, Message, Partition
 from eddy.settings import Settings
 from tests.conftest import BrokerFactory, TopicsFactory

@@ -1,10 +1,9 @@
-"""The map of the latent space: neighbours stay neighbours, the strangest rows are on it, any bottleneck has one."""
+"""Maps by t-SNE: neighbours stay neighbours, any bottleneck has a map."""
 
 import numpy as np
 import pytest
 
 from eddy.model.exploration import tsne
-from tests.reports.learned import made
 
 
 def two_crowds(numbers: int = 4) -> np.ndarray:
@@ -34,15 +33,3 @@ def test_few_rows_and_equal_rows_have_a_map(rows: int) -> None:
 
 def test_the_same_rows_and_seed_give_the_same_map() -> None:
     assert np.array_equal(tsne.embed(two_crowds(), 2, seed=3), tsne.embed(two_crowds(), 2, seed=3))
-
-
-def test_the_strangest_held_out_rows_are_on_the_map_and_anomalies_are_at_most_their_share(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(tsne.ROWS, 2, 120)
-    evidence = made(anomalies=80).evidence
-    drawn = tsne.draw_map(evidence, 2)
-    strangest = np.sort(evidence.scores.score)[-tsne.STRANGEST :]
-    assert len(drawn) == 120
-    assert np.isin(strangest, drawn.score[~drawn.anomalous]).all()
-    assert drawn.anomalous.sum() == 30

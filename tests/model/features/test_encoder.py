@@ -147,3 +147,19 @@ def test_a_few_frauds_among_the_rows_do_not_bend_the_whitening() -> None:
 def test_constant_columns_can_be_whitened() -> None:
     values = np.column_stack([np.zeros(100), np.arange(100.0)])
     assert np.isfinite(whitening.fit(values, np.array([1.0, 30.0])).apply(values)).all()
+
+
+@pytest.mark.parametrize("share", [0.95, 0.98, 0.995])
+def test_a_column_that_nearly_always_has_the_same_value_does_not_drown_the_others(share: float) -> None:
+    rng = np.random.default_rng(0)
+    flag = (rng.random(20_000) > share).astype(float)
+    values = np.column_stack([rng.normal(size=(20_000, 3)), flag / flag.std()])
+    white = whitening.fit(values, np.ones(4), steady=whitening.steady(values)).apply(values)
+    assert np.abs(white[:, 3]).max() <= 2.1 * np.ptp(values[:, 3])  # by its own standard deviation, at most halved
+
+
+def test_only_a_column_of_which_more_than_half_is_the_median_is_steady() -> None:
+    values = np.column_stack(
+        [np.r_[np.zeros(51), np.ones(49)], np.r_[np.zeros(50), np.arange(50.0) + 1], np.zeros(100)]
+    )
+    assert whitening.steady(values).tolist() == [True, False, True]

@@ -4,8 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,11 +11,8 @@ import pytest
 
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.features import fit
-from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
-from eddy.model.serving.artifact import REPORT, ArtifactStore
-from eddy.model.training import ablation
+from eddy.model.schema.schema import Columns, TransactionSchema
 from eddy.model.training.ablation import CHOSEN, Judges, Variant, compare, judged, quickened, variants
-from eddy.model.training.fit import train
 from tests.places import ROOT
 
 MakeTable = Callable[..., pd.DataFrame]
@@ -70,11 +65,6 @@ textbook = replace(config, score="mse", network_input="standardised", members=1)
 scoring = side_by_side(columns[:700], columns[700:], schema, [textbook], 2, print)
 assert np.isfinite([score(columns[:50]) for score in scoring[0]]).all()
 """
-
-
-@pytest.fixture(scope="module")
-def labelled(schema: TransactionSchema) -> TransactionSchema:
-    return TransactionSchema((*schema.fields, Field("is_fraud", Kind.LABEL)))
 
 
 @pytest.fixture(scope="module")
@@ -182,64 +172,3 @@ def test_networks_are_trained_side_by_side_each_by_itself() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_the_report_shows_other_choices_and_without_a_report_none_is_tried(
-    make_table: MakeTable, labelled: TransactionSchema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-
-    def recorded(*given: object) -> ablation.Compared:
-        calls.append(given)
-        return compare(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(ablation, "compare", recorded)
-    table = make_table(800).assign(is_fraud=np.arange(800) % 40 == 0)
-    told: list[str] = []
-    shares: list[float] = []
-    for report in (False, True):
-        store = ArtifactStore(tmp_path / str(report))
-        train(
-            table,
-            labelled,
-            store,
-            datetime(2026, 3, 1, tzinfo=UTC),
-            CLUSTERS,
-            lambda what, share: (told.append(what), shares.append(share)),  # type: ignore[arg-type, return-value]
-            report,
-        )
-        assert len(calls) == report
-        assert ("trying other choices" in told) is report
-        assert shares == sorted(shares)
-        shares.clear()
-    judges = calls[0][1]
-    assert isinstance(judges, Judges)
-    assert (len(judges.anomalies), judges.share) == (20, 20 / 800)
-    page = (store.path / store.active() / REPORT).read_text().replace("\N{NO-BREAK SPACE}", " ")
-    assert "<td>contamination 0</td>" in page
-    assert "<td>without hour_by_category</td>" in page
-
-
-def test_rows_learned_in_spite_of_their_label_judge_nothing(
-    make_table: MakeTable, labelled: TransactionSchema, tmp_path: Path
-) -> None:
-    table, store = make_table(800).assign(is_fraud=np.arange(800) % 40 == 0), ArtifactStore(tmp_path)
-    config = replace(CLUSTERS, keep_labelled=True)
-    train(table, labelled, store, datetime(2026, 3, 1, tzinfo=UTC), config)
-    page = (store.path / store.active() / REPORT).read_text()
-    section = page[page.index(">Other choices</h2>") :]
-    assert "average precision</th>" not in section
-
-
-def test_choices_that_cannot_be_tried_do_not_cost_the_model(
-    make_table: MakeTable, schema: TransactionSchema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def failing(*_: object) -> None:
-        raise np.linalg.LinAlgError("no convergence")
-
-    monkeypatch.setattr(ablation, "compare", failing)
-    store = ArtifactStore(tmp_path)
-    train(make_table(600), schema, store, datetime(2026, 3, 1, tzinfo=UTC), CLUSTERS)
-    page = (store.path / store.active() / REPORT).read_text()
-    assert "Other choices could not be tried: no convergence." in page
-    assert ">Other choices</h2>" not in page

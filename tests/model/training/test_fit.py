@@ -16,7 +16,7 @@ from eddy.model.data.conversion import TableError, columns_of
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.artifact import GRAPH, ArtifactStore
 from eddy.model.serving.calibration import ThresholdError
-from eddy.model.training.fit import train
+from eddy.model.training.train import train
 from tests.places import ROOT
 
 MakeTable = Callable[..., pd.DataFrame]
@@ -29,7 +29,8 @@ from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.data.conversion import read_table
 from eddy.model.config import TrainingConfig
-from eddy.model.training.fit import train
+from eddy.model.training.train import train
+from eddy.reports.training.build import build
 from pathlib import Path
 
 here = Path(sys.argv[1])
@@ -37,7 +38,8 @@ table, schema = read_table(here / "table.parquet"), TransactionSchema.from_toml(
 for name, seed in (("first", 1), ("again", 1), ("other", 2)):
     steps = []
     train(table, schema, ArtifactStore(here / name), datetime(2026, 3, 1, tzinfo=UTC),
-          TrainingConfig(seed=seed, steps=500), lambda doing, share: steps.append(share), report=name == "first")
+          TrainingConfig(seed=seed, steps=500), lambda doing, share: steps.append(share),
+          report=build if name == "first" else None)
     assert steps == sorted(steps) and steps[0] == 0.0 and steps[-1] == 1.0 and len(steps) > 10, steps
 """
 

@@ -17,8 +17,8 @@ from tests.reports.learned import Made, made
 @pytest.fixture(autouse=True)
 def quick_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Maps without t-SNE, which has tests of its own."""
-    for dimensions in tsne.ROWS:
-        monkeypatch.setitem(tsne.ROWS, dimensions, 80)
+    for dimensions in latent_map.ROWS:
+        monkeypatch.setitem(latent_map.ROWS, dimensions, 80)
     monkeypatch.setattr(tsne, "embed", lambda rows, dimensions, _: np.resize(rows, (len(rows), dimensions)))
 
 
@@ -136,7 +136,7 @@ def test_the_whole_report_loads_nothing_and_is_small_enough_to_keep(whole: str) 
 
 def test_the_turning_map_has_every_row_once_and_no_button_that_sends_anything() -> None:
     learned = made()
-    drawn = tsne.draw_map(learned.evidence, 3)
+    drawn = latent_map.draw_map(learned.evidence, 3)
     html = latent_map.turning(drawn, latent_map.groups(drawn, learned.calibration), learned.calibration)
     assert sum(len(cloud["x"]) for cloud in clouds(html)) == len(drawn)
     assert '"modeBarButtons"' in html
@@ -158,3 +158,15 @@ def test_the_same_learning_gives_the_same_report() -> None:
 )
 def test_rarities_read_as_one_in_so_many(rarity: float, words: str) -> None:
     assert latent_map.one_in(rarity) == words
+
+
+def test_the_top_scoring_held_out_rows_are_on_the_map_and_anomalies_are_at_most_their_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(latent_map.ROWS, 2, 120)
+    evidence = made(anomalies=80).evidence
+    drawn = latent_map.draw_map(evidence, 2)
+    top_scoring = np.sort(evidence.scores.score)[-latent_map.TOP_SCORING :]
+    assert len(drawn) == 120
+    assert np.isin(top_scoring, drawn.score[~drawn.anomalous]).all()
+    assert drawn.anomalous.sum() == 30

@@ -1,0 +1,33 @@
+"""Draws the report of a training while its rows are at hand: other settings are tried for it, too."""
+
+from collections.abc import Sequence
+
+from eddy.model.training.ablation import Compared, Judges, compare
+from eddy.model.training.fit import Learned, Progress
+from eddy.model.training.prepare import Prepared
+from eddy.reports.training.report import training_report
+
+
+def build(model: Learned, prepared: Prepared, progress: Progress, notes: Sequence[str] = ()) -> str:
+    """The report's page (HTML), for `model.training.train.train`; `notes` say what was done with the table before."""
+    said, ablation = [*notes, *prepared.notes, *model.notes], None
+    try:
+        if model.keras or model.config.clusters:  # pairs of categories leave nothing to vary
+            ablation = _ablation(model, prepared, progress)
+    except (ArithmeticError, ValueError) as error:  # what is only tried must not cost the model that was learned
+        said.append(f"Other settings could not be tried: {error}.")
+    progress("drawing the report", 0.6)
+    return training_report(model, said, ablation).html()
+
+
+def _ablation(model: Learned, prepared: Prepared, progress: Progress) -> Compared:
+    evidence, anomalies = model.evidence, len(prepared.anomalies)
+    labelled = evidence.anomalies[:0] if model.config.keep_labelled else evidence.anomalies  # these were learned, too
+    judges = Judges(evidence.held_out, labelled, anomalies / (anomalies + len(prepared.columns)))
+    return compare(
+        prepared.columns[model.learned],
+        judges,
+        model.schema,
+        model.config,
+        lambda done: progress("trying other settings", 0.6 * done),
+    )
