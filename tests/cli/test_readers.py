@@ -76,11 +76,11 @@ def test_many_alerts_come_in_several_tables(monkeypatch: pytest.MonkeyPatch, row
     monkeypatch.setattr(readers, "TABLE_ROWS", rows)
     shown = CliRunner().invoke(app, ["alerts"]).output
     assert [shown.count(f"t-{i}") for i in range(5)] == [1] * 5
-    assert "5 in all" in shown
+    assert "5 in total" in shown
 
 
 @pytest.mark.usefixtures("alerted")
 def test_no_messages_are_an_empty_table() -> None:
     shown = CliRunner().invoke(app, ["dead-letters"]).output
     assert "category" in shown
-    assert "0 in all" in shown
+    assert "0 in total" in shown
