@@ -98,7 +98,7 @@ def poll_and_decode(settings: Settings, run: Run) -> None:
 
     def decode(polled: Records) -> None:
         for records in polled.values():
-            codec.decode([record.value for record in records])
+            codec.decode(records)
 
     _poll(settings, run, decode)
 

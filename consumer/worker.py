@@ -12,12 +12,13 @@ from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 
-from eddy.consumer.batch import Judge, Publishing
+from eddy.consumer.batch import Judge
 from eddy.consumer.breaker import TooManyDeadLetters
 from eddy.consumer.loop import Bounds, Loop, SlotTaken
 from eddy.consumer.observer import Observer, Turn
 from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.kafka.broker import KafkaBroker
+from eddy.messaging.messages import Publishing
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.monitoring import logs, signals

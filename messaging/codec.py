@@ -8,6 +8,7 @@ a `Refused` with a category and a reason that names fields and types, never valu
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Literal, NoReturn
@@ -15,6 +16,7 @@ from typing import Any, Literal, NoReturn
 import msgspec
 import numpy as np
 
+from eddy.messaging.ports import Record
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
 REASON_MAX_CHARS = 200
@@ -66,8 +68,9 @@ UNSCORABLE = Refused(Category.UNSCORABLE, "the model's score is not a finite num
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What became of n messages: rows[k] is message kept[k], columns hold the rows; the others are refused."""
+    """n messages, read: rows[k] is message kept[k], columns hold the rows; the other messages are refused."""
 
+    schema: TransactionSchema
     rows: Sequence[msgspec.Struct]
     columns: Columns
     kept: Sequence[int]
@@ -77,8 +80,25 @@ class Decoded:
         """The same, with these rows refused as well."""
         left = [k for k in range(len(self.rows)) if k not in reasons]
         refused = self.refused | {self.kept[k]: reason for k, reason in reasons.items()}
-        columns = self.columns[np.array(left, np.intp)]
-        return Decoded([self.rows[k] for k in left], columns, [self.kept[k] for k in left], refused)
+        rows, columns = [self.rows[k] for k in left], self.columns[np.array(left, np.intp)]
+        return Decoded(self.schema, rows, columns, [self.kept[k] for k in left], refused)
+
+    def among(self, indices: Sequence[int], others: Mapping[int, Refused]) -> "Decoded":
+        """The same, where message i is number indices[i] of a longer sequence whose `others` are refused."""
+        refused = {**others, **{indices[k]: reason for k, reason in self.refused.items()}}
+        return Decoded(self.schema, self.rows, self.columns, [indices[k] for k in self.kept], refused)
+
+    def transaction_id(self, k: int) -> str | None:
+        """The id of rows[k]; None where the schema names no field as one."""
+        field = self.schema.role("transaction")
+        return None if field is None else str(getattr(self.rows[k], field.attribute))
+
+    def event_time(self, k: int) -> datetime | None:
+        """When the transaction of rows[k] happened, as its message says; None where the schema has no time."""
+        field = self.schema.role("time")
+        if field is None:
+            return None
+        return datetime.fromtimestamp(float(self.columns.timestamp[k, self.schema.timestamps.index(field.name)]), UTC)
 
 
 class TransactionCodec:
@@ -100,8 +120,16 @@ class TransactionCodec:
         self._nulls = attrgetter(*nullable, nullable[0]) if nullable else None  # named twice: always gives a tuple
         self._quotes = 2 * (len(sent) + len(texts) + sum(map(_is_quoted_time, sent)))
 
-    def decode(self, values: Sequence[bytes | None]) -> Decoded:
-        """Reads n messages. Never raises for anything that a message may contain."""
+    def decode(self, records: Sequence[Record]) -> Decoded:
+        """Reads n records: key and headers first, then the values. Never raises for anything that a record contains."""
+        if _have_plain_envelopes(records):
+            return self.decode_values([record.value for record in records])
+        bad = {i: refused for i, record in enumerate(records) if (refused := _refused_envelope(record))}
+        sound = [i for i in range(len(records)) if i not in bad]
+        return self.decode_values([records[i].value for i in sound]).among(sound, bad)
+
+    def decode_values(self, values: Sequence[bytes | None]) -> Decoded:
+        """Reads n values that came without key and headers."""
         rows: list[msgspec.Struct] = []
         kept: list[int] = []
         refused: dict[int, Refused] = {}
@@ -135,7 +163,7 @@ class TransactionCodec:
         columns = self._schema.columns(rows)
         large = np.abs(columns.numeric) > NUMBER_MAX
         untimely = ~((columns.timestamp >= EARLIEST_S) & (columns.timestamp < LATEST_S))
-        decoded, bad = Decoded(rows, columns, kept, refused), large.any(axis=1) | untimely.any(axis=1)
+        decoded, bad = Decoded(self._schema, rows, columns, kept, refused), large.any(axis=1) | untimely.any(axis=1)
         if not bad.any():
             return decoded
         return decoded.refusing({k: self._out_of_range(large[k], untimely[k]) for k in np.flatnonzero(bad).tolist()})
@@ -148,16 +176,24 @@ class TransactionCodec:
         return Refused(Category.OUT_OF_RANGE, f"`{name}` is beyond {NUMBER_MAX:g} in size")
 
 
-def refused_envelope(key: bytes | None, header_names: Sequence[str]) -> Refused | None:
-    """What is wrong with a message apart from its value; None if nothing is.
+def _have_plain_envelopes(records: Sequence[Record]) -> bool:
+    """The usual case, checked for all records at once: no headers, and short keys of ASCII."""
+    keys = [record.key or b"" for record in records]
+    short = max(map(len, keys), default=0) <= KEY_MAX_BYTES
+    return short and b"".join(keys).isascii() and not any(map(attrgetter("headers"), records))
+
+
+def _refused_envelope(record: Record) -> Refused | None:
+    """What is wrong with a record apart from its value; None if nothing is.
 
     The broker's client hands header names on as text, with what was not UTF-8 replaced by U+FFFD.
     """
-    if key is not None and len(key) > KEY_MAX_BYTES:
+    key = record.key or b""
+    if len(key) > KEY_MAX_BYTES:
         return Refused(Category.KEY_TOO_LONG, f"the message's key has more than {KEY_MAX_BYTES} bytes")
-    if key is not None and not key.isascii() and not _is_utf8(key):
+    if not _is_utf8(key):
         return Refused(Category.KEY_NOT_UTF8, "the message's key is not UTF-8")
-    if any("\ufffd" in name for name in header_names):
+    if any("\ufffd" in name for name, _ in record.headers):
         return Refused(Category.HEADER_NOT_UTF8, "the name of a header is not UTF-8")
     return None
 

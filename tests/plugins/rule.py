@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eddy.consumer.batch import Judge, Publishing
+from eddy.consumer.batch import Judge
 from eddy.messaging.codec import TransactionCodec
+from eddy.messaging.messages import Publishing
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.calibration import Calibration, Threshold
