@@ -9,7 +9,8 @@ from math import isfinite
 
 import msgspec
 
-from eddy.messaging.codec import UNSCORABLE, Category, Refused, TransactionCodec
+from eddy.messaging.codec import TransactionCodec
+from eddy.messaging.refusals import UNSCORABLE, Category, Refused
 from eddy.model.serving.detector import Contribution, Detector
 
 NOT_JSON = frozenset(

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from eddy.messaging import messages
-from eddy.messaging.codec import UNSCORABLE, Decoded, TransactionCodec
+from eddy.messaging.codec import Decoded, TransactionCodec
 from eddy.messaging.messages import Publishing
 from eddy.messaging.ports import Message, Offsets, Partition, Record, Records
+from eddy.messaging.refusals import UNSCORABLE
 from eddy.model.serving.calibration import rarity_histogram
 from eddy.model.serving.detector import Detector, Verdicts
 

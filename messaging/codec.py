@@ -9,61 +9,28 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
 from eddy.messaging.ports import Record
+from eddy.messaging.refusals import (
+    Category,
+    Refused,
+    Unacceptable,
+    ignore_number,
+    reason_for,
+    refuse,
+    refused_envelopes,
+)
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
-REASON_MAX_CHARS = 200
 TEXT_MAX_CHARS = 4_000
-KEY_MAX_BYTES = 4_000
 FIELD_NAME_MAX_CHARS = 256
 NUMBER_MAX = 1e15
 UNKNOWN_FIELDS_MOST = 32
-
-
-class Category(StrEnum):
-    """Why a message was refused: the header `category` of a dead letter, and a label of a metric."""
-
-    NULL_VALUE = "null-value"
-    EMPTY = "empty"
-    WHITESPACE = "whitespace"
-    NOT_UTF8 = "not-utf8"
-    BYTE_ORDER_MARK = "byte-order-mark"
-    TRUNCATED = "truncated"
-    TRAILING_BYTES = "trailing-bytes"
-    MALFORMED = "malformed"
-    NOT_AN_OBJECT = "not-an-object"
-    TOO_DEEP = "too-deep"
-    DUPLICATE_KEY = "duplicate-key"
-    MISSING_FIELD = "missing-field"
-    UNKNOWN_FIELD = "unknown-field"
-    FIELD_NAME_TOO_LONG = "field-name-too-long"
-    WRONG_TYPE = "wrong-type"
-    NOT_FINITE = "not-finite"
-    OUT_OF_RANGE = "out-of-range"
-    BAD_TEXT = "bad-text"
-    EVENT_TIME = "event-time"
-    UNSCORABLE = "unscorable"
-    KEY_NOT_UTF8 = "key-not-utf8"
-    KEY_TOO_LONG = "key-too-long"
-    HEADER_NOT_UTF8 = "header-not-utf8"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why one message cannot be scored. The reason has at most 200 characters and quotes no value."""
-
-    category: Category
-    reason: str
-
-
-UNSCORABLE = Refused(Category.UNSCORABLE, "the model's score is not a finite number: `eddy models verify` checks it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +89,11 @@ class TransactionCodec:
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Reads n records: key and headers first, then the values. Never raises for anything that a record contains."""
-        if _have_plain_envelopes(records):
+        refused = refused_envelopes(records)
+        if not refused:
             return self.decode_values([record.value for record in records])
-        bad = {i: refused for i, record in enumerate(records) if (refused := _refused_envelope(record))}
-        sound = [i for i in range(len(records)) if i not in bad]
-        return self.decode_values([records[i].value for i in sound]).among(sound, bad)
+        sound = [i for i in range(len(records)) if i not in refused]
+        return self.decode_values([records[i].value for i in sound]).among(sound, refused)
 
     def decode_values(self, values: Sequence[bytes | None]) -> Decoded:
         """Reads n values that came without key and headers."""
@@ -143,8 +110,8 @@ class TransactionCodec:
                 short = b"\\" not in value and len(value) <= TEXT_MAX_CHARS and not (nulls and None in nulls(row))
                 if not short or (more and more != unknown(value)):
                     self._inspect(value, row)
-            except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, _Unacceptable) as error:
-                refused[index] = _why(value, error)
+            except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, Unacceptable) as error:
+                refused[index] = reason_for(value, error)
             else:
                 rows.append(row)
                 kept.append(index)
@@ -156,7 +123,7 @@ class TransactionCodec:
         for name, text_of in self._texts:
             text = text_of(row)
             if text is not None and (len(text) > TEXT_MAX_CHARS or "\0" in text):
-                _refuse(Category.BAD_TEXT, f"text of `{name}` has a NUL or more than {TEXT_MAX_CHARS} characters")
+                refuse(Category.BAD_TEXT, f"text of `{name}` has a NUL or more than {TEXT_MAX_CHARS} characters")
         self._unknown.met(found)
 
     def _within_range(self, rows: list[msgspec.Struct], kept: list[int], refused: dict[int, Refused]) -> Decoded:
@@ -174,39 +141,6 @@ class TransactionCodec:
             return Refused(Category.EVENT_TIME, f"`{name}` is before 1970 or after 2199")
         name = self._schema.numeric[int(large.argmax())]
         return Refused(Category.OUT_OF_RANGE, f"`{name}` is beyond {NUMBER_MAX:g} in size")
-
-
-def _have_plain_envelopes(records: Sequence[Record]) -> bool:
-    """The usual case, checked for all records at once: no headers, and short keys of ASCII."""
-    keys = [record.key or b"" for record in records]
-    short = max(map(len, keys), default=0) <= KEY_MAX_BYTES
-    return short and b"".join(keys).isascii() and not any(map(attrgetter("headers"), records))
-
-
-def _refused_envelope(record: Record) -> Refused | None:
-    """What is wrong with a record apart from its value; None if nothing is.
-
-    The broker's client hands header names on as text, with what was not UTF-8 replaced by U+FFFD.
-    """
-    key = record.key or b""
-    if len(key) > KEY_MAX_BYTES:
-        return Refused(Category.KEY_TOO_LONG, f"the message's key has more than {KEY_MAX_BYTES} bytes")
-    if not _is_utf8(key):
-        return Refused(Category.KEY_NOT_UTF8, "the message's key is not UTF-8")
-    if any("\ufffd" in name for name, _ in record.headers):
-        return Refused(Category.HEADER_NOT_UTF8, "the name of a header is not UTF-8")
-    return None
-
-
-class _Unacceptable(Exception):
-    """Carries a refusal out of the slow path."""
-
-    def __init__(self, refused: Refused) -> None:
-        self.refused = refused
-
-
-def _refuse(category: Category, reason: str) -> NoReturn:
-    raise _Unacceptable(Refused(category, reason))
 
 
 class _UnknownFields:
@@ -240,20 +174,18 @@ class _UnknownFields:
 
 
 def _read_with_care(value: bytes) -> Any:
-    return json.loads(value.decode(), object_pairs_hook=_each_key_once, parse_int=_ignore, parse_float=_ignore)
+    return json.loads(
+        value.decode(), object_pairs_hook=_each_key_once, parse_int=ignore_number, parse_float=ignore_number
+    )
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> set[str]:
     names = {name for name, _ in pairs}
     if len(names) < len(pairs):
-        _refuse(Category.DUPLICATE_KEY, "a field is there more than once: which one counts is anybody's guess")
+        refuse(Category.DUPLICATE_KEY, "a field is there more than once: which one counts is anybody's guess")
     if max(map(len, names), default=0) > FIELD_NAME_MAX_CHARS:
-        _refuse(Category.FIELD_NAME_TOO_LONG, f"the name of a field has more than {FIELD_NAME_MAX_CHARS} characters")
+        refuse(Category.FIELD_NAME_TOO_LONG, f"the name of a field has more than {FIELD_NAME_MAX_CHARS} characters")
     return names
-
-
-def _ignore(_: str) -> None:
-    """Numbers were read already; a slow path must not stumble over one with 5,000 digits in an unknown field."""
 
 
 def _is_text(field: Field) -> bool:
@@ -262,83 +194,3 @@ def _is_text(field: Field) -> bool:
 
 def _is_quoted_time(field: Field) -> bool:
     return field.kind is Kind.TIMESTAMP and field.unit == "iso8601"
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _why(value: bytes | None, error: Exception) -> Refused:
-    if isinstance(error, _Unacceptable):
-        return error.refused
-    return _why_by_bytes(value) or _why_by_error(value or b"", error)
-
-
-def _why_by_bytes(value: bytes | None) -> Refused | None:
-    if value is None:
-        return Refused(Category.NULL_VALUE, "the message has no value (a tombstone)")
-    if not value:
-        return Refused(Category.EMPTY, "the message is empty")
-    if not value.strip():
-        return Refused(Category.WHITESPACE, "the message is white space only")
-    if value.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        return Refused(Category.BYTE_ORDER_MARK, "the message starts with a byte order mark: send UTF-8 without one")
-    if not _is_utf8(value):
-        return Refused(Category.NOT_UTF8, "the message is not UTF-8")
-    return None
-
-
-def _why_by_error(value: bytes, error: Exception) -> Refused:
-    if isinstance(error, RecursionError):
-        return Refused(Category.TOO_DEEP, "the message is nested too deeply")
-    if isinstance(error, msgspec.ValidationError):
-        return _why_by_schema(str(error))
-    return _why_by_syntax(value, str(error))
-
-
-def _why_by_schema(message: str) -> Refused:
-    """Tells apart what msgspec says of well-formed JSON; its messages name fields and types, never values."""
-    if message.startswith("Object contains unknown field"):
-        return Refused(Category.UNKNOWN_FIELD, "the message has a field that the schema does not name")
-    category = Category.WRONG_TYPE
-    if message.startswith("Expected `object`"):
-        category = Category.NOT_AN_OBJECT
-    elif message.startswith("Object missing required field"):
-        category = Category.MISSING_FIELD
-    elif message.startswith("Number out of range"):
-        category = Category.OUT_OF_RANGE
-    elif message.startswith("Invalid RFC3339"):
-        category = Category.EVENT_TIME
-    return Refused(category, message[:REASON_MAX_CHARS])
-
-
-def _why_by_syntax(value: bytes, message: str) -> Refused:
-    if "surrogate" in message or ("truncated" in message and _is_complete(value)):
-        return Refused(Category.BAD_TEXT, "text has half a surrogate pair")
-    if "truncated" in message:
-        return Refused(Category.TRUNCATED, "the message ends too early")
-    if "trailing characters" in message:
-        return Refused(Category.TRAILING_BYTES, "there is more after the message's end")
-    if _names_no_number(value, message):
-        return Refused(Category.NOT_FINITE, "NaN and Infinity are no JSON numbers: send null")
-    return Refused(Category.MALFORMED, message[:REASON_MAX_CHARS])
-
-
-def _is_complete(value: bytes) -> bool:
-    """Whether Python's parser, which lets half surrogate pairs pass, finds the end that msgspec did not."""
-    try:
-        json.loads(value, parse_int=_ignore, parse_float=_ignore)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _names_no_number(value: bytes, message: str) -> bool:
-    """Whether the character that msgspec stumbled over begins `NaN` or `Infinity`; it says so as `(byte 71)`."""
-    place = message.rpartition("(byte ")[2].rstrip(")")
-    start = int(place) if place.isdecimal() else len(value)
-    return value[start : start + 9].lstrip(b"-").startswith((b"NaN", b"Infinity"))

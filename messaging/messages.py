@@ -13,8 +13,9 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from eddy.messaging.codec import KEY_MAX_BYTES, Decoded, Refused
+from eddy.messaging.codec import Decoded
 from eddy.messaging.ports import Header, Message, Partition, Record
+from eddy.messaging.refusals import KEY_MAX_BYTES, Refused
 from eddy.model.serving.detector import Contribution, Verdicts
 
 ALERT_TYPE = "eddy.alert.v1"

@@ -7,14 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eddy.messaging.codec import (
-    REASON_MAX_CHARS,
-    UNKNOWN_FIELDS_MOST,
-    Category,
-    Refused,
-    TransactionCodec,
-)
+from eddy.messaging.codec import UNKNOWN_FIELDS_MOST, TransactionCodec
 from eddy.messaging.memory.cluster import MemoryRecord
+from eddy.messaging.refusals import REASON_MAX_CHARS, Category, Refused
 from tests.plugins.poison import POISON, SCHEMA, SOUND, message, with_unknown
 
 

@@ -17,8 +17,9 @@ from eddy.consumer.audit import Audit, audit
 from eddy.consumer.batch import Judge
 from eddy.devbroker.brokers import RunningBroker
 from eddy.messaging import topics
-from eddy.messaging.codec import REASON_MAX_CHARS, Category, TransactionCodec
+from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.kafka.broker import KafkaBroker
+from eddy.messaging.refusals import REASON_MAX_CHARS, Category
 from eddy.settings import Settings
 from tests.conftest import SettingsFactory
 from tests.faults import oracle
