@@ -22,7 +22,7 @@ from eddy.model.serving.detector import Detector, Verdicts
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class OffsetRange:
     """The offsets of one partition that a micro-batch answers for: `start` included, `stop` not."""
 
     start: int
@@ -58,40 +58,42 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class BatchProcessor:
     """A detector with what belongs to it: how its transactions are read, and where its verdicts go."""
 
     detector: Detector
     codec: TransactionCodec
     publishing: Publishing
 
-    def decide(self, records: Records, spans: Mapping[Partition, Span], now: datetime) -> Decision:
+    def decide(self, records: Records, ranges: Mapping[Partition, OffsetRange], now: datetime) -> Decision:
         """Judges every record of a poll.
 
         Args:
             records: what the poll handed out, per partition.
-            spans: for each partition of `records`, and any other that moved on without records, the offsets covered.
+            ranges: for each partition of `records`, and any other that moved on without records, the offsets covered.
             now: detection time, UTC.
         """
-        parts = [self._decide(partition, records.get(partition, ()), span, now) for partition, span in spans.items()]
+        parts = [
+            self._decide(partition, records.get(partition, ()), covered, now) for partition, covered in ranges.items()
+        ]
         return Decision(
             messages=tuple(message for part in parts for message in part.messages),
-            offsets={partition: span.stop for partition, span in spans.items()},
+            offsets={partition: covered.stop for partition, covered in ranges.items()},
             passed=sum(part.passed for part in parts),
             dead=sum((Counter(part.dead) for part in parts), Counter()),
             rarities=np.concatenate([part.rarities for part in parts]) if parts else np.empty(0),
             alerted_ms=tuple(stored for part in parts for stored in part.alerted_ms),
         )
 
-    def _decide(self, partition: Partition, records: Sequence[Record], span: Span, now: datetime) -> Decision:
+    def _decide(self, partition: Partition, records: Sequence[Record], covered: OffsetRange, now: datetime) -> Decision:
         decoded, verdicts = self._score(self.codec.decode(records))
         anomalous = np.flatnonzero(verdicts.anomalous).tolist()
         publishing, version = self.publishing, self.detector.version
         entry = messages.LedgerRecord(
             topic=partition.topic,
             partition=partition.partition,
-            first_offset=span.start,
-            last_offset=span.stop - 1,
+            first_offset=covered.start,
+            last_offset=covered.stop - 1,
             passed=len(decoded.kept) - len(anomalous),
             alerted=len(anomalous),
             dead=len(decoded.refused),
@@ -105,7 +107,7 @@ class Judge:
                 *messages.dead_letter_messages(publishing, records, decoded, now),
                 messages.ledger_message(publishing.ledger, entry),
             ),
-            offsets={partition: span.stop},
+            offsets={partition: covered.stop},
             passed=entry.passed,
             dead=Counter(refused.category.value for refused in decoded.refused.values()),
             rarities=verdicts.rarity,

@@ -8,7 +8,7 @@ from eddy.messaging.ports import Offsets
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Iteration:
     """One committed micro-batch, as observers see it.
 
     Attributes:
@@ -27,10 +27,10 @@ class Turn:
 class Observer(Protocol):
     """Whoever watches a loop: metrics, the health file, the watchdog."""
 
-    def turned(self, *, stable: bool) -> None:
+    def on_poll(self, *, stable: bool) -> None:
         """The loop is alive."""
 
-    def committed(self, turn: Turn) -> None: ...
+    def on_commit(self, iteration: Iteration) -> None: ...
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         """A commit or a client failed; the loop goes on with new ones."""

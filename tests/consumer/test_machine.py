@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from eddy.consumer.audit import audit
-from eddy.consumer.loop import Bounds, Loop, SlotTaken
+from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
 from eddy.messaging.memory.broker import Fault, MemoryBroker
 from eddy.messaging.messages import input_of
 from eddy.messaging.ports import Message, Partition
 from eddy.settings import Settings
-from tests.plugins.rule import STRANGE_FROM, rule_judge, transaction
+from tests.plugins.rule import STRANGE_FROM, rule_processor, transaction
 
 TOPICS = {"transactions": 3, "alerts": 2, "dead-letters": 2, "ledger": 1}
-BOUNDS = Bounds(
+CONFIG = LoopConfig(
     batch_max_records=7,
     delivery_timeout_s=1.0,
     stall_timeout_s=60.0,
-    fence_wait_s=0.0,
+    fencing_grace_s=0.0,
     dead_letter_limit=1.0,
     dead_letter_window=1,
 )
@@ -88,12 +88,12 @@ class Stream(RuleBasedStateMachine):
         name = f"{GROUP}-{slot}"
         self.plans[slot] = {}
         broker: Any = MortalBroker(self.broker, self.plans[slot])
-        judge = rule_judge("alerts", "dead-letters", "ledger")
+        processor = rule_processor("alerts", "dead-letters", "ledger")
 
         def subscribe() -> Any:
             return broker.consumer(group=GROUP, topic="transactions", instance=name)
 
-        return Loop(broker, subscribe, name, judge, BOUNDS, [], threading.Event())
+        return Loop(broker, subscribe, name, processor, CONFIG, [], threading.Event())
 
     def step(self, slot: int) -> None:
         try:

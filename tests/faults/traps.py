@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.faults.harness import wait_until
 from tests.faults.proxy import Api, Request
-from tests.faults.stage import OUTLAST_S, HeldJudge, Stage, Worker
+from tests.faults.stage import OUTLAST_S, HeldProcessor, Stage, Worker
 
 NOT_ENOUGH_REPLICAS = 19
 PATIENT: dict[str, Any] = {
@@ -83,12 +83,12 @@ def failed_request(stage: Stage, api: Api, error: int, *, took_effect: bool) -> 
 def overtaken(stage: Stage) -> None:
     """A batch takes so long that another member reads and commits it first."""
     stage.publish(200)
-    judge = HeldJudge(stage.judge(), nth=2)
-    stage.start(0, judge=judge, **IMPATIENT)
-    assert judge.holding.wait(20)
+    processor = HeldProcessor(stage.processor(), nth=2)
+    stage.start(0, processor=processor, **IMPATIENT)
+    assert processor.holding.wait(20)
     stage.start(1, **IMPATIENT)
     assert stage.settle()
-    judge.release.set()
+    processor.release.set()
     time.sleep(1)
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata, TopicPartition
 
-from eddy.consumer.batch import Decision, Span
+from eddy.consumer.batch import Decision, OffsetRange
 from eddy.consumer.loop import Loop
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.kafka.consumer import KafkaGroupConsumer
@@ -34,7 +34,7 @@ class ProducerReused(Loop):
 
     def _recover(self, error: BrokerError) -> None:
         for observer in self._observers:
-            observer.failed(type(error).__name__)
+            observer.on_failure(type(error).__name__)
         assert self._producer is not None
         with contextlib.suppress(BrokerError):
             self._producer.abort()
@@ -46,16 +46,16 @@ class RewoundToFirst(Loop):
 
     _firsts: Mapping[Partition, int] = {}
 
-    def _take(
+    def _process(
         self,
         consumer: Consumer,
         producer: TransactionalProducer,
         records: Records,
-        spans: dict[Partition, Span],
+        ranges: dict[Partition, OffsetRange],
         membership: Membership,
     ) -> None:
-        self._firsts = {partition: span.start for partition, span in spans.items()}
-        super()._take(consumer, producer, records, spans, membership)
+        self._firsts = {partition: covered.start for partition, covered in ranges.items()}
+        super()._process(consumer, producer, records, ranges, membership)
 
     def _rewind(self) -> None:
         self._starts = dict(self._firsts)
@@ -92,9 +92,9 @@ class OffsetsAfterwards(Loop):
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
         producer.begin()
         deliveries = [producer.send(message) for message in decision.messages]
-        producer.flush(self._bounds.delivery_timeout_s)
+        producer.flush(self._config.delivery_timeout_s)
         for delivery in deliveries:
-            delivery.wait(self._bounds.delivery_timeout_s)
+            delivery.wait(self._config.delivery_timeout_s)
         producer.commit()
         producer.begin()
         producer.send_offsets(decision.offsets, membership)
@@ -107,9 +107,9 @@ class OffsetsLeftToTheClient(Loop):
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:  # noqa: ARG002
         producer.begin()
         deliveries = [producer.send(message) for message in decision.messages]
-        producer.flush(self._bounds.delivery_timeout_s)
+        producer.flush(self._config.delivery_timeout_s)
         for delivery in deliveries:
-            delivery.wait(self._bounds.delivery_timeout_s)
+            delivery.wait(self._config.delivery_timeout_s)
         producer.commit()
 
 

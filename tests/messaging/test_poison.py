@@ -14,7 +14,7 @@ from kafka.errors import MessageSizeTooLargeError
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from eddy.consumer.audit import Audit, audit
-from eddy.consumer.batch import Judge
+from eddy.consumer.batch import BatchProcessor
 from eddy.devbroker.brokers import RunningBroker
 from eddy.messaging import topics
 from eddy.messaging.codec import TransactionCodec
@@ -27,7 +27,7 @@ from tests.faults.harness import wait_until
 from tests.faults.stage import SOUND as SOUND_LOOP
 from tests.faults.stage import Worker
 from tests.plugins.poison import ENVELOPES, POISON, SCHEMA, SOUND, RawName, message, with_unknown
-from tests.plugins.rule import STRANGE_FROM, AmountScorer, rule_judge
+from tests.plugins.rule import STRANGE_FROM, AmountScorer, rule_processor
 
 TIMES = 20
 SHOWN_MOST = 1_000
@@ -77,16 +77,16 @@ def prepared(kafka: RunningBroker, settings: SettingsFactory) -> Settings:
     return made
 
 
-def judge(settings: Settings, **publishing: Any) -> Judge:
-    """The rule-based judge, for the schema that the poison is written in."""
-    made = rule_judge(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger, **publishing)
+def processor(settings: Settings, **publishing: Any) -> BatchProcessor:
+    """The rule-based processor, for the schema that the poison is written in."""
+    made = rule_processor(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger, **publishing)
     scorer: Any = AmountScorer(fields=SCHEMA.scored, usual_levels={"category": "grocery"})
     return replace(made, detector=replace(made.detector, schema=SCHEMA, scorer=scorer), codec=TransactionCodec(SCHEMA))
 
 
 def run(settings: Settings, count: int, **publishing: Any) -> Audit:
     """Lets one worker read all there is."""
-    worker = Worker().start(SOUND_LOOP, settings, 0, judge(settings, **publishing))
+    worker = Worker().start(SOUND_LOOP, settings, 0, processor(settings, **publishing))
     reader = KafkaBroker(settings).reader()
     try:
         wait_until(lambda: not worker.running or audit(reader, settings).messages >= count, 120, "the end", every_s=0.3)
@@ -249,7 +249,7 @@ def test_what_cannot_be_read_is_tried_again_with_a_new_client_until_it_can(
         expected = put_in.expected()
     with monkeypatch.context() as without:
         without.setattr(codec, "has_lz4", lambda: False)
-        worker = Worker().start(SOUND_LOOP, prepared, 0, judge(prepared))
+        worker = Worker().start(SOUND_LOOP, prepared, 0, processor(prepared))
         wait_until(lambda: len(worker.failures) >= 3, 30, "the third attempt")
         assert worker.commits == 0
     wait_until(lambda: worker.commits > 0, 30, "a commit")

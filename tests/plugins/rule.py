@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eddy.consumer.batch import Judge
+from eddy.consumer.batch import BatchProcessor
 from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.messages import Publishing
 from eddy.model.schema.columns import Columns
@@ -49,7 +49,7 @@ def rule_detector(version: str = "rule-1") -> Detector:
     return Detector(version, SCHEMA, scorer, calibration, Threshold(STRANGE_FROM / 100))
 
 
-def rule_judge(alerts: str, dead_letters: str, ledger: str, **publishing: Any) -> Judge:
+def rule_processor(alerts: str, dead_letters: str, ledger: str, **publishing: Any) -> BatchProcessor:
     where = Publishing(
         **{
             "alerts": alerts,
@@ -61,7 +61,7 @@ def rule_judge(alerts: str, dead_letters: str, ledger: str, **publishing: Any) -
             **publishing,
         }
     )
-    return Judge(rule_detector(), TransactionCodec(SCHEMA), where)
+    return BatchProcessor(rule_detector(), TransactionCodec(SCHEMA), where)
 
 
 def transaction(number: int, amount: float = 10.0, **changes: Any) -> bytes:
@@ -77,5 +77,5 @@ def transaction(number: int, amount: float = 10.0, **changes: Any) -> bytes:
 
 
 @pytest.fixture
-def judge() -> Judge:
-    return rule_judge("alerts", "dead-letters", "ledger")
+def processor() -> BatchProcessor:
+    return rule_processor("alerts", "dead-letters", "ledger")
