@@ -18,15 +18,14 @@ from datetime import UTC, datetime
 from eddy.consumer.batch import BatchProcessor, Decision, OffsetRange
 from eddy.consumer.breaker import Breaker
 from eddy.consumer.observer import Iteration, Observer
+from eddy.consumer.positions import Positions
 from eddy.messaging.ports import (
     Broker,
     BrokerError,
     Consumer,
     Fenced,
     Membership,
-    Offsets,
     Partition,
-    Record,
     Records,
     TransactionalProducer,
 )
@@ -34,7 +33,6 @@ from eddy.monitoring import logs
 
 POLL_MS = 1_000  # returns at the first data; a short one can hang a joining member for ever
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
-LAG_EVERY_S = 5.0
 
 log = logs.get(__name__)
 
@@ -85,11 +83,9 @@ class Loop:
         self._stop = stop
         self._consumer: Consumer | None = None
         self._producer: TransactionalProducer | None = None
-        self._starts: dict[Partition, int] = {}  # where the next ledger record of each partition begins
-        self._generation = -1
+        self._positions = Positions()
         self._stable_at = time.monotonic()
         self._breaker = Breaker(config.dead_letter_limit, config.dead_letter_window)
-        self._lag_at = 0.0
 
     def run(self) -> None:
         """Turns until stopped.
@@ -126,7 +122,7 @@ class Loop:
         for observer in self._observers:
             observer.on_poll(stable=membership.stable)
         self._guard_stall(membership)
-        ranges = self._ranges(consumer, records, membership)
+        ranges = self._positions.ranges(consumer, records, membership)
         if ranges:
             self._process(consumer, producer, records, ranges, membership)
 
@@ -141,21 +137,6 @@ class Loop:
             f"another process took over `{self._transactional_id}`: give each process of the group slots of its own "
             "(EDDY_FIRST_SLOT), or another group (EDDY_GROUP)"
         )
-
-    def _lag(self, consumer: Consumer) -> Offsets:
-        """How far behind each partition is, now and then: it costs a request. Not knowing it is no failure."""
-        now = time.monotonic()
-        if now - self._lag_at < LAG_EVERY_S:
-            return {}
-        self._lag_at = now
-        try:
-            ends = consumer.end_offsets()
-        except BrokerError as error:
-            log.warning("the lag is unknown", slot=self._transactional_id, reason=str(error))
-            return {}
-        return {
-            partition: max(0, ends[partition] - start) for partition, start in self._starts.items() if partition in ends
-        }
 
     def close(self) -> None:
         """Lets go of both clients."""
@@ -180,12 +161,12 @@ class Loop:
         decided = time.perf_counter()
         self._publish(producer, decision, membership)
         committed = time.perf_counter()
-        self._starts.update(decision.offsets)
+        self._positions.advance(decision.offsets)
         self._breaker.add(decision.total, dead)
         iteration = Iteration(
             decision=decision,
             stored_ms=tuple(part[end].timestamp for part in records.values() if part for end in (0, -1)),
-            lag=self._lag(consumer),
+            lag=self._positions.lag(consumer),
             decide_s=decided - started,
             commit_s=committed - decided,
         )
@@ -220,7 +201,8 @@ class Loop:
             self._rewind()
         if self._consumer is None:
             self._consumer = self._subscribe()
-            self._generation, self._stable_at = -1, time.monotonic()
+            self._stable_at = time.monotonic()
+            self._positions.forget()
         return self._consumer, self._producer
 
     def _new_producer(self) -> TransactionalProducer:
@@ -234,7 +216,7 @@ class Loop:
 
     def _rewind(self) -> None:
         """Goes back to what is committed; with a new consumer if need be, as that starts from there anyway."""
-        self._starts = {}
+        self._positions.forget()
         if self._consumer is None:
             return
         try:
@@ -244,26 +226,6 @@ class Loop:
         except BrokerError as error:
             log.warning("cannot go back with this consumer, taking a new one", reason=str(error))
             self._discard_consumer()
-
-    def _ranges(self, consumer: Consumer, records: Records, membership: Membership) -> dict[Partition, OffsetRange]:
-        """The offsets that this poll moved over, per partition.
-
-        They begin where the group's committed offset is, so that ledger records tile the input. Without records a
-        position moves over Kafka's own control records; that is committed when nothing else is to be done.
-        """
-        positions = consumer.positions()
-        if membership.generation != self._generation:
-            self._starts, self._generation = {}, membership.generation
-        if not self._starts.keys() >= positions.keys() | records.keys():
-            self._starts = {**consumer.committed(), **self._starts}
-        moved = records or {partition: () for partition, end in positions.items() if end > self._starts[partition]}
-        ranges = {}
-        for partition, part in moved.items():
-            covered = OffsetRange(self._starts.get(partition, -1), positions.get(partition, -1))
-            if covered.start < 0 or covered.stop <= covered.start or (part and not _covers(covered, part)):
-                raise BrokerError(f"{partition} was handed out from a place that is not the committed one")
-            ranges[partition] = covered
-        return ranges
 
     def _recover(self, error: BrokerError) -> None:
         """Throws the producer away; the next turn takes a new one and goes back to what is committed."""
@@ -314,7 +276,3 @@ class Loop:
 
 class Stalled(BrokerError):
     """The group never became stable; a new consumer helps."""
-
-
-def _covers(covered: OffsetRange, records: Sequence[Record]) -> bool:
-    return covered.start <= records[0].offset and records[-1].offset < covered.stop

@@ -58,7 +58,7 @@ class RewoundToFirst(Loop):
         super()._process(consumer, producer, records, ranges, membership)
 
     def _rewind(self) -> None:
-        self._starts = dict(self._firsts)
+        self._positions.starts = dict(self._firsts)
         client: Any = getattr(self._consumer, "_client", None)
         for partition, first in self._firsts.items():
             client.seek(TopicPartition(*partition), first)
