@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.conftest import BrokerFactory, TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import SHORT, Rig
+from tests.faults.kit import scenarios
+from tests.faults.kit.harness import SHORT, Rig
 
 AWAY_S = 5.0
 

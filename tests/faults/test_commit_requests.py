@@ -6,8 +6,8 @@ import pytest
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults.harness import KILLED, SHORT, Rig
-from tests.faults.proxy import Api, FaultProxy
+from tests.faults.kit.harness import KILLED, SHORT, Rig
+from tests.faults.kit.proxy import Api, FaultProxy
 
 REQUESTS = [Api.ADD_PARTITIONS_TO_TXN, Api.PRODUCE, Api.ADD_OFFSETS_TO_TXN, Api.TXN_OFFSET_COMMIT, Api.END_TXN]
 

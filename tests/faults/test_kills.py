@@ -7,8 +7,8 @@ from pathlib import Path
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import KILLED, OPEN, SHORT, Place, Rig, Trap, wait_until
+from tests.faults.kit import scenarios
+from tests.faults.kit.harness import KILLED, OPEN, SHORT, Place, Rig, Trap, wait_until
 
 BACK_WITHIN_S = 5.0
 

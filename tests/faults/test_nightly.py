@@ -10,8 +10,8 @@ import pytest
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import BrokerFactory, TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import OPEN, SHORT, Place, Rig
+from tests.faults.kit import scenarios
+from tests.faults.kit.harness import OPEN, SHORT, Place, Rig
 
 pytestmark = pytest.mark.nightly
 

@@ -13,7 +13,7 @@ from kafka.protocol.producer import ProduceRequest
 
 from eddy.devbroker.brokers import RunningBroker
 from eddy.settings import Settings
-from tests.faults.proxy import Api, FaultProxy, Request, Slowness
+from tests.faults.kit.proxy import Api, FaultProxy, Request, Slowness
 
 INVALID_PRODUCER_EPOCH = 47
 NOT_ENOUGH_REPLICAS = 19

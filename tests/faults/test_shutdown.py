@@ -4,8 +4,8 @@ from pathlib import Path
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import SHORT, Place, Rig
+from tests.faults.kit import scenarios
+from tests.faults.kit.harness import SHORT, Place, Rig
 
 PATIENT = {**SHORT, "session_timeout_ms": 9_000, "stall_timeout_ms": 10_000}
 """Nobody is thrown out in these tests: who gives up partitions has left."""

@@ -6,9 +6,9 @@ an independent reader; `test_controls.py` shows that it would find what is missi
 
 import pytest
 
-from tests.faults import traps
-from tests.faults.proxy import Api
-from tests.faults.stage import Stage
+from tests.faults.kit import traps
+from tests.faults.kit.proxy import Api
+from tests.faults.kit.stage import Stage
 
 OUT_OF_ORDER_SEQUENCE, INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID, PRODUCER_FENCED = 45, 47, 59, 90
 

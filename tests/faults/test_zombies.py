@@ -9,8 +9,8 @@ import pytest
 from eddy.consumer.worker import SLOT_TAKEN
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import SHORT, Place, Rig, Trap
+from tests.faults.kit import scenarios
+from tests.faults.kit.harness import SHORT, Place, Rig, Trap
 
 
 @pytest.mark.parametrize("place", [Place.FLUSH, Place.OFFSETS])

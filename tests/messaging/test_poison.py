@@ -22,10 +22,10 @@ from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.refusals import REASON_MAX_CHARS, Category
 from eddy.settings import Settings
 from tests.conftest import SettingsFactory
-from tests.faults import oracle
-from tests.faults.harness import wait_until
-from tests.faults.stage import SOUND as SOUND_LOOP
-from tests.faults.stage import Worker
+from tests.faults.kit import oracle
+from tests.faults.kit.harness import wait_until
+from tests.faults.kit.stage import SOUND as SOUND_LOOP
+from tests.faults.kit.stage import Worker
 from tests.plugins.poison import ENVELOPES, POISON, SCHEMA, SOUND, RawName, message, with_unknown
 from tests.plugins.rule import STRANGE_FROM, AmountScorer, rule_processor
 

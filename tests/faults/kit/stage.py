@@ -22,9 +22,9 @@ from eddy.consumer.worker import loop_of
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker
 from eddy.settings import Settings
-from tests.faults import oracle
-from tests.faults.harness import SHORT, wait_until
-from tests.faults.proxy import FaultProxy
+from tests.faults.kit import oracle
+from tests.faults.kit.harness import SHORT, wait_until
+from tests.faults.kit.proxy import FaultProxy
 from tests.plugins.rule import STRANGE_FROM, rule_processor, transaction
 
 QUICK: dict[str, Any] = {**SHORT, "request_timeout_ms": 1_000, "delivery_timeout_ms": 2_500, "batch_max_records": 40}

@@ -24,9 +24,9 @@ from typing import Any, Self
 from kafka import KafkaProducer
 
 from eddy.settings import Settings
-from tests.faults import oracle
-from tests.faults.child import OPEN, Board, Place, Plan, Trap
-from tests.faults.watch import Sampler, Watcher
+from tests.faults.kit import oracle
+from tests.faults.kit.child import OPEN, Board, Place, Plan, Trap
+from tests.faults.kit.watch import Sampler, Watcher
 from tests.places import ROOT
 from tests.plugins.rule import STRANGE_FROM, transaction
 
@@ -64,7 +64,7 @@ class Worker:
         self.started_at = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.child", str(path)], cwd=ROOT, stdout=log, stderr=log
+                [sys.executable, "-m", "tests.faults.kit.child", str(path)], cwd=ROOT, stdout=log, stderr=log
             )
 
     @property

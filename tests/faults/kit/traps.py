@@ -7,9 +7,9 @@ when; `docs/guarantees.md` says what the client does not do by itself there.
 import time
 from typing import Any
 
-from tests.faults.harness import wait_until
-from tests.faults.proxy import Api, Request
-from tests.faults.stage import OUTLAST_S, HeldProcessor, Stage, Worker
+from tests.faults.kit.harness import wait_until
+from tests.faults.kit.proxy import Api, Request
+from tests.faults.kit.stage import OUTLAST_S, HeldProcessor, Stage, Worker
 
 NOT_ENOUGH_REPLICAS = 19
 PATIENT: dict[str, Any] = {

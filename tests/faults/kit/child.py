@@ -3,7 +3,7 @@
 Two things are wrapped around it, none of them inside: a board, a few bytes shared with the test, says where in a
 commit the worker is at any moment; a trap makes it die, freeze or be told to stop at one such place, exactly.
 
-    python -m tests.faults.child PLAN.json
+    python -m tests.faults.kit.child PLAN.json
 """
 
 import json

@@ -14,7 +14,7 @@ from eddy.consumer.loop import Loop
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.kafka.consumer import KafkaGroupConsumer
 from eddy.messaging.ports import BrokerError, Consumer, Membership, Partition, Records, TransactionalProducer
-from tests.faults.stage import Variant
+from tests.faults.kit.stage import Variant
 
 
 class FuturesIgnored(Loop):

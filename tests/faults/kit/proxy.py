@@ -15,8 +15,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from tests.faults.replies import refusal, with_error
-from tests.faults.rules import Api, Callback, Request, Rule, Slowness, written
+from tests.faults.kit.replies import refusal, with_error
+from tests.faults.kit.rules import Api, Callback, Request, Rule, Slowness, written
 
 __all__ = ["Api", "FaultProxy", "Request", "Rule", "Slowness"]
 

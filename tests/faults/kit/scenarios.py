@@ -5,7 +5,7 @@ import time
 
 from eddy.consumer.worker import SLOT_TAKEN, STOPPED
 from eddy.devbroker.brokers import RunningBroker
-from tests.faults.harness import OPEN, STOP_WITHIN_S, Place, Rig, Trap, Worker
+from tests.faults.kit.harness import OPEN, STOP_WITHIN_S, Place, Rig, Trap, Worker
 
 TAKEN_OVER_WITHIN_S = 5.0
 RESUMED_WITHIN_S = 10.0
