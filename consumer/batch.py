@@ -1,4 +1,4 @@
-"""What one micro-batch comes to: the decision, made before the broker is touched.
+"""The decision on one micro-batch, made before the broker is touched.
 
 Pure: records and a detector in; messages, offsets and counts out. The conservation law starts here: every record is
 counted exactly once, as passed, alerted or dead, in the ledger record of its partition.
@@ -23,7 +23,7 @@ from eddy.model.serving.detector import Detector, Verdicts
 
 @dataclass(frozen=True, slots=True)
 class OffsetRange:
-    """The offsets of one partition that a micro-batch answers for: `start` included, `stop` not."""
+    """The offsets of one partition that a micro-batch covers: `start` included, `stop` not."""
 
     start: int
     stop: int
@@ -59,14 +59,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class BatchProcessor:
-    """A detector with what belongs to it: how its transactions are read, and where its verdicts go."""
+    """Turns records into a decision: a detector, the codec of its transactions, and where the outcomes go."""
 
     detector: Detector
     codec: TransactionCodec
     publishing: Publishing
 
     def decide(self, records: Records, ranges: Mapping[Partition, OffsetRange], now: datetime) -> Decision:
-        """Judges every record of a poll.
+        """Decides on every record of a poll.
 
         Args:
             records: what the poll handed out, per partition.

@@ -4,9 +4,9 @@ One poll is one micro-batch is one commit. The order below is the promise:
 
     poll -> snapshot of the membership -> decide -> begin -> send -> flush -> check EVERY delivery
     -> offsets -> commit; after any failure: a new producer, which aborts what the old one left open and fences it,
-    and back to what is committed
+    and back to the committed offsets
 
-`docs/guarantees.md` says which fault each step answers to. Nothing learned, counted or shown moves before the commit.
+`docs/guarantees.md` says which fault each step answers to. Nothing is counted before the commit.
 """
 
 import threading
@@ -31,7 +31,7 @@ from eddy.messaging.ports import (
 )
 from eddy.monitoring import logs
 
-POLL_MS = 1_000  # returns at the first data; a short one can hang a joining member for ever
+POLL_MS = 1_000  # returns at the first data; with a short one a member may never finish joining
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
 
 log = logs.get(__name__)
@@ -88,7 +88,7 @@ class Loop:
         self._breaker = Breaker(config.dead_letter_limit, config.dead_letter_window)
 
     def run(self) -> None:
-        """Turns until stopped.
+        """Iterates until stopped.
 
         Raises:
             SlotTaken: another process has this worker's slot.
@@ -106,7 +106,7 @@ class Loop:
             self.close()
 
     def step(self) -> bool:
-        """One turn; False if the broker failed, after which the next one starts over from what is committed."""
+        """One iteration; False if the broker failed: the next one starts again from the committed offsets."""
         try:
             self.iterate()
         except BrokerError as error:
@@ -118,7 +118,7 @@ class Loop:
         """One poll and, if it brought anything, one commit."""
         consumer, producer = self._clients()
         records = self._poll(consumer)
-        membership = consumer.membership()  # now: a later snapshot would vouch for records that are no longer ours
+        membership = consumer.membership()  # now: a later snapshot could cover records that are no longer ours
         for observer in self._observers:
             observer.on_poll(stable=membership.stable)
         self._guard_stall(membership)
@@ -139,7 +139,7 @@ class Loop:
         )
 
     def close(self) -> None:
-        """Lets go of both clients."""
+        """Closes both clients."""
         if self._producer is not None:
             self._producer.close()
         if self._consumer is not None:
@@ -177,7 +177,7 @@ class Loop:
         """Makes a decision's messages and offsets visible, together or not at all.
 
         Raises:
-            BrokerError: the outcome is unknown. Only what is committed on the broker tells.
+            BrokerError: the outcome is unknown. Only the committed offsets on the broker say what happened.
         """
         if membership.generation < 0:
             raise BrokerError("the worker left its group before the commit")
@@ -193,8 +193,8 @@ class Loop:
     def _clients(self) -> tuple[Consumer, TransactionalProducer]:
         """The clients in use, or new ones.
 
-        A new producer first takes over the transactional id, which ends whatever its predecessor left open, also a
-        commit that was decided but not carried out. Only then does the broker say where the group really is.
+        A new producer first takes over the transactional id. That aborts or completes what its predecessor left open.
+        Only then are the committed offsets final.
         """
         if self._producer is None:
             self._producer = self._new_producer()
@@ -215,7 +215,7 @@ class Loop:
         return producer
 
     def _rewind(self) -> None:
-        """Goes back to what is committed; with a new consumer if need be, as that starts from there anyway."""
+        """Goes back to the committed offsets; if need be with a new consumer, which starts there anyway."""
         self._positions.forget()
         if self._consumer is None:
             return
@@ -224,12 +224,12 @@ class Loop:
         except Fenced as error:
             raise self._slot_taken() from error
         except BrokerError as error:
-            log.warning("cannot go back with this consumer, taking a new one", reason=str(error))
+            log.warning("cannot rewind this consumer, taking a new one", reason=str(error))
             self._discard_consumer()
 
     def _recover(self, error: BrokerError) -> None:
-        """Throws the producer away; the next turn takes a new one and goes back to what is committed."""
-        log.warning("starting over from what is committed", slot=self._transactional_id, reason=str(error))
+        """Drops the producer; the next iteration takes a new one and goes back to the committed offsets."""
+        log.warning("starting again from the committed offsets", slot=self._transactional_id, reason=str(error))
         for observer in self._observers:
             observer.on_poll(stable=False)
             observer.on_failure(type(error).__name__)
@@ -242,10 +242,10 @@ class Loop:
             self._discard_consumer()
 
     def _detect_rival(self) -> None:
-        """After the producer was fenced: tells a commit that the broker gave up (we slept) from a rival process.
+        """After the producer was fenced: did its commit time out (we slept), or is there a rival process?
 
         The two look alike to the producer. To the group they do not: a rival has joined it under our name, and the
-        next heartbeat says so. Taking the transactional id back unasked would let two processes fence each other for
+        next heartbeat says so. Taking the transactional id back at once could let two processes fence each other for
         ever.
         """
         deadline = time.monotonic() + self._config.fencing_grace_s

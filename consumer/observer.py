@@ -1,4 +1,4 @@
-"""What a loop tells whoever watches it: metrics, the health file, the watchdog."""
+"""What a loop reports to its observers: metrics, the health file, the watchdog."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ class Iteration:
 
     Attributes:
         stored_ms: when the broker stored the records, milliseconds since 1970: first and last of each partition.
-        lag: messages not yet read, by partition; empty when not looked at this time.
+        lag: messages not yet read, by partition; empty when it was not asked for this time.
         decide_s, commit_s: how long it took, in seconds.
     """
 
@@ -25,10 +25,10 @@ class Iteration:
 
 
 class Observer(Protocol):
-    """Whoever watches a loop: metrics, the health file, the watchdog."""
+    """Follows a loop."""
 
     def on_poll(self, *, stable: bool) -> None:
-        """The loop is alive."""
+        """The loop has polled; `stable`: as a stable member of its group."""
 
     def on_commit(self, iteration: Iteration) -> None: ...
 

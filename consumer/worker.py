@@ -112,13 +112,13 @@ def _prepare(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: thread
     serve(metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
     loop = loop_of(KafkaBroker(settings), settings, slot, processor, [heartbeat, MetricsObserver(metrics)], stop)
     gc.collect()
-    gc.freeze()  # what lives from here to the end need not be looked at in every collection
+    gc.freeze()  # what is alive now stays alive: no collection needs to look at it
     log.info("worker started", model=processor.detector.version, threshold=threshold.score)
     return loop
 
 
 class MetricsObserver:
-    """Hands on to the metrics what a commit settled."""
+    """Passes the counts of each commit on to the metrics."""
 
     def __init__(self, metrics: ConsumerMetrics) -> None:
         self._metrics = metrics
@@ -147,7 +147,7 @@ class MetricsObserver:
 
 
 class Heartbeat:
-    """Keeps the time of the last turn, for the watchdog, and the health file, for whoever probes from outside."""
+    """Keeps the time of the last poll for the watchdog, and the health file for probes from outside."""
 
     def __init__(self, path: Path | None, slot: int) -> None:
         self._path, self._slot = path, slot
@@ -166,10 +166,10 @@ class Heartbeat:
         self._committed = time.time()
 
     def on_failure(self, kind: str) -> None:
-        """Seen in `turned` by the membership that is not stable."""
+        """`on_poll` gets to know it by a membership that is not stable."""
 
     def _try_to_write(self, path: Path, stable: bool) -> None:
-        """A directory that is gone is made again; one that cannot be written is logged once and stops no worker."""
+        """Makes a missing directory again; one that cannot be written is logged once and stops no worker."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._write(path, stable)
@@ -189,7 +189,7 @@ class Heartbeat:
 
 @contextmanager
 def _watched(heartbeat: Heartbeat, timeout_s: float, stop: threading.Event) -> Iterator[None]:
-    """Ends the process when its loop hangs (some calls of the client can, for ever) or its supervisor is gone."""
+    """Ends the process when its loop hangs (some calls of the client never return) or its supervisor is gone."""
     over = threading.Event()
     threading.Thread(target=_watchdog, args=(heartbeat, timeout_s, stop, over), name="watchdog", daemon=True).start()
     try:
@@ -202,7 +202,7 @@ def _watchdog(heartbeat: Heartbeat, timeout_s: float, stop: threading.Event, ove
     parent = parent_process()
     while not over.wait(1):
         if time.monotonic() - heartbeat.last_poll > timeout_s:
-            log.error("the loop has not turned for too long: ending this process", timeout_s=timeout_s)
+            log.error("the loop has not polled for too long: ending this process", timeout_s=timeout_s)
             os._exit(STUCK)
         if parent is not None and not parent.is_alive():
             stop.set()

@@ -124,7 +124,7 @@ class TransactionCodec:
             text = text_of(row)
             if text is not None and (len(text) > TEXT_MAX_CHARS or "\0" in text):
                 refuse(Category.BAD_TEXT, f"text of `{name}` has a NUL or more than {TEXT_MAX_CHARS} characters")
-        self._unknown.met(found)
+        self._unknown.remember(found)
 
     def _within_range(self, rows: list[msgspec.Struct], kept: list[int], refused: dict[int, Refused]) -> Decoded:
         columns = self._schema.columns(rows)
@@ -144,9 +144,9 @@ class TransactionCodec:
 
 
 class _UnknownFields:
-    """Fields that the schema does not name, once they were met: what is the same in every message must cost little.
+    """Fields that were seen and that the schema does not name: what every message has must cost little.
 
-    What was met decides how long a message takes, never how it ends.
+    What was seen decides how long a message takes, never its outcome.
     """
 
     def __init__(self, known: Iterable[str]) -> None:
@@ -155,7 +155,7 @@ class _UnknownFields:
         self._decode: Callable[[bytes], msgspec.Struct] | None = None
 
     def quotes(self, value: bytes) -> int | None:
-        """How many quotes such fields put into a message of ASCII without escapes; None where that is not told."""
+        """How many quotes such fields put into a message of ASCII without escapes; None where that cannot be said."""
         if self._decode is None or not value.isascii():
             return None
         found = [bytes(raw) for raw in msgspec.structs.astuple(self._decode(value)) if raw]
@@ -164,7 +164,7 @@ class _UnknownFields:
                 _read_with_care(raw)
         return sum(2 + raw.count(b'"') for raw in found)
 
-    def met(self, names: Iterable[str]) -> None:
+    def remember(self, names: Iterable[str]) -> None:
         new = [name for name in names if name not in self._known and name not in self._names]
         if new and len(self._names) + len(new) <= UNKNOWN_FIELDS_MOST:
             self._names = (*self._names, *new)
@@ -182,7 +182,7 @@ def _read_with_care(value: bytes) -> Any:
 def _each_key_once(pairs: list[tuple[str, Any]]) -> set[str]:
     names = {name for name, _ in pairs}
     if len(names) < len(pairs):
-        refuse(Category.DUPLICATE_KEY, "a field is there more than once: which one counts is anybody's guess")
+        refuse(Category.DUPLICATE_KEY, "a field is there more than once: send each field once")
     if max(map(len, names), default=0) > FIELD_NAME_MAX_CHARS:
         refuse(Category.FIELD_NAME_TOO_LONG, f"the name of a field has more than {FIELD_NAME_MAX_CHARS} characters")
     return names

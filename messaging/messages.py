@@ -1,7 +1,7 @@
 """The messages that Eddy publishes: alerts, dead letters, ledger records. See `docs/messages.md`.
 
 Alerts and dead letters carry CloudEvents 1.0 headers (Kafka binary mode). Their `ce_id` is made of the coordinates of
-the input message, so whoever copies them elsewhere can drop repeats.
+the input message, so that those who copy them elsewhere can drop repeats.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class Alert(msgspec.Struct, frozen=True):
     """A published anomalous verdict.
 
     `rarity` is the share of normal transactions expected to score at least as high; `model` the artifact's version;
-    `control_offset` the last control fact that the verdict rests on, null where the artifact's own threshold was used.
+    `control_offset` the last control change that the verdict rests on, null with the artifact's own threshold.
     """
 
     transaction_id: str | None
@@ -77,7 +77,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class LedgerRecord(msgspec.Struct, frozen=True):
-    """What became of the messages of one partition in one micro-batch.
+    """The outcome counts of one partition in one micro-batch.
 
     `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
@@ -207,7 +207,7 @@ def _masked(payload: bytes, names: Sequence[str]) -> bytes:
 
 
 def input_of(record: Record) -> tuple[Partition, int]:
-    """The input coordinates that an alert or a dead letter speaks of, from its `ce_id` alone."""
+    """The input coordinates of an alert or a dead letter, from its `ce_id` alone."""
     for name, value in record.headers:
         if name == "ce_id":
             with contextlib.suppress(ValueError):

@@ -126,7 +126,7 @@ def _why_by_error(value: bytes, error: Exception) -> Refused:
 
 
 def _why_by_schema(message: str) -> Refused:
-    """Tells apart what msgspec says of well-formed JSON; its messages name fields and types, never values."""
+    """The category of a schema error of msgspec, whose messages name fields and types, never values."""
     if message.startswith("Object contains unknown field"):
         return Refused(Category.UNKNOWN_FIELD, "the message has a field that the schema does not name")
     category = Category.WRONG_TYPE
@@ -163,7 +163,7 @@ def _is_complete(value: bytes) -> bool:
 
 
 def _names_no_number(value: bytes, message: str) -> bool:
-    """Whether the character that msgspec stumbled over begins `NaN` or `Infinity`; it says so as `(byte 71)`."""
+    """Whether `NaN` or `Infinity` begins where msgspec failed; it names the place as `(byte 71)`."""
     place = message.rpartition("(byte ")[2].rstrip(")")
     start = int(place) if place.isdecimal() else len(value)
     return value[start : start + 9].lstrip(b"-").startswith((b"NaN", b"Infinity"))
@@ -178,4 +178,4 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def ignore_number(_: str) -> None:
-    """Numbers were read already; a slow path must not stumble over one with 5,000 digits in an unknown field."""
+    """Numbers were read already; the slow path must not fail on one with 5,000 digits in an unknown field."""

@@ -20,7 +20,7 @@ class MemoryBroker:
     """Topics and groups of one process; thread-safe.
 
     `topics` gives the partitions of each; `clock` the time of a record in milliseconds (default: 1, 2, 3, ...).
-    With `waits`, a poll that finds nothing waits as it was told to; else it returns at once.
+    With `waits`, a poll that finds nothing waits for its time-out; else it returns at once.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class MemoryBroker:
     def topic_admin(self) -> MemoryTopicAdmin:
         return MemoryTopicAdmin(self._cluster)
 
-    # What tests do to it.
+    # Faults that tests inject.
 
     def fail(self, fault: Fault, times: int = 1) -> None:
         with self._cluster.changed:
@@ -64,7 +64,7 @@ class MemoryBroker:
             known.shift += 1
 
     def expire_session(self, group: str, instance: str) -> None:
-        """The broker gives up a silent static member: its partitions go to the others."""
+        """The session of a silent static member times out: its partitions go to the others."""
         with self._cluster.changed:
             known = self._cluster.groups[group]
             known.leave(known.holder(instance) or "")
