@@ -1,4 +1,4 @@
-"""The audit says yes to a sound account, and names what is wrong with any other."""
+"""The audit accepts a sound stream, and names what is wrong with any other."""
 
 import threading
 from dataclasses import dataclass, field
@@ -58,15 +58,15 @@ class Stream:
 @pytest.fixture
 def stream() -> Stream:
     stream = Stream()
-    strange, bad = {3, 8, 13}, {5, 6}
+    anomalous, refused = {3, 8, 13}, {5, 6}
     for i in range(20):
-        value = b"[]" if i in bad else transaction(i, 5_000 if i in strange else 5)
+        value = b"[]" if i in refused else transaction(i, 5_000 if i in anomalous else 5)
         stream.publish(Message("transactions", b"c", value, (), i % 2))
     stream.work()
     return stream
 
 
-def test_a_sound_account_is_balanced(stream: Stream) -> None:
+def test_a_sound_stream_is_balanced(stream: Stream) -> None:
     found = stream.audit()
     assert found.balanced
     assert found.verdict() == "20 in = 15 passed + 3 alerted + 2 dead; nothing lost, nothing doubled"
@@ -168,7 +168,7 @@ def test_what_is_lost_since_a_time_is_found(stream: Stream) -> None:
 
 
 def test_an_audit_keeps_no_records(stream: Stream) -> None:
-    """A few numbers a commit, whatever a record takes: reading more of them at a time would show here."""
+    """A few numbers a commit, however large a record is: reading more of them at a time would show here."""
     alert = next(iter(stream.broker.reader().read("alerts")))
     others = Message("alerts", b"x", alert.value, (("ce_id", b"transactions:7:1"),))
 

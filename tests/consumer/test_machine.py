@@ -20,7 +20,7 @@ from eddy.messaging.memory.broker import Fault, MemoryBroker
 from eddy.messaging.messages import input_of
 from eddy.messaging.ports import Message, Partition
 from eddy.settings import Settings
-from tests.plugins.rule import STRANGE_FROM, rule_processor, transaction
+from tests.plugins.rule import ALERTED_FROM, rule_processor, transaction
 
 TOPICS = {"transactions": 3, "alerts": 2, "dead-letters": 2, "ledger": 1}
 CONFIG = LoopConfig(
@@ -72,7 +72,7 @@ class MortalBroker:
 
 
 class Stream(RuleBasedStateMachine):
-    """Rules are what may happen; the end of each run is the reckoning."""
+    """Rules are what may happen; the end of each run checks what came out."""
 
     @initialize()
     def set_up(self) -> None:
@@ -121,7 +121,7 @@ class Stream(RuleBasedStateMachine):
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
-        """Faults are meant for the workers, not for whoever publishes; afterwards the log tells what to expect."""
+        """Faults are meant for the workers, not for publishers; afterwards the log says what to expect."""
         faults = self.broker._cluster.faults.copy()
         self.broker._cluster.faults.clear()
         yield
@@ -133,11 +133,11 @@ class Stream(RuleBasedStateMachine):
 
     def message(self, kind: str) -> Message:
         self.number += 1
-        value = b"{" if kind == "dead" else transaction(self.number, STRANGE_FROM if kind == "alerted" else 1.0)
+        value = b"{" if kind == "dead" else transaction(self.number, ALERTED_FROM if kind == "alerted" else 1.0)
         return Message("transactions", None, value, (), self.number * 7 % TOPICS["transactions"])
 
     @rule(slot=st.integers(0, 1), times=st.integers(1, 4))
-    def turn(self, slot: int, times: int) -> None:
+    def iterate(self, slot: int, times: int) -> None:
         for _ in range(times):
             self.step(slot)
 
@@ -194,7 +194,7 @@ class Stream(RuleBasedStateMachine):
             self.step(1)
 
     def teardown(self) -> None:
-        """Nothing goes wrong any more: now everything must come out, exactly once, and the account be settled."""
+        """Nothing goes wrong any more: now everything must come out exactly once, and the audit must be balanced."""
         if not hasattr(self, "broker"):
             return
         self.broker._cluster.faults.clear()
@@ -209,9 +209,9 @@ class Stream(RuleBasedStateMachine):
             found = self.found(topic)
             assert set(found) == expected
             assert set(found.values()) <= {1}
-        account = audit(self.broker.reader(), self.settings, patience_s=0)
-        assert account.problems == ()
-        assert (account.messages, account.waiting) == (len(self.expected), 0)
+        found = audit(self.broker.reader(), self.settings, patience_s=0)
+        assert found.problems == ()
+        assert (found.messages, found.waiting) == (len(self.expected), 0)
 
 
 Stream.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -18,7 +18,7 @@ from eddy.settings import Settings
 from tests.places import ROOT
 
 
-def test_the_health_file_says_whether_the_loop_turns_and_is_a_stable_member(tmp_path: Path) -> None:
+def test_the_health_file_says_whether_the_loop_polls_and_is_a_stable_member(tmp_path: Path) -> None:
     heartbeat = Heartbeat(tmp_path / "health" / "worker-0.json", 0)
     heartbeat.on_poll(stable=True)
     found = json.loads((tmp_path / "health" / "worker-0.json").read_text())
@@ -39,7 +39,7 @@ def test_a_health_directory_that_goes_and_comes_back_stops_no_worker(tmp_path: P
 
 
 def written_again(heartbeat: Heartbeat) -> None:
-    """A turn after more than a second, when the file is due."""
+    """A poll after more than a second, when the file is due."""
     heartbeat._written = 0.0
     heartbeat.on_poll(stable=True)
 

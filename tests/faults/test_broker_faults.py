@@ -15,7 +15,7 @@ def test_workers_outlive_a_broker_that_is_killed_and_comes_back(
     broker = broker_factory()
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path) as rig:
         scenarios.break_the_broker(rig, broker, AWAY_S, frozen=False)
-        rig.account()
+        rig.check()
 
 
 def test_workers_outlive_a_broker_that_stands_still_longer_than_every_time_out(
@@ -24,4 +24,4 @@ def test_workers_outlive_a_broker_that_stands_still_longer_than_every_time_out(
     broker = broker_factory()
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path) as rig:
         scenarios.break_the_broker(rig, broker, AWAY_S, frozen=True)
-        rig.account()
+        rig.check()

@@ -32,4 +32,4 @@ def test_a_worker_killed_at_each_request_of_a_commit_leaves_nothing_out_and_noth
             assert worker.wait() == KILLED
             proxy.heal()
         rig.start(0)
-        rig.account(visible_s=60)  # one life after the other ends early, and each begins with the same partition
+        rig.check(visible_s=60)  # one life after the other ends early, and each begins with the same partition

@@ -1,4 +1,4 @@
-"""Loops that are wrong must be found out: the same traps, the same judges, and each time something lost or doubled.
+"""Loops that are wrong must be detected: the same traps, the same checks, and each time something lost or doubled.
 
 Without these the tests of the traps would prove nothing: three wrong loops passed every random kill.
 """

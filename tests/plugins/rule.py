@@ -1,4 +1,4 @@
-"""A detector whose verdicts can be told in advance, for tests of everything around it: the score is amount / 100."""
+"""A detector whose verdicts are known in advance, for tests of everything around it: the score is amount / 100."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SCHEMA = TransactionSchema(
         Field("category", Kind.CATEGORICAL),
     )
 )
-STRANGE_FROM = 1_000.0
+ALERTED_FROM = 1_000.0
 """Amounts from here on are alerted."""
 
 
@@ -46,7 +46,7 @@ class AmountScorer:
 def rule_detector(version: str = "rule-1") -> Detector:
     scorer: Any = AmountScorer(usual_levels={"category": "grocery"})
     calibration = Calibration(scores=(0.0, 10.0), rarities=(1.0, 0.001), shape=0.1, scale=1.0, rows=1_000)
-    return Detector(version, SCHEMA, scorer, calibration, Threshold(STRANGE_FROM / 100))
+    return Detector(version, SCHEMA, scorer, calibration, Threshold(ALERTED_FROM / 100))
 
 
 def rule_processor(alerts: str, dead_letters: str, ledger: str, **publishing: Any) -> BatchProcessor:

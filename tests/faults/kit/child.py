@@ -1,7 +1,7 @@
-"""A worker process for tests of faults: the real one (`consumer.worker.run`), with verdicts that are known beforehand.
+"""A worker process for tests of faults: the real one (`consumer.worker.run`), with verdicts that are known in advance.
 
 Two things are wrapped around it, none of them inside: a board, a few bytes shared with the test, says where in a
-commit the worker is at any moment; a trap makes it die, freeze or be told to stop at one such place, exactly.
+commit the worker is at any moment; a trap sends it a signal (die, freeze, stop) at exactly one such place.
 
     python -m tests.faults.kit.child PLAN.json
 """
@@ -59,7 +59,7 @@ class Trap:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a worker process is told; written as JSON."""
+    """The orders of a worker process; written as JSON."""
 
     settings: dict[str, Any]
     slot: int
@@ -78,7 +78,7 @@ class Plan:
 
 
 class Board:
-    """A few bytes in a file that worker and test both see, whatever becomes of the worker."""
+    """A few bytes in a file that worker and test both see, even if the worker dies."""
 
     _LAYOUT = struct.Struct("<qqqddqq")
 

@@ -1,7 +1,7 @@
-"""Loops in threads of the test, behind the fault proxy: quick enough to provoke each trap by itself.
+"""Loops in threads of the test, behind the fault proxy: quick enough to try each trap by itself.
 
 The harness has real processes, to be killed; here a worker is the same loop (`consumer.worker.loop_of`), right or, as
-a negative control, wrong in one step. What came out is judged by the same oracle.
+a negative control, wrong in one step. The same oracle checks what came out.
 """
 
 import contextlib
@@ -23,9 +23,10 @@ from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker
 from eddy.settings import Settings
 from tests.faults.kit import oracle
-from tests.faults.kit.harness import SHORT, wait_until
+from tests.faults.kit.harness import SHORT
 from tests.faults.kit.proxy import FaultProxy
-from tests.plugins.rule import STRANGE_FROM, rule_processor, transaction
+from tests.faults.kit.worker import wait_until
+from tests.plugins.rule import ALERTED_FROM, rule_processor, transaction
 
 QUICK: dict[str, Any] = {**SHORT, "request_timeout_ms": 1_000, "delivery_timeout_ms": 2_500, "batch_max_records": 40}
 OUTLAST_S = 3.5
@@ -35,7 +36,7 @@ _KINDS = {0: "alert", 5: "dead"}
 
 @dataclass(frozen=True)
 class Variant:
-    """A loop to be judged: the real one, or one that is wrong."""
+    """A loop to be tested: the real one, or one that is wrong."""
 
     name: str
     loop: type[Loop] = Loop
@@ -128,7 +129,7 @@ class HeldProcessor:
 
 
 class Stage:
-    """One run of one variant: its topics, the messages put in, its workers, and the account."""
+    """One run of one variant: its topics, the messages put in, its workers, and the check."""
 
     def __init__(self, settings: Settings, proxy: FaultProxy, variant: Variant) -> None:
         self.settings, self.proxy, self.variant = settings, proxy, variant
@@ -161,7 +162,7 @@ class Stage:
 
     @contextlib.contextmanager
     def publishing(self, count: int, *, commit: bool = True) -> Iterator[None]:
-        """Puts messages in with a Kafka transaction, which is open inside the block and ends as told behind it."""
+        """Puts messages in with a Kafka transaction that is open inside the block, and ends it after it."""
         with self._producer(transactional_id=f"payer-{self.settings.group}-{self._number}") as producer:
             producer.init_transactions()
             producer.begin_transaction()
@@ -221,7 +222,7 @@ class Stage:
         for number in range(self._number, self._number + count):
             kind = _KINDS.get(number % 10, "pass")
             headers = [("expected", kind.encode()), ("number", str(number).encode())]
-            body = transaction(number, 5 * STRANGE_FROM if kind == "alert" else 10.0)
+            body = transaction(number, 5 * ALERTED_FROM if kind == "alert" else 10.0)
             body = body[:-1] if kind == "dead" else body
             sent.append(producer.send(self.settings.topic_transactions, body, f"c-{number % 97}".encode(), headers))
         producer.flush(30)

@@ -1,4 +1,4 @@
-"""Loops that are wrong in one step, by name: whatever claims to find lost and doubled messages must find theirs.
+"""Loops that are wrong in one step, by name: checks for lost and doubled messages must find theirs.
 
 Each is how such a loop is often written. They are the real loop but for the step that is replaced.
 """
@@ -18,7 +18,7 @@ from tests.faults.kit.stage import Variant
 
 
 class FuturesIgnored(Loop):
-    """Takes it that what was flushed was stored."""
+    """Assumes that what was flushed was stored."""
 
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
         producer.begin()
@@ -30,7 +30,7 @@ class FuturesIgnored(Loop):
 
 
 class ProducerReused(Loop):
-    """Goes on with the same producer after an abort, whatever became of the abort."""
+    """Goes on with the same producer after an abort, even if the abort failed."""
 
     def _recover(self, error: BrokerError) -> None:
         for observer in self._observers:
@@ -65,7 +65,7 @@ class RewoundToFirst(Loop):
 
 
 class MembershipTakenLate(Loop):
-    """Vouches for its offsets with the membership of the moment of the commit, as the client's examples do."""
+    """Sends its offsets with the membership at the time of the commit, as the client's examples do."""
 
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
         super()._publish(_AnyMembership(producer, self._consumer), decision, membership)
@@ -148,7 +148,7 @@ class _UncommittedBroker(KafkaBroker):
 
 
 SOUND_WITHOUT_NAMES = Variant("sound, members without stable names", broker=_NamelessBroker)
-"""Not wrong: what the one with a late membership is to be held against."""
+"""Not wrong: for comparison with the one whose membership is late."""
 FUTURES_IGNORED = Variant("futures ignored", FuturesIgnored)
 PRODUCER_REUSED = Variant("producer reused after an abort", ProducerReused)
 REWOUND_TO_FIRST = Variant("rewound to the first offset", RewoundToFirst)
