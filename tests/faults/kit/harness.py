@@ -22,7 +22,7 @@ from kafka import KafkaProducer
 
 from eddy.settings import Settings
 from tests.faults.kit import oracle
-from tests.faults.kit.child import Plan, Trap
+from tests.faults.kit.child import OPEN, Plan, Trap
 from tests.faults.kit.watch import Sampler, Watcher
 from tests.faults.kit.worker import Worker, wait_until
 from tests.plugins.rule import ALERTED_FROM, transaction
