@@ -11,7 +11,8 @@ from eddy.api import problems
 from eddy.api.check import NOT_JSON, Checker
 from eddy.api.detectors import RETRY_S, DetectorProvider, NotReady
 from eddy.api.problems import Problem
-from eddy.messaging.codec import Refused, TransactionCodec
+from eddy.messaging.codec import TransactionCodec
+from eddy.messaging.refusals import Refused
 from eddy.model.serving.detector import Detector
 from eddy.monitoring.http_metrics import HttpMetrics
 from eddy.settings import Settings

@@ -6,11 +6,11 @@ here as on the topic.
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 import msgspec
 
-from eddy.messaging.codec import UNSCORABLE, Category, Refused, TransactionCodec
+from eddy.messaging.codec import TransactionCodec
+from eddy.messaging.refusals import UNSCORABLE, Category, Refused
 from eddy.model.serving.detector import Contribution, Detector
 
 NOT_JSON = frozenset(
@@ -66,14 +66,14 @@ class Checker:
 
     def check(self, body: bytes) -> Verdict | Refused:
         """Judges one transaction, a JSON object as on the topic. Never raises for anything that a body may be."""
-        decoded = self.codec.decode([body])
+        decoded = self.codec.decode_values([body])
         if decoded.refused:
             return decoded.refused[0]
         verdicts = self.detector.judge(decoded.columns)
         if not isfinite(verdicts.score[0]):
             return UNSCORABLE
         return Verdict(
-            transaction_id=self._transaction_id(decoded.rows[0]),
+            transaction_id=decoded.transaction_id(0),
             anomalous=bool(verdicts.anomalous[0]),
             score=float(verdicts.score[0]),
             threshold=float(verdicts.threshold),
@@ -81,7 +81,3 @@ class Checker:
             model=self.detector.version,
             contributions=verdicts.contributions(0, self.contributions),
         )
-
-    def _transaction_id(self, row: Any) -> str | None:
-        field = self.detector.schema.role("transaction")
-        return None if field is None else str(getattr(row, field.attribute))

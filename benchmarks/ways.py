@@ -15,9 +15,9 @@ from typing import Any
 
 from kafka.structs import OffsetAndMetadata
 
-from eddy.consumer.batch import Judge
-from eddy.consumer.observer import Observer, Turn
-from eddy.consumer.worker import Meter, Pulse, judge_of, loop_of
+from eddy.consumer.batch import BatchProcessor
+from eddy.consumer.observer import Iteration, Observer
+from eddy.consumer.worker import Heartbeat, MetricsObserver, load_processor, loop_of
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.kafka.consumer import KafkaGroupConsumer
 from eddy.messaging.ports import Membership, Offsets, Publisher, Records
@@ -94,11 +94,11 @@ def bare_poll(settings: Settings, run: Run) -> None:
 
 
 def poll_and_decode(settings: Settings, run: Run) -> None:
-    codec = _judge(settings, run).codec
+    codec = _processor(settings, run).codec
 
     def decode(polled: Records) -> None:
         for records in polled.values():
-            codec.decode([record.value for record in records])
+            codec.decode(records)
 
     _poll(settings, run, decode)
 
@@ -125,16 +125,16 @@ def _poll(settings: Settings, run: Run, work: Callable[[Records], None]) -> None
 def _loop(broker: KafkaBroker, settings: Settings, run: Run) -> None:
     """A worker's loop with all that watches over it, until it has read everything."""
     stop = threading.Event()
-    observers: list[Observer] = [Pulse(None, 0), Meter(ConsumerMetrics()), Counter(run, stop)]
-    loop_of(broker, settings, 0, _judge(settings, run), observers, stop).run()
+    observers: list[Observer] = [Heartbeat(None, 0), MetricsObserver(ConsumerMetrics()), Counter(run, stop)]
+    loop_of(broker, settings, 0, _processor(settings, run), observers, stop).run()
 
 
-def _judge(settings: Settings, run: Run) -> Judge:
-    judge = judge_of(settings)
-    run.clock("decode", judge.codec, "decode")
-    run.clock("columns", judge.detector.schema, "columns")
-    run.clock("score", judge.detector.scorer, "score")
-    return judge
+def _processor(settings: Settings, run: Run) -> BatchProcessor:
+    processor = load_processor(settings)
+    run.clock("decode", processor.codec, "decode")
+    run.clock("columns", processor.detector.schema, "columns")
+    run.clock("score", processor.detector.scorer, "score")
+    return processor
 
 
 class Counter:
@@ -143,16 +143,16 @@ class Counter:
     def __init__(self, run: Run, stop: threading.Event) -> None:
         self._run, self._stop = run, stop
 
-    def turned(self, *, stable: bool) -> None:
+    def on_poll(self, *, stable: bool) -> None:
         """Nothing to count."""
 
-    def committed(self, turn: Turn) -> None:
-        self._run.spent_s["decide"] += turn.decide_s
-        self._run.add(turn.decision.total, turn.decision.alerted)
+    def on_commit(self, iteration: Iteration) -> None:
+        self._run.spent_s["decide"] += iteration.decide_s
+        self._run.add(iteration.decision.total, iteration.decision.alerted)
         if self._run.done:
             self._stop.set()
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         raise RuntimeError(f"the broker failed in the middle of a measurement: {kind}")
 
 

@@ -1,9 +1,10 @@
 """Proves from the topics alone that every message that was read came out exactly once.
 
-The ledger says, per micro-batch and partition, which offsets it answers for and how they ended. The audit compares it
-with the alerts and dead letters that an independent reader finds, the group's committed offsets and the input itself.
-It may run while the stream runs: what the ledger said before the other topics were read must be in them, and what is
-in them must be in the ledger as it is afterwards.
+The ledger says, per micro-batch and partition, which offsets it covers and the counts of their outcomes. The audit
+compares it with the alerts and dead letters that an independent reader finds, the group's committed offsets and the
+input itself.
+It may run while the stream runs: the other topics must hold what the ledger said before they were read, and the ledger
+read after them must hold what is in them.
 
 No record is kept: a few numbers for each micro-batch, one for each alert and dead letter.
 """
@@ -88,7 +89,7 @@ class Outcomes:
 def audit(reader: Reader, settings: Settings, patience_s: float = SETTLING_S, since_ms: int | None = None) -> Audit:
     """Reads ledger, alerts and dead letters to their ends and compares them.
 
-    A commit becomes visible in one partition some milliseconds before the other: what looks wrong is looked at again,
+    A commit becomes visible in one partition some milliseconds before the other: what looks wrong is checked again
     for up to `patience_s` seconds. With `since_ms` (since 1970), only commits from that time on are looked at.
 
     Raises:
@@ -143,7 +144,7 @@ def _read_ledger(reader: Reader, settings: Settings, since_ms: int | None) -> Le
         try:
             entry = read_ledger(record)
         except UnreadableMessage:
-            continue  # somebody else's message; where it stands for one of ours, the ranges have a gap
+            continue  # not Eddy's; if it replaced one of Eddy's, the ranges have a gap
         if entry.topic == settings.topic_transactions:
             parts[entry.partition].extend(getattr(entry, name) for name in _COLUMNS)
     return {partition: _part(part) for partition, part in sorted(parts.items())}
@@ -160,7 +161,7 @@ def _read_outcomes(reader: Reader, topic: str, source: str, since_ms: int | None
         try:
             partition, offset = input_of(record)
         except UnreadableMessage:
-            continue  # somebody else's message: not ours to account for
+            continue  # not Eddy's: not part of the audit
         if partition.topic == source:
             offsets[partition.partition].append(offset)
     return Outcomes(topic, {partition: np.sort(np.array(found, np.int64)) for partition, found in offsets.items()})

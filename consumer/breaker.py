@@ -1,11 +1,11 @@
-"""Stops a worker that refuses nearly everything: more likely a wrong schema than wrong messages."""
+"""Stops a worker that refuses nearly everything: the schema is more likely wrong than the messages."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 
 class TooManyDeadLetters(Exception):
-    """The breaker opened; nothing more is drained into the dead letters."""
+    """The breaker opened: no more messages go to the dead letters."""
 
 
 @dataclass(slots=True)
@@ -13,7 +13,7 @@ class Breaker:
     """Watches the share of refused messages among the last ones.
 
     Args:
-        limit: the share that is still borne; 1 never opens.
+        limit: the largest share that is tolerated; 1 never opens.
         window: over how many messages it is taken; fewer than `limit * window` refused ones never open it.
     """
 
@@ -37,7 +37,7 @@ class Breaker:
             )
 
     def add(self, total: int, dead: int) -> None:
-        """Counts a batch that was committed, and forgets what lies beyond the window."""
+        """Counts a batch that was committed, and forgets those before the window."""
         self._batches.append((total, dead))
         self._total += total
         self._dead += dead

@@ -4,9 +4,9 @@ One poll is one micro-batch is one commit. The order below is the promise:
 
     poll -> snapshot of the membership -> decide -> begin -> send -> flush -> check EVERY delivery
     -> offsets -> commit; after any failure: a new producer, which aborts what the old one left open and fences it,
-    and back to what is committed
+    and back to the committed offsets
 
-`docs/guarantees.md` says which fault each step answers to. Nothing learned, counted or shown moves before the commit.
+`docs/guarantees.md` says which fault each step answers to. Nothing is counted before the commit.
 """
 
 import threading
@@ -15,38 +15,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from eddy.consumer.batch import Decision, Judge, Span
+from eddy.consumer.batch import BatchProcessor, Decision, OffsetRange
 from eddy.consumer.breaker import Breaker
-from eddy.consumer.observer import Observer, Turn
+from eddy.consumer.observer import Iteration, Observer
+from eddy.consumer.positions import Positions
 from eddy.messaging.ports import (
     Broker,
     BrokerError,
     Consumer,
     Fenced,
     Membership,
-    Offsets,
     Partition,
-    Record,
     Records,
     TransactionalProducer,
 )
 from eddy.monitoring import logs
 
-POLL_MS = 1_000  # returns at the first data; a short one can hang a joining member for ever
+POLL_MS = 1_000  # returns at the first data; with a short one a member may never finish joining
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
-LAG_EVERY_S = 5.0
 
 log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class LoopConfig:
     """The limits of the loop; `settings.py` describes them."""
 
     batch_max_records: int
     delivery_timeout_s: float
     stall_timeout_s: float
-    fence_wait_s: float
+    fencing_grace_s: float
     dead_letter_limit: float
     dead_letter_window: int
 
@@ -62,7 +60,7 @@ class Loop:
         broker: makes the clients.
         subscribe: makes this worker's consumer, `broker.consumer` with its group, topic and instance filled in.
         transactional_id: stable over restarts, so that a successor aborts what this worker left open.
-        judge: decides.
+        processor: decides.
         stop: set it, and `run` returns after the micro-batch at hand.
     """
 
@@ -71,28 +69,26 @@ class Loop:
         broker: Broker,
         subscribe: Callable[[], Consumer],
         transactional_id: str,
-        judge: Judge,
-        bounds: Bounds,
+        processor: BatchProcessor,
+        config: LoopConfig,
         observers: Sequence[Observer],
         stop: threading.Event,
     ) -> None:
         self._broker = broker
         self._subscribe = subscribe
         self._transactional_id = transactional_id
-        self._judge = judge
-        self._bounds = bounds
+        self._processor = processor
+        self._config = config
         self._observers = observers
         self._stop = stop
         self._consumer: Consumer | None = None
         self._producer: TransactionalProducer | None = None
-        self._starts: dict[Partition, int] = {}  # where the next ledger record of each partition begins
-        self._generation = -1
+        self._positions = Positions()
         self._stable_at = time.monotonic()
-        self._breaker = Breaker(bounds.dead_letter_limit, bounds.dead_letter_window)
-        self._lag_at = 0.0
+        self._breaker = Breaker(config.dead_letter_limit, config.dead_letter_window)
 
     def run(self) -> None:
-        """Turns until stopped.
+        """Iterates until stopped.
 
         Raises:
             SlotTaken: another process has this worker's slot.
@@ -110,29 +106,29 @@ class Loop:
             self.close()
 
     def step(self) -> bool:
-        """One turn; False if the broker failed, after which the next one starts over from what is committed."""
+        """One iteration; False if the broker failed: the next one starts again from the committed offsets."""
         try:
-            self.turn()
+            self.iterate()
         except BrokerError as error:
             self._recover(error)
             return False
         return True
 
-    def turn(self) -> None:
+    def iterate(self) -> None:
         """One poll and, if it brought anything, one commit."""
         consumer, producer = self._clients()
         records = self._poll(consumer)
-        membership = consumer.membership()  # now: a later snapshot would vouch for records that are no longer ours
+        membership = consumer.membership()  # now: a later snapshot could cover records that are no longer ours
         for observer in self._observers:
-            observer.turned(stable=membership.stable)
+            observer.on_poll(stable=membership.stable)
         self._guard_stall(membership)
-        spans = self._spans(consumer, records, membership)
-        if spans:
-            self._take(consumer, producer, records, spans, membership)
+        ranges = self._positions.ranges(consumer, records, membership)
+        if ranges:
+            self._process(consumer, producer, records, ranges, membership)
 
     def _poll(self, consumer: Consumer) -> Records:
         try:
-            return consumer.poll(POLL_MS, self._bounds.batch_max_records)
+            return consumer.poll(POLL_MS, self._config.batch_max_records)
         except Fenced as error:
             raise self._slot_taken() from error
 
@@ -142,65 +138,50 @@ class Loop:
             "(EDDY_FIRST_SLOT), or another group (EDDY_GROUP)"
         )
 
-    def _lag(self, consumer: Consumer) -> Offsets:
-        """How far behind each partition is, now and then: it costs a request. Not knowing it is no failure."""
-        now = time.monotonic()
-        if now - self._lag_at < LAG_EVERY_S:
-            return {}
-        self._lag_at = now
-        try:
-            ends = consumer.end_offsets()
-        except BrokerError as error:
-            log.warning("the lag is unknown", slot=self._transactional_id, reason=str(error))
-            return {}
-        return {
-            partition: max(0, ends[partition] - start) for partition, start in self._starts.items() if partition in ends
-        }
-
     def close(self) -> None:
-        """Lets go of both clients."""
+        """Closes both clients."""
         if self._producer is not None:
             self._producer.close()
         if self._consumer is not None:
             self._consumer.close()
         self._producer = self._consumer = None
 
-    def _take(
+    def _process(
         self,
         consumer: Consumer,
         producer: TransactionalProducer,
         records: Records,
-        spans: dict[Partition, Span],
+        ranges: dict[Partition, OffsetRange],
         membership: Membership,
     ) -> None:
         started = time.perf_counter()
-        decision = self._judge.decide(records, spans, datetime.now(UTC))
+        decision = self._processor.decide(records, ranges, datetime.now(UTC))
         dead = sum(decision.dead.values())
         self._breaker.check(decision.total, dead)
         decided = time.perf_counter()
         self._publish(producer, decision, membership)
         committed = time.perf_counter()
-        self._starts.update(decision.offsets)
+        self._positions.advance(decision.offsets)
         self._breaker.add(decision.total, dead)
-        turn = Turn(
+        iteration = Iteration(
             decision=decision,
             stored_ms=tuple(part[end].timestamp for part in records.values() if part for end in (0, -1)),
-            lag=self._lag(consumer),
+            lag=self._positions.lag(consumer),
             decide_s=decided - started,
             commit_s=committed - decided,
         )
         for observer in self._observers:
-            observer.committed(turn)
+            observer.on_commit(iteration)
 
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
         """Makes a decision's messages and offsets visible, together or not at all.
 
         Raises:
-            BrokerError: the outcome is unknown. Only what is committed on the broker tells.
+            BrokerError: the outcome is unknown. Only the committed offsets on the broker say what happened.
         """
         if membership.generation < 0:
             raise BrokerError("the worker left its group before the commit")
-        timeout_s = self._bounds.delivery_timeout_s
+        timeout_s = self._config.delivery_timeout_s
         producer.begin()
         deliveries = [producer.send(message) for message in decision.messages]
         producer.flush(timeout_s)
@@ -212,15 +193,16 @@ class Loop:
     def _clients(self) -> tuple[Consumer, TransactionalProducer]:
         """The clients in use, or new ones.
 
-        A new producer first takes over the transactional id, which ends whatever its predecessor left open, also a
-        commit that was decided but not carried out. Only then does the broker say where the group really is.
+        A new producer first takes over the transactional id. That aborts or completes what its predecessor left open.
+        Only then are the committed offsets final.
         """
         if self._producer is None:
             self._producer = self._new_producer()
             self._rewind()
         if self._consumer is None:
             self._consumer = self._subscribe()
-            self._generation, self._stable_at = -1, time.monotonic()
+            self._stable_at = time.monotonic()
+            self._positions.forget()
         return self._consumer, self._producer
 
     def _new_producer(self) -> TransactionalProducer:
@@ -233,8 +215,8 @@ class Loop:
         return producer
 
     def _rewind(self) -> None:
-        """Goes back to what is committed; with a new consumer if need be, as that starts from there anyway."""
-        self._starts = {}
+        """Goes back to the committed offsets; if need be with a new consumer, which starts there anyway."""
+        self._positions.forget()
         if self._consumer is None:
             return
         try:
@@ -242,58 +224,38 @@ class Loop:
         except Fenced as error:
             raise self._slot_taken() from error
         except BrokerError as error:
-            log.warning("cannot go back with this consumer, taking a new one", reason=str(error))
+            log.warning("cannot rewind this consumer, taking a new one", reason=str(error))
             self._discard_consumer()
 
-    def _spans(self, consumer: Consumer, records: Records, membership: Membership) -> dict[Partition, Span]:
-        """The offsets that this poll moved over, per partition.
-
-        They begin where the group's committed offset is, so that ledger records tile the input. Without records a
-        position moves over Kafka's own control records; that is committed when nothing else is to be done.
-        """
-        positions = consumer.positions()
-        if membership.generation != self._generation:
-            self._starts, self._generation = {}, membership.generation
-        if not self._starts.keys() >= positions.keys() | records.keys():
-            self._starts = {**consumer.committed(), **self._starts}
-        moved = records or {partition: () for partition, end in positions.items() if end > self._starts[partition]}
-        spans = {}
-        for partition, part in moved.items():
-            span = Span(self._starts.get(partition, -1), positions.get(partition, -1))
-            if span.start < 0 or span.stop <= span.start or (part and not _covers(span, part)):
-                raise BrokerError(f"{partition} was handed out from a place that is not the committed one")
-            spans[partition] = span
-        return spans
-
     def _recover(self, error: BrokerError) -> None:
-        """Throws the producer away; the next turn takes a new one and goes back to what is committed."""
-        log.warning("starting over from what is committed", slot=self._transactional_id, reason=str(error))
+        """Drops the producer; the next iteration takes a new one and goes back to the committed offsets."""
+        log.warning("starting again from the committed offsets", slot=self._transactional_id, reason=str(error))
         for observer in self._observers:
-            observer.turned(stable=False)
-            observer.failed(type(error).__name__)
+            observer.on_poll(stable=False)
+            observer.on_failure(type(error).__name__)
         if self._producer is not None:
             self._producer.close()
             self._producer = None
         if isinstance(error, Fenced):
-            self._confirm_place()
+            self._detect_rival()
         if isinstance(error, Stalled):
             self._discard_consumer()
 
-    def _confirm_place(self) -> None:
-        """After the producer was fenced: tells a commit that the broker gave up (we slept) from a rival process.
+    def _detect_rival(self) -> None:
+        """After the producer was fenced: did its commit time out (we slept), or is there a rival process?
 
         The two look alike to the producer. To the group they do not: a rival has joined it under our name, and the
-        next heartbeat says so. Taking the transactional id back unasked would let two processes fence each other for
+        next heartbeat says so. Taking the transactional id back at once could let two processes fence each other for
         ever.
         """
-        deadline = time.monotonic() + self._bounds.fence_wait_s
+        deadline = time.monotonic() + self._config.fencing_grace_s
         while self._consumer is not None and not self._stop.is_set():
             try:
                 self._poll(self._consumer)  # what it hands out is read again after the rewind
             except BrokerError:
                 return
             for observer in self._observers:
-                observer.turned(stable=False)
+                observer.on_poll(stable=False)
             if time.monotonic() >= deadline:
                 return
             self._stop.wait(RETRY_FIRST_S)
@@ -307,14 +269,10 @@ class Loop:
         now = time.monotonic()
         if membership.stable:
             self._stable_at = now
-        elif now - self._stable_at > self._bounds.stall_timeout_s:
+        elif now - self._stable_at > self._config.stall_timeout_s:
             self._stable_at = now
-            raise Stalled(f"not a stable member of the group for {self._bounds.stall_timeout_s:g} s")
+            raise Stalled(f"not a stable member of the group for {self._config.stall_timeout_s:g} s")
 
 
 class Stalled(BrokerError):
     """The group never became stable; a new consumer helps."""
-
-
-def _covers(span: Span, records: Sequence[Record]) -> bool:
-    return span.start <= records[0].offset and records[-1].offset < span.stop

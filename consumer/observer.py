@@ -1,4 +1,4 @@
-"""What a loop tells whoever watches it: metrics, the health file, the watchdog."""
+"""What a loop reports to its observers: metrics, the health file, the watchdog."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,12 +8,12 @@ from eddy.messaging.ports import Offsets
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Iteration:
     """One committed micro-batch, as observers see it.
 
     Attributes:
         stored_ms: when the broker stored the records, milliseconds since 1970: first and last of each partition.
-        lag: messages not yet read, by partition; empty when not looked at this time.
+        lag: messages not yet read, by partition; empty when it was not asked for this time.
         decide_s, commit_s: how long it took, in seconds.
     """
 
@@ -25,12 +25,12 @@ class Turn:
 
 
 class Observer(Protocol):
-    """Whoever watches a loop: metrics, the health file, the watchdog."""
+    """Follows a loop."""
 
-    def turned(self, *, stable: bool) -> None:
-        """The loop is alive."""
+    def on_poll(self, *, stable: bool) -> None:
+        """The loop has polled; `stable`: as a stable member of its group."""
 
-    def committed(self, turn: Turn) -> None: ...
+    def on_commit(self, iteration: Iteration) -> None: ...
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         """A commit or a client failed; the loop goes on with new ones."""

@@ -12,12 +12,13 @@ from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 
-from eddy.consumer.batch import Judge, Publishing
+from eddy.consumer.batch import BatchProcessor
 from eddy.consumer.breaker import TooManyDeadLetters
-from eddy.consumer.loop import Bounds, Loop, SlotTaken
-from eddy.consumer.observer import Observer, Turn
+from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
+from eddy.consumer.observer import Iteration, Observer
 from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.kafka.broker import KafkaBroker
+from eddy.messaging.messages import Publishing
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.monitoring import logs, signals
@@ -31,7 +32,7 @@ FINAL = {UNUSABLE, SLOT_TAKEN, BREAKER_OPEN}
 log = logs.get(__name__)
 
 
-def judge_of(settings: Settings) -> Judge:
+def load_processor(settings: Settings) -> BatchProcessor:
     """The active artifact's detector, ready to decide.
 
     Raises:
@@ -39,7 +40,7 @@ def judge_of(settings: Settings) -> Judge:
     """
     store = ArtifactStore(settings.artifacts)
     detector = store.detector(store.active())
-    return Judge(
+    return BatchProcessor(
         detector=detector,
         codec=TransactionCodec(detector.schema, settings.unknown_fields),
         publishing=Publishing(
@@ -54,22 +55,27 @@ def judge_of(settings: Settings) -> Judge:
 
 
 def loop_of(
-    broker: Broker, settings: Settings, slot: int, judge: Judge, observers: list[Observer], stop: threading.Event
+    broker: Broker,
+    settings: Settings,
+    slot: int,
+    processor: BatchProcessor,
+    observers: list[Observer],
+    stop: threading.Event,
 ) -> Loop:
     """The loop of one slot; the slot names the worker towards the broker and stays the same over restarts."""
     name = f"{settings.group}-{slot}"
     subscribe: Callable[[], Consumer] = partial(
         broker.consumer, group=settings.group, topic=settings.topic_transactions, instance=name
     )
-    bounds = Bounds(
+    config = LoopConfig(
         batch_max_records=settings.batch_max_records,
         delivery_timeout_s=settings.delivery_timeout_ms / 1000,
         stall_timeout_s=settings.stall_timeout_ms / 1000,
-        fence_wait_s=settings.session_timeout_ms / 2000,  # one heartbeat, and half of another
+        fencing_grace_s=settings.session_timeout_ms / 2000,  # one heartbeat, and half of another
         dead_letter_limit=settings.dead_letter_limit,
         dead_letter_window=settings.dead_letter_window,
     )
-    return Loop(broker, subscribe, name, judge, bounds, observers, stop)
+    return Loop(broker, subscribe, name, processor, config, observers, stop)
 
 
 def run(settings: Settings, slot: int) -> None:
@@ -82,10 +88,10 @@ def run(settings: Settings, slot: int) -> None:
 
 
 def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
-    pulse = Pulse(settings.health_dir and settings.health_dir / f"worker-{slot}.json", slot)
+    heartbeat = Heartbeat(settings.health_dir and settings.health_dir / f"worker-{slot}.json", slot)
     try:
-        with _watched(pulse, settings.watchdog_timeout_ms / 1000, stop):
-            _prepare(settings, slot, pulse, stop).run()
+        with _watched(heartbeat, settings.watchdog_timeout_ms / 1000, stop):
+            _prepare(settings, slot, heartbeat, stop).run()
     except (ArtifactError, BrokerError, MetricsPortTaken) as error:
         log.error("worker cannot start", reason=str(error))
         return UNUSABLE
@@ -99,71 +105,71 @@ def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
     return STOPPED
 
 
-def _prepare(settings: Settings, slot: int, pulse: "Pulse", stop: threading.Event) -> Loop:
-    judge = judge_of(settings)
-    metrics, threshold = ConsumerMetrics(), judge.detector.threshold
-    metrics.model(judge.detector.version, threshold.score, threshold.rate)
+def _prepare(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading.Event) -> Loop:
+    processor = load_processor(settings)
+    metrics, threshold = ConsumerMetrics(), processor.detector.threshold
+    metrics.model(processor.detector.version, threshold.score, threshold.rate)
     serve(metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
-    loop = loop_of(KafkaBroker(settings), settings, slot, judge, [pulse, Meter(metrics)], stop)
+    loop = loop_of(KafkaBroker(settings), settings, slot, processor, [heartbeat, MetricsObserver(metrics)], stop)
     gc.collect()
-    gc.freeze()  # what lives from here to the end need not be looked at in every collection
-    log.info("worker started", model=judge.detector.version, threshold=threshold.score)
+    gc.freeze()  # what is alive now stays alive: no collection needs to look at it
+    log.info("worker started", model=processor.detector.version, threshold=threshold.score)
     return loop
 
 
-class Meter:
-    """Hands on to the metrics what a commit settled."""
+class MetricsObserver:
+    """Passes the counts of each commit on to the metrics."""
 
     def __init__(self, metrics: ConsumerMetrics) -> None:
         self._metrics = metrics
 
-    def turned(self, *, stable: bool) -> None:
+    def on_poll(self, *, stable: bool) -> None:
         """Nothing to count."""
 
-    def committed(self, turn: Turn) -> None:
-        decision, now = turn.decision, time.time()
+    def on_commit(self, iteration: Iteration) -> None:
+        decision, now = iteration.decision, time.time()
         self._metrics.committed(
             CommittedBatch(
                 passed=decision.passed,
                 alerted=decision.alerted,
                 dead=decision.dead,
-                phases={"decide": turn.decide_s, "commit": turn.commit_s},
-                ages_s=[now - stored / 1000 for stored in turn.stored_ms],
+                phases={"decide": iteration.decide_s, "commit": iteration.commit_s},
+                ages_s=[now - stored / 1000 for stored in iteration.stored_ms],
                 alert_ages_s=[now - stored / 1000 for stored in decision.alerted_ms],
                 rarities=decision.rarities,
             )
         )
-        if turn.lag:
-            self._metrics.lag({(partition.topic, partition.partition): lag for partition, lag in turn.lag.items()})
+        if iteration.lag:
+            self._metrics.lag({(partition.topic, partition.partition): lag for partition, lag in iteration.lag.items()})
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         self._metrics.failed(kind)
 
 
-class Pulse:
-    """Keeps the time of the last turn, for the watchdog, and the health file, for whoever probes from outside."""
+class Heartbeat:
+    """Keeps the time of the last poll for the watchdog, and the health file for probes from outside."""
 
     def __init__(self, path: Path | None, slot: int) -> None:
         self._path, self._slot = path, slot
         self._written = 0.0
         self._committed: float | None = None
         self._failing = False
-        self.last_turn = time.monotonic()
+        self.last_poll = time.monotonic()
 
-    def turned(self, *, stable: bool) -> None:
-        self.last_turn = time.monotonic()
-        if self._path is not None and self.last_turn - self._written >= 1:
-            self._written = self.last_turn
+    def on_poll(self, *, stable: bool) -> None:
+        self.last_poll = time.monotonic()
+        if self._path is not None and self.last_poll - self._written >= 1:
+            self._written = self.last_poll
             self._try_to_write(self._path, stable)
 
-    def committed(self, turn: Turn) -> None:  # noqa: ARG002
+    def on_commit(self, iteration: Iteration) -> None:  # noqa: ARG002
         self._committed = time.time()
 
-    def failed(self, kind: str) -> None:
-        """Seen in `turned` by the membership that is not stable."""
+    def on_failure(self, kind: str) -> None:
+        """`on_poll` gets to know it by a membership that is not stable."""
 
     def _try_to_write(self, path: Path, stable: bool) -> None:
-        """A directory that is gone is made again; one that cannot be written is logged once and stops no worker."""
+        """Makes a missing directory again; one that cannot be written is logged once and stops no worker."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._write(path, stable)
@@ -182,21 +188,21 @@ class Pulse:
 
 
 @contextmanager
-def _watched(pulse: Pulse, timeout_s: float, stop: threading.Event) -> Iterator[None]:
-    """Ends the process when its loop hangs (some calls of the client can, for ever) or its supervisor is gone."""
+def _watched(heartbeat: Heartbeat, timeout_s: float, stop: threading.Event) -> Iterator[None]:
+    """Ends the process when its loop hangs (some calls of the client never return) or its supervisor is gone."""
     over = threading.Event()
-    threading.Thread(target=_watchdog, args=(pulse, timeout_s, stop, over), name="watchdog", daemon=True).start()
+    threading.Thread(target=_watchdog, args=(heartbeat, timeout_s, stop, over), name="watchdog", daemon=True).start()
     try:
         yield
     finally:
         over.set()
 
 
-def _watchdog(pulse: Pulse, timeout_s: float, stop: threading.Event, over: threading.Event) -> None:
+def _watchdog(heartbeat: Heartbeat, timeout_s: float, stop: threading.Event, over: threading.Event) -> None:
     parent = parent_process()
     while not over.wait(1):
-        if time.monotonic() - pulse.last_turn > timeout_s:
-            log.error("the loop has not turned for too long: ending this process", timeout_s=timeout_s)
+        if time.monotonic() - heartbeat.last_poll > timeout_s:
+            log.error("the loop has not polled for too long: ending this process", timeout_s=timeout_s)
             os._exit(STUCK)
         if parent is not None and not parent.is_alive():
             stop.set()

@@ -33,7 +33,7 @@ class Slot:
 
 
 class Supervisor:
-    """Keeps one process per slot running until it is told to stop, or one of them says that it is no use.
+    """Keeps one process per slot running until `stop` is set, or one of them cannot go on.
 
     Args:
         spawn: starts the process of a slot.
@@ -47,7 +47,7 @@ class Supervisor:
         self._slots = [Slot(number, spawn(number)) for number in slots]
 
     def run(self) -> int:
-        """Watches over the workers; returns 0 when told to stop, else the exit code of the worker that gave up."""
+        """Watches over the workers. Returns 0 once `stop` is set, or the exit code of one that cannot go on."""
         code = 0
         while not self._stop.wait(0.1):
             code = next((code for slot in self._slots if (code := self._tend(slot, time.monotonic()))), 0)
@@ -56,7 +56,7 @@ class Supervisor:
         return self._end() or code
 
     def _tend(self, slot: Slot, now: float) -> int:
-        """Starts a dead worker again after a while. Returns an exit code when there is no point in that."""
+        """Restarts a dead worker after a while. Returns an exit code when a restart would not help."""
         if slot.start_at is not None:
             if now >= slot.start_at:
                 slot.process, slot.start_at = self._spawn(slot.number), None

@@ -19,7 +19,7 @@ import msgspec
 
 from eddy.consumer.breaker import TooManyDeadLetters
 from eddy.consumer.loop import Loop, SlotTaken
-from eddy.consumer.worker import Meter, judge_of, loop_of
+from eddy.consumer.worker import MetricsObserver, load_processor, loop_of
 from eddy.demo.processes import ChildEnded, Children
 from eddy.devbroker import brokers
 from eddy.devbroker.brokers import Engine, EngineKind
@@ -224,9 +224,9 @@ class Judging:
         self._stop = threading.Event()
         metrics = ConsumerMetrics()
         serve(metrics.registry, settings.metrics_port, 0, "127.0.0.1")
-        judge = judge_of(settings)
-        metrics.model(judge.detector.version, judge.detector.threshold.score, judge.detector.threshold.rate)
-        self._loop: Loop = loop_of(broker, settings, 0, judge, [Meter(metrics), self], self._stop)
+        processor = load_processor(settings)
+        metrics.model(processor.detector.version, processor.detector.threshold.score, processor.detector.threshold.rate)
+        self._loop: Loop = loop_of(broker, settings, 0, processor, [MetricsObserver(metrics), self], self._stop)
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -242,11 +242,11 @@ class Judging:
         except (SlotTaken, TooManyDeadLetters) as error:
             self.failure = error
 
-    def turned(self, *, stable: bool) -> None:
+    def on_poll(self, *, stable: bool) -> None:
         self.stable = stable
 
-    def committed(self, turn: object) -> None:
+    def on_commit(self, iteration: object) -> None:
         """Told by the ledger."""
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         """Told by the ledger: it would not balance."""

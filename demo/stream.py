@@ -13,8 +13,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from eddy.messaging.codec import Category
 from eddy.messaging.ports import Broker, BrokerError, Delivery, Message, Publisher
+from eddy.messaging.refusals import Category
 from eddy.producer.messages import Fraud, Outgoing, outgoing
 from eddy.producer.publish import Pace, Report, publish
 from eddy.producer.synthetic import START, SyntheticStream, Transactions

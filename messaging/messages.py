@@ -1,24 +1,38 @@
 """The messages that Eddy publishes: alerts, dead letters, ledger records. See `docs/messages.md`.
 
 Alerts and dead letters carry CloudEvents 1.0 headers (Kafka binary mode). Their `ce_id` is made of the coordinates of
-the input message, so whoever copies them elsewhere can drop repeats.
+the input message, so that those who copy them elsewhere can drop repeats.
 """
 
 import contextlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
-from eddy.messaging.codec import KEY_MAX_BYTES, Refused
+from eddy.messaging.codec import Decoded
 from eddy.messaging.ports import Header, Message, Partition, Record
-from eddy.model.serving.detector import Contribution
+from eddy.messaging.refusals import KEY_MAX_BYTES, Refused
+from eddy.model.serving.detector import Contribution, Verdicts
 
 ALERT_TYPE = "eddy.alert.v1"
 DEAD_LETTER_TYPE = "eddy.dead-letter.v1"
 SOURCE = "/eddy"
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Where the outcomes go, and how much of a transaction they may show."""
+
+    alerts: str
+    dead_letters: str
+    ledger: str
+    contributions: int
+    payload: Literal["masked", "full"]
+    payload_max_bytes: int
 
 
 class Coordinates(msgspec.Struct, frozen=True):
@@ -36,7 +50,7 @@ class Alert(msgspec.Struct, frozen=True):
     """A published anomalous verdict.
 
     `rarity` is the share of normal transactions expected to score at least as high; `model` the artifact's version;
-    `control_offset` the last control fact that the verdict rests on, null where the artifact's own threshold was used.
+    `control_offset` the last control change that the verdict rests on, null with the artifact's own threshold.
     """
 
     transaction_id: str | None
@@ -63,7 +77,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class LedgerRecord(msgspec.Struct, frozen=True):
-    """What became of the messages of one partition in one micro-batch.
+    """The outcome counts of one partition in one micro-batch.
 
     `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
@@ -95,8 +109,49 @@ def alert_message(topic: str, key: bytes | None, alert: Alert) -> Message:
     return Message(topic, key, _encode(alert), (*headers, ("content-type", b"application/json")))
 
 
-def dead_letter_message(topic: str, record: Record, refused: Refused, payload: bytes, at: datetime) -> Message:
-    """`payload` is what may be shown of the refused bytes: see `masked`."""
+def alert_messages(
+    publishing: Publishing,
+    records: Sequence[Record],
+    decoded: Decoded,
+    verdicts: Verdicts,
+    rows: Sequence[int],
+    model: str,
+    at: datetime,
+) -> list[Message]:
+    """One message for each of `rows` (of `decoded` and `verdicts`); `decoded` is what `records` held."""
+    sources = [records[decoded.kept[k]] for k in rows]
+    reasons = verdicts.reasons(rows, publishing.contributions)
+    alerts = [
+        Alert(
+            transaction_id=decoded.transaction_id(k),
+            score=float(verdicts.score[k]),
+            threshold=verdicts.threshold,
+            rarity=float(verdicts.rarity[k]),
+            model=model,
+            control_offset=None,
+            contributions=contributions,
+            input=coordinates(record),
+            event_time=decoded.event_time(k),
+            detected_at=at,
+        )
+        for record, k, contributions in zip(sources, rows, reasons, strict=True)
+    ]
+    return [alert_message(publishing.alerts, record.key, alert) for record, alert in zip(sources, alerts, strict=True)]
+
+
+def dead_letter_messages(
+    publishing: Publishing, records: Sequence[Record], decoded: Decoded, at: datetime
+) -> list[Message]:
+    """One message for each record that `decoded` refused."""
+    names = [field.name for field in decoded.schema.fields]
+    refused = sorted(decoded.refused.items())
+    return [_dead_letter_message(publishing, names, records[i], reason, at) for i, reason in refused]
+
+
+def _dead_letter_message(
+    publishing: Publishing, names: Sequence[str], record: Record, refused: Refused, at: datetime
+) -> Message:
+    payload = (record.value or b"")[: publishing.payload_max_bytes]
     headers = (
         *_cloud_event(DEAD_LETTER_TYPE, coordinates(record), at),
         ("content-type", b"application/octet-stream"),
@@ -105,7 +160,8 @@ def dead_letter_message(topic: str, record: Record, refused: Refused, payload: b
         ("size", str(len(record.value or b"")).encode()),
     )
     key = None if record.key is None else record.key[:KEY_MAX_BYTES]
-    return Message(topic, key, payload, headers)
+    shown = _masked(payload, names) if publishing.payload == "masked" else payload
+    return Message(publishing.dead_letters, key, shown, headers)
 
 
 def ledger_message(topic: str, entry: LedgerRecord) -> Message:
@@ -136,7 +192,7 @@ def read_dead_letter(record: Record) -> DeadLetter:
         raise UnreadableMessage(f"{coordinates(record)} is not a dead letter of Eddy's") from None
 
 
-def masked(payload: bytes, names: Sequence[str]) -> bytes:
+def _masked(payload: bytes, names: Sequence[str]) -> bytes:
     """The same bytes with letters, digits and non-ASCII replaced, but for field names of the schema.
 
     What remains shows the structure (which field, which kind of value, where it breaks off) and nothing personal.
@@ -151,7 +207,7 @@ def masked(payload: bytes, names: Sequence[str]) -> bytes:
 
 
 def input_of(record: Record) -> tuple[Partition, int]:
-    """The input coordinates that an alert or a dead letter speaks of, from its `ce_id` alone."""
+    """The input coordinates of an alert or a dead letter, from its `ce_id` alone."""
     for name, value in record.headers:
         if name == "ce_id":
             with contextlib.suppress(ValueError):

@@ -1,7 +1,7 @@
-"""What Eddy asks of a broker, and nothing more: two implementations, `kafka` and `memory`, judged by one suite.
+"""What Eddy needs of a broker: two implementations, `kafka` and `memory`, tested by one suite.
 
 The steps of a commit are separate calls on purpose: the order in which the consumer takes them *is* the delivery
-promise, so it is written where it can be read (`consumer/loop.py`), not hidden behind one `publish`.
+promise, so it stands in the open (`consumer/loop.py`), not behind one `publish`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ class Message:
 class Membership:
     """Who we were in the group when the records were handed out: the fence that a commit is checked against.
 
-    A snapshot. Taken after the poll and before anything else; a later one would vouch for records that by then
+    A snapshot. Taken after the poll and before anything else; a later one could cover records that by then
     belong to another member.
     """
 
@@ -89,7 +89,7 @@ class Consumer(Protocol):
         """Waits up to `timeout_ms` for records; at most `max_records`, in offset order within a partition.
 
         Raises:
-            Fenced: another process has taken this member's place for good.
+            Fenced: another process has joined the group under this member's name.
             BrokerError: anything else.
         """
         ...
@@ -105,7 +105,7 @@ class Consumer(Protocol):
         ...
 
     def rewind(self) -> Offsets:
-        """Goes back to what is committed, on every assigned partition, and says where that is.
+        """Goes back to the committed offsets of every assigned partition, and returns them.
 
         The only safe place after a commit whose outcome is unknown: it may have happened.
         """
@@ -118,7 +118,7 @@ class Consumer(Protocol):
     def close(self) -> None:
         """Leaves; its partitions go to the others at once. Never raises.
 
-        A static member that dies without it keeps its place until the session times out, for its successor.
+        A static member that dies without it keeps its partitions for its successor until the session times out.
         """
         ...
 
@@ -127,7 +127,7 @@ class TransactionalProducer(Protocol):
     """Publishes messages and moves offsets in one atomic commit. After any error: `close` it and make a new one."""
 
     def start(self) -> None:
-        """Takes over the transactional id: aborts what a predecessor left open, and fences it.
+        """Takes over the transactional id: aborts the open commit of a predecessor, and fences it.
 
         Raises:
             BrokerError: no coordinator answered in time.
@@ -139,7 +139,7 @@ class TransactionalProducer(Protocol):
     def send(self, message: Message) -> Delivery: ...
 
     def flush(self, timeout_s: float) -> None:
-        """Returns when every message was answered, well or badly: the deliveries must still be checked."""
+        """Returns when every message was stored or has failed: the deliveries must still be checked."""
         ...
 
     def send_offsets(self, offsets: Offsets, membership: Membership) -> None: ...
@@ -202,7 +202,7 @@ class Reader(Protocol):
 
 
 class Broker(Protocol):
-    """Makes the clients; what a process is given instead of an address."""
+    """Makes the clients."""
 
     def consumer(self, *, group: str, topic: str, instance: str | None) -> Consumer: ...
 
@@ -220,4 +220,4 @@ class BrokerError(Exception):
 
 
 class Fenced(BrokerError):
-    """Another process has taken this one's place. Not to be retried: the process ends."""
+    """This process was fenced: another one uses its name. Not to be retried: the process ends."""

@@ -71,7 +71,7 @@ def plans(settings: Settings) -> tuple[TopicPlan, ...]:
 
 
 def create(admin: TopicAdmin, wanted: Sequence[TopicPlan]) -> list[str]:
-    """Makes the topics that are missing and leaves the others as they are; names those it made."""
+    """Creates the missing topics and leaves the others as they are; returns the names of those created."""
     return [plan.name for plan in wanted if admin.create(plan)]
 
 
@@ -83,7 +83,7 @@ def check(admin: TopicAdmin, wanted: Sequence[TopicPlan]) -> list[Finding]:
 
 def _findings(plan: TopicPlan, state: TopicState | None) -> list[Finding]:
     if state is None:
-        return [Finding(plan.name, "the topic is missing, or may not be seen", "make it: eddy topics create")]
+        return [Finding(plan.name, "the topic is missing, or may not be seen", "create it: eddy topics create")]
     return [*_shape(plan, state), *_configs(plan, state.configs)]
 
 
@@ -104,7 +104,7 @@ def _shape(plan: TopicPlan, state: TopicState) -> list[Finding]:
 
 def _configs(plan: TopicPlan, configs: Mapping[str, str] | None) -> list[Finding]:
     if configs is None:
-        remedy = f"allow DescribeConfigs on it, or see yourself to {_assignments(plan.configs)}"
+        remedy = f"allow DescribeConfigs on it, or check yourself that {_assignments(plan.configs)}"
         return [Finding(plan.name, "its settings may not be read, so they were not checked", remedy, certain=False)]
     wrong = {name: value for name, value in plan.configs.items() if not _satisfies(name, configs.get(name), value)}
     alter = f"kafka-configs.sh --alter --topic {plan.name} --add-config"

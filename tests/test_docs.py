@@ -18,7 +18,7 @@ import pytest
 from eddy.cli.show_settings import page
 from eddy.devbroker.brokers import RunningBroker
 from eddy.devbroker.node import free_port
-from eddy.messaging.codec import Category
+from eddy.messaging.refusals import Category
 from eddy.settings import Settings
 from tests.places import ROOT
 

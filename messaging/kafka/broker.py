@@ -1,6 +1,6 @@
 """Apache Kafka through kafka-python: no other folder than this knows the client or sees its errors.
 
-The client leaves much of exactly-once to whoever calls it; what is done about that is said where it is done. Four
+The client leaves much of exactly-once to its caller; comments say so where it is handled. Four
 rules hold throughout: clients are made when first used, thus after a fork; every wait is bounded, also where the
 client's own is not; a client that failed is thrown away; nothing is done per record.
 """

@@ -1,4 +1,4 @@
-"""How Eddy's Kafka clients are set up, and what all of them share: connecting, bounded questions, plain errors."""
+"""How Eddy's Kafka clients are set up, and what all of them share: connecting, configuration, plain errors."""
 
 import contextlib
 import importlib

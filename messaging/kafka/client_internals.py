@@ -13,7 +13,7 @@ LOOKED_AT = {"3.0.12"}
 
 
 def hand_out_what_has_come(consumer: Any) -> None:
-    """Has a poll return records that come while it looks.
+    """Has a poll return records that arrive while it checks.
 
     The client takes what has come, then asks for more, and sleeps (`retry_backoff_ms`, 100 ms) if nothing is under way.
     What comes between the two is overlooked: nothing is under way any more, and records wait until it wakes up.
@@ -29,7 +29,7 @@ def hand_out_what_has_come(consumer: Any) -> None:
 
 
 def fetch_ahead(consumer: Any) -> None:
-    """Has the next records on their way while the caller works on these.
+    """Fetches the next records while the caller works on these.
 
     The client by itself does so only if it had these at hand. Where it had to wait for them, it would not ask before
     the next poll, and only then would the broker begin to hold records back for a larger micro-batch.
@@ -61,7 +61,7 @@ def positions(consumer: Any) -> Offsets:
 
 
 def forget_offset_fetches(consumer: Any) -> None:
-    """The client hands a later caller the answer to an earlier question for committed offsets that timed out.
+    """The client hands a later caller the answer to an earlier request for committed offsets that timed out.
 
     By then the answer may be older than a commit of another member; reading from it would double that commit.
     """
@@ -69,14 +69,14 @@ def forget_offset_fetches(consumer: Any) -> None:
 
 
 def is_silenced(consumer: Any) -> bool:
-    """Whether the client gave up its heartbeats: a static member whose place was taken is told no other way."""
+    """Whether the client stopped its heartbeats: a static member has no other sign that it was fenced."""
     coordinator = consumer._coordinator
     silenced = coordinator.stable() and not coordinator._heartbeat_enabled
     return bool(silenced and not coordinator.rejoining and not coordinator.need_rejoin())
 
 
 def leave_when_closed(consumer: Any) -> None:
-    """Left to itself the client has a static member fall silent, and its partitions wait for the session to expire."""
+    """By itself the client lets a static member fall silent, and its partitions wait until the session expires."""
     consumer._coordinator.is_dynamic_member = lambda: True
 
 
@@ -108,7 +108,7 @@ def add_partitions(producer: Any, partitions: Sequence[Any]) -> None:
 def discard(producer: Any) -> None:
     """Ends a producer without waiting: its own `close` first waits for messages, and raises when they do not come.
 
-    That it then counts as closed also keeps its `__del__` from waiting, a second at some moment of its own choice.
+    Being marked as closed also keeps its `__del__` from waiting for a second at any moment.
     """
     producer._sender.force_close()
     producer._closed = True

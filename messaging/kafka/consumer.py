@@ -51,7 +51,7 @@ class KafkaGroupConsumer:
         return records
 
     def _polled(self, timeout_ms: int, max_records: int) -> Records:
-        """Throws the client away where it met something unreadable: at the next poll it would spin on it for ever."""
+        """Drops a client that read something unreadable: at the next poll it would spin on it for ever."""
         try:
             records: Records = self._client.poll(timeout_ms, max_records)
         except KafkaError as error:
@@ -61,10 +61,10 @@ class KafkaGroupConsumer:
         return records
 
     def _joined(self, identity: tuple[int, str]) -> Records:
-        """Starts a new membership from what the group has committed, whatever the client remembers.
+        """Starts a new membership from the committed offsets, whatever the client remembers.
 
-        The client keeps its position on partitions that it had before. Usually that is right; but where it was thrown
-        out while it rejoined, another member may have read and committed in between, and the position is of the past.
+        The client keeps its position on partitions that it had before. Usually that is right; but if it was removed
+        from the group while it rejoined, another member may have committed since, and the position is out of date.
         """
         if identity[0] >= 0:
             self.rewind()
@@ -72,7 +72,7 @@ class KafkaGroupConsumer:
         return {}
 
     def _check_heartbeat(self) -> None:
-        """A static member whose place was taken is told so by a heartbeat, which the client writes to its log only."""
+        """A static member learns by a heartbeat that it was fenced; the client writes that to its log only."""
         if is_silenced(self._client):
             raise Fenced(f"another process joined group {self._group} as {self._instance}; end one of the two")
 
@@ -113,7 +113,7 @@ class KafkaGroupConsumer:
     def close(self) -> None:
         client, self._client, self._identity = self._client, None, (-1, "")
         if client is not None:
-            # Who closes will not be back at once; who is killed, and will be, never comes here.
+            # A worker that closes will not be back at once; one that is killed, and restarted, never gets here.
             leave_when_closed(client)
             with contextlib.suppress(*ERRORS):
                 client.close(autocommit=False, timeout_ms=self._settings.request_timeout_ms)
@@ -135,7 +135,7 @@ class KafkaGroupConsumer:
             # A stable name: after kill -9 the successor has the partitions at once, not when the session expires.
             "group_instance_id": self._instance,
             "session_timeout_ms": settings.session_timeout_ms,
-            # Also how soon members learn that another one joins, so never as long as a long session would have it.
+            # Members also learn by it that another one joins, so it stays short where the session is long.
             "heartbeat_interval_ms": min(max(settings.session_timeout_ms // 3, 1), HEARTBEAT_MOST_MS),
             "max_poll_interval_ms": settings.max_poll_interval_ms,
             "max_poll_records": settings.batch_max_records,

@@ -1,12 +1,13 @@
-"""Carries out what the broker decided and then forgot.
+"""Completes commits that the broker left open (Kafka's term: hanging transactions).
 
 Seen on Kafka 4.3.1: the markers that end a commit are skipped in partitions that have no leader at that moment, as when
-the only broker of a cluster was killed and comes back, and yet the commit is taken for ended. Its messages then hang:
-nobody sees them, nor anything behind them, until the same producer's next commit ends both alike, well or badly. So
-messages come out that were aborted and published again, or are lost although they were committed, and
-offsets in suspense keep the group from going on at all.
+the only broker of a cluster was killed and comes back; the coordinator still counts the commit as completed. Its
+messages then stay open: nobody sees them, nor anything behind them, until the next commit or abort of the same producer
+ends both alike. So aborted messages appear a second time, or committed ones are lost, and pending offsets keep the
+group from going on at all.
 
-Whoever takes over a transactional id therefore looks for what hangs of it, and ends it as the coordinator had decided.
+A producer that takes over a transactional id therefore looks for such messages, and ends them as the coordinator had
+decided.
 """
 
 import contextlib
@@ -29,13 +30,13 @@ _COMMITTED = {"PrepareCommit", "CompleteCommit"}
 
 
 def take_over(producer: Any, transactional_id: str, settings: Settings) -> None:
-    """Fences whoever had the id, ends what it left open, and what hangs.
+    """Fences the predecessor, aborts its open commit, and ends what the broker left open.
 
     Raises:
-        KafkaError: it cannot be found out, or not be ended; try again with a new producer.
+        KafkaError: the broker did not say, or did not end it; try again with a new producer.
     """
     with contextlib.closing(_Admin(settings)) as admin:
-        committed = admin.committed_last(transactional_id)  # taking over makes the coordinator forget it
+        committed = admin.committed_last(transactional_id)  # the coordinator forgets it when the id is taken over
         producer.init_transactions()
         hanging = admin.hanging(transactions(producer).producer_id_and_epoch.producer_id)
     if hanging:
@@ -45,11 +46,11 @@ def take_over(producer: Any, transactional_id: str, settings: Settings) -> None:
 
 
 def _end(producer: Any, hanging: list[TopicPartition], settings: Settings, *, committed: bool) -> None:
-    """An empty commit over the same partitions, whose markers end the hanging one with it."""
+    """An empty commit over the same partitions: its markers end the open one, too."""
     manager, timeout_ms = transactions(producer), settings.transaction_timeout_ms
     producer.begin_transaction()
     add_partitions(producer, hanging)
-    # No offsets, and nobody's name: only so that the marker reaches the offsets in suspense.
+    # Without offsets or a member: only so that the marker reaches the pending offsets.
     offsets = manager.send_offsets_to_transaction({}, ConsumerGroupMetadata(settings.group, -1, "", None))
     wake_up(producer)
     offsets.wait(timeout_ms=timeout_ms)
@@ -59,7 +60,7 @@ def _end(producer: Any, hanging: list[TopicPartition], settings: Settings, *, co
 
 
 class _Admin:
-    """What the broker knows of producers. Where it may not or cannot tell, nothing is said to hang."""
+    """What the broker knows of producers. If it is too old, or we may not ask, nothing counts as open."""
 
     def __init__(self, settings: Settings) -> None:
         self._topics = [settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger]
@@ -75,7 +76,7 @@ class _Admin:
         return found[transactional_id].state in _COMMITTED
 
     def hanging(self, producer_id: int) -> list[TopicPartition]:
-        """Where messages of this producer are open, which by the coordinator's account has nothing open."""
+        """Partitions where this producer has open messages, although it has just taken over."""
         try:
             partitions = [
                 TopicPartition(topic["name"], partition["partition_index"])

@@ -68,7 +68,7 @@ class KafkaTransactionalProducer:
         self._finish("commit", lambda manager: manager.begin_commit())
 
     def abort(self) -> None:
-        # Not worth a long wait: whoever takes over the id aborts what is open.
+        # Not worth a long wait: the successor of this id aborts the open commit.
         self._finish("abort", lambda manager: manager.begin_abort(), _ABORT_WAIT_S)
 
     def close(self) -> None:
@@ -102,11 +102,11 @@ class KafkaTransactionalProducer:
             raise self._fault(error, doing) from error
 
     def _fault(self, error: Exception, doing: str) -> BrokerError:
-        """Tells a process that was fenced from one that merely failed.
+        """`Fenced` if another process uses the id, else an error that a new producer cures.
 
         ProducerFenced ends the process. It also comes when the broker aborted our commit because we slept longer than
-        the transaction time-out; the two cannot be told apart, and taking the id back from a living process would let
-        two processes throw each other out for ever.
+        the transaction time-out; the two look alike here, and taking the id back from a living process would let two
+        processes fence each other for ever.
 
         InvalidProducerEpoch is the answer to a message (not to a request of the commit) in both cases. There the
         client itself asks the broker to raise the epoch that it had: granted if nobody else came, else ProducerFenced.
@@ -115,10 +115,10 @@ class KafkaTransactionalProducer:
         manager = None if self._client is None else transactions(self._client)
         if isinstance(error, InvalidProducerEpochError) and manager is not None:
             _wait(lambda: not manager.is_bumping_epoch(), self._settings.request_timeout_ms / 1000)
-        # Once fenced, later calls raise a plain KafkaError that only tells the reason in words.
+        # Once fenced, later calls raise a plain KafkaError with the reason in its text only.
         for cause in (error, manager and manager.last_error):
             if isinstance(cause, ProducerFencedError | FencedInstanceIdError):
-                return Fenced(f"{doing} of {self._id}: another process has taken its place ({cause})")
+                return Fenced(f"{doing} of {self._id}: it was fenced by another process ({cause})")
         return BrokerError(f"{doing} of {self._id} failed: {error}; go on with a new producer")
 
     def _config(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class _Delivery:
 
 
 class KafkaPublisher:
-    """Messages one by one; see `ports.Publisher`. Holds its caller back while too many are under way."""
+    """Messages one by one; see `ports.Publisher`. Its caller waits while too many are under way."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

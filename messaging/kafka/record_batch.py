@@ -1,4 +1,4 @@
-"""Reads records whose headers have names that are not UTF-8: anybody may write one, and the client never gets over it.
+"""Reads records whose headers have names that are not UTF-8: anybody may write one, and the client cannot read past it.
 
 The client decodes names strictly. What that raises ends the generator that reads the fetch, and with it the partition:
 the next poll finds the ended generator and spins on it for ever.
@@ -22,7 +22,7 @@ class _LenientBytes(bytearray):
 
 
 class RecordBatch(DefaultRecordBatch):  # type: ignore[misc]
-    """The client's batch; one that it cannot read is read again, leniently, from the record where it gave up."""
+    """The client's batch; where a record cannot be read, it goes on leniently from there."""
 
     def __next__(self) -> Any:
         if self._next_record_index >= self._num_records:

@@ -13,7 +13,7 @@ from eddy.messaging.topics import TopicPlan
 
 
 class Fault(StrEnum):
-    """What can be made to go wrong, once for each time it was asked for."""
+    """Faults that can be injected; each strikes once for each time that it was asked for."""
 
     POLL = "poll raises"
     COMMITTED = "asking for committed offsets (thus rewind) raises"
@@ -43,7 +43,7 @@ class MemoryRecord(NamedTuple):
 
 
 class Outcome(Enum):
-    """What became of a commit. `DECIDED`: it will happen, but nobody sees it yet."""
+    """The state of a commit. `DECIDED`: it will be committed, but nobody sees it yet."""
 
     OPEN = "open"
     DECIDED = "decided"
@@ -60,7 +60,7 @@ class Commit:
     offsets: dict[str, dict[Partition, int]] = field(default_factory=dict)
 
     def finish(self, outcome: Outcome, groups: Mapping[str, "Group"]) -> None:
-        """Writes the control record that ends it to each log; one offset each."""
+        """Writes its control record to each log; that takes one offset each."""
         self.outcome = outcome
         for log in self.logs:
             log.end(self)
@@ -115,7 +115,7 @@ class Group:
     shift: int = 0
 
     def join(self, member: str, instance: str | None) -> None:
-        """A static member takes the place of its predecessor without a new generation."""
+        """A static member replaces its predecessor without a new generation."""
         previous = self.holder(instance)
         if previous is None:
             self.members[member] = instance
@@ -137,7 +137,7 @@ class Group:
 
 
 class Cluster:
-    """Everything that clients share. Whoever calls a method holds `changed`, which is also the lock."""
+    """Everything that clients share. Callers of its methods hold `changed`, which is also the lock."""
 
     def __init__(self, clock: Callable[[], int] | None, waits: bool) -> None:
         self.changed = Condition()

@@ -70,7 +70,7 @@ def distance_graph() -> bytes:
 def store(tmp_path: Path, fake: ModuleType, transaction: Any) -> ArtifactStore:
     """A model store with one artifact."""
     graph = distance_graph()
-    columns = TransactionCodec(fake.SCHEMA).decode([transaction(), transaction(amount=500.0)]).columns
+    columns = TransactionCodec(fake.SCHEMA).decode_values([transaction(), transaction(amount=500.0)]).columns
     manifest = Manifest(
         created_at=datetime.now(UTC),
         fields=fake.SCHEMA.fields,
@@ -116,7 +116,7 @@ def ask(url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
 def test_every_worker_gives_the_verdict_of_the_stored_model(address, store, transaction):
     detector = store.detector(store.active())
     bodies = [transaction(amount=amount) for amount in (25.0, 80.5, 12_345.0)] * 20
-    batch = detector.judge(TransactionCodec(detector.schema).decode(bodies).columns)
+    batch = detector.judge(TransactionCodec(detector.schema).decode_values(bodies).columns)
     for i, body in enumerate(bodies):
         status, verdict = ask(f"{address}/v1/check", body)
         assert status == 200

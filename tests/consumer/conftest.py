@@ -1,3 +1,3 @@
-"""Makes the rule-based judge known to the tests of the consumer."""
+"""Makes the rule-based processor known to the tests of the consumer."""
 
-from tests.plugins.rule import judge as judge
+from tests.plugins.rule import processor as processor

@@ -1,4 +1,4 @@
-"""The audit says yes to a sound account, and names what is wrong with any other."""
+"""The audit accepts a sound stream, and names what is wrong with any other."""
 
 import threading
 from dataclasses import dataclass, field
@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from eddy.consumer.audit import Audit, audit
-from eddy.consumer.loop import Bounds, Loop
+from eddy.consumer.loop import Loop, LoopConfig
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.messages import LedgerRecord, ledger_message, read_ledger
 from eddy.messaging.ports import Message
 from eddy.settings import Settings
-from tests.plugins.rule import rule_judge, transaction
+from tests.plugins.rule import rule_processor, transaction
 
 SETTINGS = Settings()
-BOUNDS = Bounds(3, 1.0, 60.0, 0.0, 1.0, 1)
+CONFIG = LoopConfig(3, 1.0, 60.0, 0.0, 1.0, 1)
 
 
 @dataclass
 class Stream:
-    """A stream that one worker has judged: 20 messages in two partitions, three of them strange, two of them bad."""
+    """A stream that one worker has read: 20 messages in two partitions, 3 of them anomalous, 2 refused."""
 
     broker: MemoryBroker = field(
         default_factory=lambda: MemoryBroker({"transactions": 2, "alerts": 1, "dead-letters": 1, "ledger": 1})
@@ -31,13 +31,13 @@ class Stream:
         for message in messages:
             publisher.send(message)
 
-    def judge(self, turns: int = 20) -> None:
+    def work(self, polls: int = 20) -> None:
         def subscribe() -> Any:
             return self.broker.consumer(group="eddy", topic="transactions", instance="eddy-0")
 
-        judge = rule_judge("alerts", "dead-letters", "ledger")
-        loop = Loop(self.broker, subscribe, "eddy-0", judge, BOUNDS, [], threading.Event())
-        for _ in range(turns):
+        processor = rule_processor("alerts", "dead-letters", "ledger")
+        loop = Loop(self.broker, subscribe, "eddy-0", processor, CONFIG, [], threading.Event())
+        for _ in range(polls):
             assert loop.step()
         loop.close()
 
@@ -57,16 +57,16 @@ class Stream:
 
 @pytest.fixture
 def stream() -> Stream:
-    judged = Stream()
-    strange, bad = {3, 8, 13}, {5, 6}
+    stream = Stream()
+    anomalous, refused = {3, 8, 13}, {5, 6}
     for i in range(20):
-        value = b"[]" if i in bad else transaction(i, 5_000 if i in strange else 5)
-        judged.publish(Message("transactions", b"c", value, (), i % 2))
-    judged.judge()
-    return judged
+        value = b"[]" if i in refused else transaction(i, 5_000 if i in anomalous else 5)
+        stream.publish(Message("transactions", b"c", value, (), i % 2))
+    stream.work()
+    return stream
 
 
-def test_a_sound_account_is_balanced(stream: Stream) -> None:
+def test_a_sound_stream_is_balanced(stream: Stream) -> None:
     found = stream.audit()
     assert found.balanced
     assert found.verdict() == "20 in = 15 passed + 3 alerted + 2 dead; nothing lost, nothing doubled"
@@ -132,7 +132,7 @@ def test_markers_of_the_inputs_own_commits_are_no_gaps() -> None:
         producer.begin()
         producer.send(Message("transactions", b"c", transaction(1), (), 0))
         producer.commit() if commit else producer.abort()
-    stream.judge()
+    stream.work()
     found = stream.audit()
     assert (found.balanced, found.messages, found.waiting) == (True, 2, 0)
 
@@ -168,7 +168,7 @@ def test_what_is_lost_since_a_time_is_found(stream: Stream) -> None:
 
 
 def test_an_audit_keeps_no_records(stream: Stream) -> None:
-    """A few numbers a commit, whatever a record takes: reading more of them at a time would show here."""
+    """A few numbers a commit, however large a record is: reading more of them at a time would show here."""
     alert = next(iter(stream.broker.reader().read("alerts")))
     others = Message("alerts", b"x", alert.value, (("ce_id", b"transactions:7:1"),))
 

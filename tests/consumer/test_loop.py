@@ -4,14 +4,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from eddy.consumer.loop import Bounds, Loop
-from eddy.consumer.observer import Turn
+from eddy.consumer.loop import Loop, LoopConfig
+from eddy.consumer.observer import Iteration
 from eddy.messaging.memory.broker import Fault, MemoryBroker
 from eddy.messaging.messages import read_ledger
 from eddy.messaging.ports import Message
-from tests.plugins.rule import rule_judge, transaction
+from tests.plugins.rule import rule_processor, transaction
 
-BOUNDS = Bounds(10, 1.0, 60.0, 0.0, 1.0, 1)
+CONFIG = LoopConfig(10, 1.0, 60.0, 0.0, 1.0, 1)
 
 
 @dataclass
@@ -21,13 +21,13 @@ class Counts:
     passed: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def turned(self, *, stable: bool) -> None:
+    def on_poll(self, *, stable: bool) -> None:
         """Nothing to count."""
 
-    def committed(self, turn: Turn) -> None:
-        self.passed += turn.decision.passed
+    def on_commit(self, iteration: Iteration) -> None:
+        self.passed += iteration.decision.passed
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         self.failures.append(kind)
 
 
@@ -37,8 +37,8 @@ def test_a_commit_is_counted_though_the_end_offsets_cannot_be_read_after_it() ->
     def subscribe() -> Any:
         return broker.consumer(group="eddy", topic="transactions", instance="eddy-0")
 
-    judge = rule_judge("alerts", "dead-letters", "ledger")
-    loop = Loop(broker, subscribe, "eddy-0", judge, BOUNDS, [counts], threading.Event())
+    processor = rule_processor("alerts", "dead-letters", "ledger")
+    loop = Loop(broker, subscribe, "eddy-0", processor, CONFIG, [counts], threading.Event())
     broker.publisher().send(Message("transactions", b"c", transaction(1)))
     broker.fail(Fault.END_OFFSETS)
     assert loop.step()

@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from eddy.consumer.audit import audit
-from eddy.consumer.loop import Bounds, Loop, SlotTaken
+from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
 from eddy.messaging.memory.broker import Fault, MemoryBroker
 from eddy.messaging.messages import input_of
 from eddy.messaging.ports import Message, Partition
 from eddy.settings import Settings
-from tests.plugins.rule import STRANGE_FROM, rule_judge, transaction
+from tests.plugins.rule import ALERTED_FROM, rule_processor, transaction
 
 TOPICS = {"transactions": 3, "alerts": 2, "dead-letters": 2, "ledger": 1}
-BOUNDS = Bounds(
+CONFIG = LoopConfig(
     batch_max_records=7,
     delivery_timeout_s=1.0,
     stall_timeout_s=60.0,
-    fence_wait_s=0.0,
+    fencing_grace_s=0.0,
     dead_letter_limit=1.0,
     dead_letter_window=1,
 )
@@ -72,7 +72,7 @@ class MortalBroker:
 
 
 class Stream(RuleBasedStateMachine):
-    """Rules are what may happen; the end of each run is the reckoning."""
+    """Rules are what may happen; the end of each run checks what came out."""
 
     @initialize()
     def set_up(self) -> None:
@@ -88,12 +88,12 @@ class Stream(RuleBasedStateMachine):
         name = f"{GROUP}-{slot}"
         self.plans[slot] = {}
         broker: Any = MortalBroker(self.broker, self.plans[slot])
-        judge = rule_judge("alerts", "dead-letters", "ledger")
+        processor = rule_processor("alerts", "dead-letters", "ledger")
 
         def subscribe() -> Any:
             return broker.consumer(group=GROUP, topic="transactions", instance=name)
 
-        return Loop(broker, subscribe, name, judge, BOUNDS, [], threading.Event())
+        return Loop(broker, subscribe, name, processor, CONFIG, [], threading.Event())
 
     def step(self, slot: int) -> None:
         try:
@@ -121,7 +121,7 @@ class Stream(RuleBasedStateMachine):
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
-        """Faults are meant for the workers, not for whoever publishes; afterwards the log tells what to expect."""
+        """Faults are meant for the workers, not for publishers; afterwards the log says what to expect."""
         faults = self.broker._cluster.faults.copy()
         self.broker._cluster.faults.clear()
         yield
@@ -133,11 +133,11 @@ class Stream(RuleBasedStateMachine):
 
     def message(self, kind: str) -> Message:
         self.number += 1
-        value = b"{" if kind == "dead" else transaction(self.number, STRANGE_FROM if kind == "alerted" else 1.0)
+        value = b"{" if kind == "dead" else transaction(self.number, ALERTED_FROM if kind == "alerted" else 1.0)
         return Message("transactions", None, value, (), self.number * 7 % TOPICS["transactions"])
 
     @rule(slot=st.integers(0, 1), times=st.integers(1, 4))
-    def turn(self, slot: int, times: int) -> None:
+    def iterate(self, slot: int, times: int) -> None:
         for _ in range(times):
             self.step(slot)
 
@@ -194,7 +194,7 @@ class Stream(RuleBasedStateMachine):
             self.step(1)
 
     def teardown(self) -> None:
-        """Nothing goes wrong any more: now everything must come out, exactly once, and the account be settled."""
+        """Nothing goes wrong any more: now everything must come out exactly once, and the audit must be balanced."""
         if not hasattr(self, "broker"):
             return
         self.broker._cluster.faults.clear()
@@ -209,9 +209,9 @@ class Stream(RuleBasedStateMachine):
             found = self.found(topic)
             assert set(found) == expected
             assert set(found.values()) <= {1}
-        account = audit(self.broker.reader(), self.settings, patience_s=0)
-        assert account.problems == ()
-        assert (account.messages, account.waiting) == (len(self.expected), 0)
+        found = audit(self.broker.reader(), self.settings, patience_s=0)
+        assert found.problems == ()
+        assert (found.messages, found.waiting) == (len(self.expected), 0)
 
 
 Stream.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

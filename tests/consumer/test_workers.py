@@ -12,7 +12,7 @@ from eddy.consumer.workers import Supervisor
 
 @dataclass
 class Process:
-    """A process that ends when told, or by itself with a code."""
+    """A process that ends on a signal, or by itself with a code."""
 
     exitcode: int | None = None
     stubborn: bool = False

@@ -57,7 +57,7 @@ def test_as_many_messages_are_sent_as_were_asked_for() -> None:
 
 def test_the_broken_messages_are_all_refused_each_in_its_own_way_and_the_others_are_not() -> None:
     codec = TransactionCodec(SCHEMA)
-    refused = [why.category for batch in messages(2_000) for why in codec.decode(batch.values).refused.values()]
+    refused = [why.category for batch in messages(2_000) for why in codec.decode_values(batch.values).refused.values()]
     assert refused == list(BROKEN)
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults.proxy import FaultProxy
-from tests.faults.stage import QUICK, SOUND, Stage, StageFactory, Variant
+from tests.faults.kit.proxy import FaultProxy
+from tests.faults.kit.stage import QUICK, SOUND, Stage, StageFactory, Variant
 
 
 @pytest.fixture

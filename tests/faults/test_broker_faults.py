@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.conftest import BrokerFactory, TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import SHORT, Rig
+from tests.faults.kit import scenarios
+from tests.faults.kit.harness import SHORT, Rig
 
 AWAY_S = 5.0
 
@@ -15,7 +15,7 @@ def test_workers_outlive_a_broker_that_is_killed_and_comes_back(
     broker = broker_factory()
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path) as rig:
         scenarios.break_the_broker(rig, broker, AWAY_S, frozen=False)
-        rig.account()
+        rig.check()
 
 
 def test_workers_outlive_a_broker_that_stands_still_longer_than_every_time_out(
@@ -24,4 +24,4 @@ def test_workers_outlive_a_broker_that_stands_still_longer_than_every_time_out(
     broker = broker_factory()
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path) as rig:
         scenarios.break_the_broker(rig, broker, AWAY_S, frozen=True)
-        rig.account()
+        rig.check()

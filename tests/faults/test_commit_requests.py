@@ -6,8 +6,8 @@ import pytest
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults.harness import KILLED, SHORT, Rig
-from tests.faults.proxy import Api, FaultProxy
+from tests.faults.kit.harness import KILLED, SHORT, Rig
+from tests.faults.kit.proxy import Api, FaultProxy
 
 REQUESTS = [Api.ADD_PARTITIONS_TO_TXN, Api.PRODUCE, Api.ADD_OFFSETS_TO_TXN, Api.TXN_OFFSET_COMMIT, Api.END_TXN]
 
@@ -32,4 +32,4 @@ def test_a_worker_killed_at_each_request_of_a_commit_leaves_nothing_out_and_noth
             assert worker.wait() == KILLED
             proxy.heal()
         rig.start(0)
-        rig.account(visible_s=60)  # one life after the other ends early, and each begins with the same partition
+        rig.check(visible_s=60)  # one life after the other ends early, and each begins with the same partition

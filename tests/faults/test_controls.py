@@ -1,4 +1,4 @@
-"""Loops that are wrong must be found out: the same traps, the same judges, and each time something lost or doubled.
+"""Loops that are wrong must be detected: the same traps, the same checks, and each time something lost or doubled.
 
 Without these the tests of the traps would prove nothing: three wrong loops passed every random kill.
 """
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import traps, variants
-from tests.faults.proxy import Api
-from tests.faults.stage import Stage, StageFactory, Variant
+from tests.faults.kit import traps, variants
+from tests.faults.kit.proxy import Api
+from tests.faults.kit.stage import Stage, StageFactory, Variant
 
 Provoke = Callable[[Stage], None]
 CAUGHT_WITHIN_S = 8.0

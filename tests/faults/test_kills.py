@@ -7,8 +7,10 @@ from pathlib import Path
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import KILLED, OPEN, SHORT, Place, Rig, Trap, wait_until
+from tests.faults.kit import scenarios
+from tests.faults.kit.child import OPEN, Place, Trap
+from tests.faults.kit.harness import KILLED, SHORT, Rig
+from tests.faults.kit.worker import wait_until
 
 BACK_WITHIN_S = 5.0
 
@@ -35,7 +37,7 @@ def test_a_worker_killed_at_each_step_of_a_commit_leaves_nothing_out_and_nothing
             assert worker.wait() == KILLED
             assert worker.board.trapped, f"died before it came to {trap}"
         rig.start(0)
-        rig.account(visible_s=60)  # one life after the other ends early, and each begins with the same partition
+        rig.check(visible_s=60)  # one life after the other ends early, and each begins with the same partition
 
 
 def test_ten_random_kills_in_50_000_transactions_leave_nothing_out_and_nothing_double(
@@ -44,7 +46,7 @@ def test_ten_random_kills_in_50_000_transactions_leave_nothing_out_and_nothing_d
     with Rig(topics(**SHORT), kafka.address, tmp_path) as rig:
         struck = scenarios.kill_at_random(rig, kills=10, transactions=50_000, workers=2)
         assert sum(place in OPEN for place in struck) >= 3, struck
-        rig.account()
+        rig.check()
 
 
 def test_a_supervised_worker_that_was_killed_commits_again_within_5_s(
@@ -70,7 +72,7 @@ def test_a_supervised_worker_that_was_killed_commits_again_within_5_s(
         rig.publish(2_000)
         wait_until(lambda: board.pid != victim and board.commits > 0, 30, "a commit of the successor")
         assert board.first_commit_at - killed_at < BACK_WITHIN_S
-        rig.account()
+        rig.check()
 
 
 def test_the_partitions_of_a_worker_that_is_gone_for_good_go_to_the_other(
@@ -78,4 +80,4 @@ def test_the_partitions_of_a_worker_that_is_gone_for_good_go_to_the_other(
 ) -> None:
     with Rig(topics(**SHORT), kafka.address, tmp_path) as rig:
         scenarios.lose_one(rig, workers=2)
-        rig.account()
+        rig.check()

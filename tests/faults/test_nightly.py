@@ -10,8 +10,9 @@ import pytest
 
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import BrokerFactory, TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import OPEN, SHORT, Place, Rig
+from tests.faults.kit import scenarios
+from tests.faults.kit.child import OPEN, Place
+from tests.faults.kit.harness import SHORT, Rig
 
 pytestmark = pytest.mark.nightly
 
@@ -30,7 +31,7 @@ def test_f1_a_hundred_random_kills_in_a_million_transactions(
     with Rig(topics(**SHORT), kafka.address, tmp_path, SEED) as rig:
         struck = scenarios.kill_at_random(rig, kills=dose(100), transactions=dose(1_000_000), workers=2)
         assert sum(place in OPEN for place in struck) >= 0.3 * len(struck), struck
-        rig.account()
+        rig.check()
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -41,7 +42,7 @@ def test_f2_workers_that_are_gone_for_good(
         (directory := tmp_path / str(number)).mkdir()
         with Rig(topics(**SHORT), kafka.address, directory, SEED) as rig:
             scenarios.lose_one(rig, workers)
-            rig.account()
+            rig.check()
 
 
 @pytest.mark.parametrize("place", [Place.BEGIN, Place.FLUSH, Place.OFFSETS, Place.COMMIT])
@@ -54,13 +55,13 @@ def test_f3_zombies(kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path,
             scenarios.wake_a_zombie(rig, place, 1.5 * session_ms / 1000)
             rig.settle()
             rig.stop_workers()
-        rig.account()
+        rig.check()
 
 
 def test_f4_a_storm_of_rebalances(kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path) -> None:
     with Rig(topics(**SHORT), kafka.address, tmp_path, SEED) as rig:
         scenarios.come_and_go(rig, changes=dose(60), most=3, pause_s=(1, 4))
-        rig.account()
+        rig.check()
 
 
 def test_f5_two_processes_with_one_slot(kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_f5_two_processes_with_one_slot(kafka: RunningBroker, topics: TopicsFact
             scenarios.take_the_slot(rig)
             rig.settle()
             rig.stop_workers()
-        rig.account()
+        rig.check()
 
 
 def test_f6_a_broker_that_is_killed(broker_factory: BrokerFactory, topics: TopicsFactory, tmp_path: Path) -> None:
@@ -77,19 +78,19 @@ def test_f6_a_broker_that_is_killed(broker_factory: BrokerFactory, topics: Topic
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path, SEED) as rig:
         for _ in range(dose(10)):
             scenarios.break_the_broker(rig, broker, 5.0, frozen=False)
-        rig.account()
+        rig.check()
 
 
 def test_f7_a_broker_that_is_away_for_long(
     broker_factory: BrokerFactory, topics: TopicsFactory, tmp_path: Path
 ) -> None:
-    """Longer than any time-out, also than the watchdog's: a worker that waits is not one that hangs."""
+    """Longer than any time-out, the watchdog's included: a waiting worker does not hang."""
     broker = broker_factory()
     away_s = [30.0] * dose(3) + [120.0] * (DOSE >= 0.5)
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path, SEED) as rig:
         for seconds in away_s:
             scenarios.break_the_broker(rig, broker, seconds, frozen=False)
-        rig.account()
+        rig.check()
 
 
 @pytest.mark.parametrize("seconds", [5.0, 15.0, 45.0])
@@ -100,7 +101,7 @@ def test_f8_a_broker_that_stands_still(
     with Rig(topics(address=broker.address, **SHORT), broker.address, tmp_path, SEED) as rig:
         for _ in range(dose(3)):
             scenarios.break_the_broker(rig, broker, seconds, frozen=True)
-        rig.account()
+        rig.check()
 
 
 def test_f26_workers_that_are_told_to_stop_in_mid_stream(
@@ -111,4 +112,4 @@ def test_f26_workers_that_are_told_to_stop_in_mid_stream(
             scenarios.stop_in_mid_batch(rig, rig.random.choice(sorted(OPEN)), 8.0)
             rig.settle()
             rig.stop_workers()
-        rig.account()
+        rig.check()

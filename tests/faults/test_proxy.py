@@ -1,4 +1,4 @@
-"""The fault proxy does to a real broker's clients what its rules say, where they say it, and tells when it did not."""
+"""The fault proxy does to a real broker's clients what its rules say, where they say it, and fails if it did not."""
 
 import time
 import uuid
@@ -13,7 +13,7 @@ from kafka.protocol.producer import ProduceRequest
 
 from eddy.devbroker.brokers import RunningBroker
 from eddy.settings import Settings
-from tests.faults.proxy import Api, FaultProxy, Request, Slowness
+from tests.faults.kit.proxy import Api, FaultProxy, Request, Slowness
 
 INVALID_PRODUCER_EPOCH = 47
 NOT_ENOUGH_REPLICAS = 19
@@ -124,18 +124,18 @@ def test_a_rule_may_be_for_one_topic_only(kafka: RunningBroker, proxy: FaultProx
 
 def test_a_topic_is_known_by_its_id_too_once_the_broker_has_told_it(proxy: FaultProxy) -> None:
     topic_id = uuid.uuid4()
-    told = MetadataResponse(
+    reply = MetadataResponse(
         version=12,
         brokers=[],
         topics=[MetadataResponse.MetadataResponseTopic(version=12, name="alerts", topic_id=topic_id)],
     )
-    told.with_header(1)
+    reply.with_header(1)
     asked = ProduceRequest(version=13, topic_data=[ProduceRequest.TopicProduceData(version=13, topic_id=topic_id)])
     asked.with_header(2)
     request = Request.read(bytes(asked.encode(header=True)))
     rule = proxy.on(Api.PRODUCE, topic="alerts").before(lambda _: None)
     assert proxy.rule_for(request) is None
-    proxy.note_metadata(bytes(told.encode(header=True)))
+    proxy.note_metadata(bytes(reply.encode(header=True)))
     assert proxy.rule_for(request) is rule
 
 

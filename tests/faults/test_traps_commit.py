@@ -1,14 +1,14 @@
 """What the client library does not do for a loop that commits, one trap each, provoked on a real broker.
 
-Each row of the table in `docs/guarantees.md` has its test here or in `test_traps_group.py`. What came out is judged by
+Each row of the table in `docs/guarantees.md` has its test here or in `test_traps_group.py`. What came out is checked by
 an independent reader; `test_controls.py` shows that it would find what is missing or doubled.
 """
 
 import pytest
 
-from tests.faults import traps
-from tests.faults.proxy import Api
-from tests.faults.stage import Stage
+from tests.faults.kit import traps
+from tests.faults.kit.proxy import Api
+from tests.faults.kit.stage import Stage
 
 OUT_OF_ORDER_SEQUENCE, INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID, PRODUCER_FENCED = 45, 47, 59, 90
 
@@ -39,7 +39,7 @@ def test_a_commit_that_happened_though_its_reply_was_lost_is_not_made_again(stag
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_a_request_of_a_commit_that_is_never_answered_is_given_up_and_the_batch_taken_again(
+def test_a_request_of_a_commit_that_is_never_answered_times_out_and_the_batch_is_processed_again(
     stage: Stage, api: Api, nth: int
 ) -> None:
     """The client's own methods would wait for ever."""
@@ -48,7 +48,7 @@ def test_a_request_of_a_commit_that_is_never_answered_is_given_up_and_the_batch_
     assert stage.workers[0].ended is None
 
 
-def test_a_producer_that_failed_is_of_no_use_any_more_and_another_one_takes_the_batch_again(stage: Stage) -> None:
+def test_a_producer_that_failed_is_dropped_and_another_one_processes_the_batch_again(stage: Stage) -> None:
     traps.silent_network(stage)
     assert stage.outcome() == []
 

@@ -3,10 +3,10 @@
 import pytest
 
 from eddy.consumer.loop import SlotTaken
-from tests.faults import traps
-from tests.faults.proxy import Api
-from tests.faults.stage import SOUND, Stage, StageFactory, Variant
-from tests.faults.variants import SOUND_WITHOUT_NAMES
+from tests.faults.kit import traps
+from tests.faults.kit.proxy import Api
+from tests.faults.kit.stage import SOUND, Stage, StageFactory, Variant
+from tests.faults.kit.variants import SOUND_WITHOUT_NAMES
 
 
 @pytest.mark.parametrize("variant", [SOUND, pytest.param(SOUND_WITHOUT_NAMES, marks=pytest.mark.nightly)], ids=str)

@@ -9,8 +9,9 @@ import pytest
 from eddy.consumer.worker import SLOT_TAKEN
 from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import TopicsFactory
-from tests.faults import scenarios
-from tests.faults.harness import SHORT, Place, Rig, Trap
+from tests.faults.kit import scenarios
+from tests.faults.kit.child import Place, Trap
+from tests.faults.kit.harness import SHORT, Rig
 
 
 @pytest.mark.parametrize("place", [Place.FLUSH, Place.OFFSETS])
@@ -21,7 +22,7 @@ def test_a_worker_that_slept_in_an_open_commit_longer_than_every_time_out_goes_o
         scenarios.wake_a_zombie(
             rig, place, 1.5 * max(SHORT["session_timeout_ms"], SHORT["transaction_timeout_ms"]) / 1000
         )
-        rig.account()
+        rig.check()
 
 
 def test_a_worker_that_slept_only_longer_than_its_session_doubles_nothing(
@@ -30,7 +31,7 @@ def test_a_worker_that_slept_only_longer_than_its_session_doubles_nothing(
     settings = topics(**{**SHORT, "session_timeout_ms": 2_000, "transaction_timeout_ms": 12_000})
     with Rig(settings, kafka.address, tmp_path) as rig:
         scenarios.wake_a_zombie(rig, Place.FLUSH, 3.0)
-        rig.account()
+        rig.check()
 
 
 def test_the_older_of_two_workers_with_one_slot_ends_with_an_error_and_nothing_is_doubled(
@@ -38,7 +39,7 @@ def test_the_older_of_two_workers_with_one_slot_ends_with_an_error_and_nothing_i
 ) -> None:
     with Rig(topics(**SHORT), kafka.address, tmp_path) as rig:
         scenarios.take_the_slot(rig)
-        rig.account()
+        rig.check()
 
 
 def test_a_worker_that_slept_while_another_took_its_slot_ends_with_an_error_when_it_wakes(
@@ -53,4 +54,4 @@ def test_a_worker_that_slept_while_another_took_its_slot_ends_with_an_error_when
         time.sleep(0.5)
         older.thaw()
         assert older.wait() == SLOT_TAKEN
-        rig.account()
+        rig.check()

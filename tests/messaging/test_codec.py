@@ -7,14 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eddy.messaging.codec import (
-    REASON_MAX_CHARS,
-    UNKNOWN_FIELDS_MOST,
-    Category,
-    Refused,
-    TransactionCodec,
-    refused_envelope,
-)
+from eddy.messaging.codec import UNKNOWN_FIELDS_MOST, TransactionCodec
+from eddy.messaging.memory.cluster import MemoryRecord
+from eddy.messaging.refusals import REASON_MAX_CHARS, Category, Refused
 from tests.plugins.poison import POISON, SCHEMA, SOUND, message, with_unknown
 
 
@@ -24,7 +19,7 @@ def codec() -> TransactionCodec:
 
 
 def refusal(codec: TransactionCodec, value: bytes | None) -> Refused:
-    decoded = codec.decode([value])
+    decoded = codec.decode_values([value])
     assert not decoded.rows
     return decoded.refused[0]
 
@@ -62,20 +57,20 @@ def test_a_reason_is_short_and_quotes_no_value(codec: TransactionCodec, name: st
     ],
 )
 def test_what_is_unusual_but_sound_is_read(codec: TransactionCodec, value: bytes) -> None:
-    decoded = codec.decode([value])
+    decoded = codec.decode_values([value])
     assert not decoded.refused
     assert decoded.kept == [0]
 
 
 def test_rows_keep_their_places_among_refused_messages(codec: TransactionCodec) -> None:
-    decoded = codec.decode([b"", message(amount=1), None, message(amount=1e20), message(amount=2)])
+    decoded = codec.decode_values([b"", message(amount=1), None, message(amount=1e20), message(amount=2)])
     assert decoded.kept == [1, 4]
     assert sorted(decoded.refused) == [0, 2, 3]
     assert decoded.columns.numeric[:, 0].tolist() == [1.0, 2.0]
 
 
 def test_no_messages_are_no_rows(codec: TransactionCodec) -> None:
-    decoded = codec.decode([])
+    decoded = codec.decode_values([])
     assert (len(decoded.rows), decoded.refused, decoded.columns.numeric.shape) == (0, {}, (0, 2))
 
 
@@ -84,24 +79,44 @@ def test_unknown_fields_are_refused_where_that_is_the_policy() -> None:
     found = refusal(strict, with_unknown(b'"4111111111111111":1'))
     assert found.category is Category.UNKNOWN_FIELD
     assert "4111" not in found.reason
-    assert not strict.decode([message()]).refused
+    assert not strict.decode_values([message()]).refused
 
 
-def test_a_key_must_be_short_utf8() -> None:
-    assert refused_envelope(b"c-1", []) is None
-    assert refused_envelope("caf\u00e9".encode(), []) is None
-    assert refused_envelope(None, []) is None
-    not_text, too_long = refused_envelope(b"\xff\xfe", []), refused_envelope(b"k" * 5_000, [])
-    assert not_text is not None
-    assert not_text.category is Category.KEY_NOT_UTF8
-    assert too_long is not None
-    assert too_long.category is Category.KEY_TOO_LONG
+def record(offset: int, key: bytes | None, value: bytes | None, header: str | None = None) -> MemoryRecord:
+    return MemoryRecord("transactions", 0, offset, 0, key, value, () if header is None else ((header, b""),))
 
 
-def test_the_name_of_a_header_must_be_utf8() -> None:
-    found = refused_envelope(None, ["trace", "\ufffd"])
-    assert found is not None
-    assert found.category is Category.HEADER_NOT_UTF8
+@pytest.mark.parametrize(
+    ("key", "header", "category"),
+    [
+        (b"\xff\xfe", None, Category.KEY_NOT_UTF8),
+        (b"k" * 5_000, None, Category.KEY_TOO_LONG),
+        (None, "\ufffd", Category.HEADER_NOT_UTF8),
+    ],
+)
+def test_a_record_is_refused_for_its_key_or_headers_whatever_its_value(
+    codec: TransactionCodec, key: bytes | None, header: str | None, category: Category
+) -> None:
+    for value in (message(), b"{"):
+        assert codec.decode([record(0, key, value, header)]).refused[0].category is category
+
+
+def test_sound_keys_and_headers_are_no_matter(codec: TransactionCodec) -> None:
+    keys = (b"c-1", "caf\u00e9".encode(), None)
+    decoded = codec.decode([record(i, key, message(), "trace") for i, key in enumerate(keys)])
+    assert (decoded.kept, decoded.refused) == ([0, 1, 2], {})
+
+
+def test_records_keep_their_places_among_those_refused_for_their_key(codec: TransactionCodec) -> None:
+    values = [message(amount=1), message(amount=2), b"{", message(amount=3)]
+    keys = [b"c-1", b"\xff", b"c-1", b"c-1"]
+    decoded = codec.decode([record(i, key, value) for i, (key, value) in enumerate(zip(keys, values, strict=True))])
+    assert decoded.kept == [0, 3]
+    assert {i: refused.category for i, refused in decoded.refused.items()} == {
+        1: Category.KEY_NOT_UTF8,
+        2: Category.TRUNCATED,
+    }
+    assert decoded.columns.numeric[:, 0].tolist() == [1.0, 3.0]
 
 
 pieces = st.sampled_from([value for value, _ in POISON.values() if value and len(value) < 5_000] + [message()])
@@ -123,7 +138,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @example(b'{"a":NaN')
 @example(b"\xed\xa0\x80")
 def test_fuzzed_bytes_are_read_or_refused_and_nothing_else(value: bytes) -> None:
-    decoded = TransactionCodec(SCHEMA).decode([value, message()])
+    decoded = TransactionCodec(SCHEMA).decode_values([value, message()])
     assert len(decoded.rows) + len(decoded.refused) == 2
     assert 1 in decoded.kept
     for found in decoded.refused.values():
@@ -143,7 +158,7 @@ def test_20_000_damaged_messages_are_read_or_refused_and_nothing_else(codec: Tra
             at = chance.randrange(len(data) + 1)
             data[at : at + chance.randint(0, 6)] = chance.randbytes(chance.randint(0, 6))
         values.append(bytes(data))
-    decoded = codec.decode(values)
+    decoded = codec.decode_values(values)
     assert sorted([*decoded.kept, *decoded.refused]) == list(range(20_000))
     assert len(decoded.rows) == len(decoded.columns)
     assert max(len(found.reason) for found in decoded.refused.values()) <= REASON_MAX_CHARS
@@ -155,10 +170,10 @@ EXTRA = [b'"channel":"web"', b'"note":null', b'"n":7', b'"terminal":{"id":[1,"a"
 @pytest.mark.parametrize("extra", EXTRA)
 def test_a_known_unknown_field_costs_no_second_look(monkeypatch: pytest.MonkeyPatch, extra: bytes) -> None:
     codec, value = TransactionCodec(SCHEMA), with_unknown(extra)
-    assert not codec.decode([value]).refused
+    assert not codec.decode_values([value]).refused
     looks: list[bytes] = []
     monkeypatch.setattr(codec, "_inspect", lambda value, _: looks.append(value))
-    assert not codec.decode([value] * 3 + [message()]).refused
+    assert not codec.decode_values([value] * 3 + [message()]).refused
     assert looks == []
 
 
@@ -176,14 +191,14 @@ def test_a_known_unknown_field_costs_no_second_look(monkeypatch: pytest.MonkeyPa
 )
 def test_what_was_met_changes_no_refusal(extra: bytes, again: bytes, category: Category) -> None:
     fresh, experienced = TransactionCodec(SCHEMA), TransactionCodec(SCHEMA)
-    experienced.decode([with_unknown(one) for one in EXTRA])
+    experienced.decode_values([with_unknown(one) for one in EXTRA])
     for sound in (message(), message(category=None)):
         value = sound[:-1] + b"," + extra + again + b"}"
-        assert experienced.decode([value]).refused[0].category is category
-        assert experienced.decode([value]).refused == fresh.decode([value]).refused
+        assert experienced.decode_values([value]).refused[0].category is category
+        assert experienced.decode_values([value]).refused == fresh.decode_values([value]).refused
 
 
 def test_unknown_fields_without_end_are_read_with_care_and_remembered_within_bounds() -> None:
     codec = TransactionCodec(SCHEMA)
-    assert not codec.decode([with_unknown(b'"f%d":"x"' % number) for number in range(1_000)]).refused
+    assert not codec.decode_values([with_unknown(b'"f%d":"x"' % number) for number in range(1_000)]).refused
     assert len(codec._unknown._names) <= UNKNOWN_FIELDS_MOST

@@ -425,7 +425,7 @@ def test_after_a_rebalance_reading_goes_on_from_what_is_committed(world: World) 
     deadline = time.monotonic() + WAIT_S
     while len(seen) < 2 and time.monotonic() < deadline:
         seen += together(other, consumer)
-    # Neither was committed, so whoever has the partition now reads them again.
+    # Neither was committed, so the partition's new owner reads them again.
     assert values(seen) == ["a", "b"]
 
 
@@ -486,7 +486,7 @@ def test_a_static_member_whose_name_was_taken_does_not_throw_the_other_out_by_cl
     take(second, 1)
     generation = second.membership().generation
     first.close()
-    poll_for(second, 1.5)  # a heartbeat would have told
+    poll_for(second, 1.5)  # a heartbeat would have said so
     assert second.membership().generation == generation
 
 

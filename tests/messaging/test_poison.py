@@ -14,19 +14,20 @@ from kafka.errors import MessageSizeTooLargeError
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from eddy.consumer.audit import Audit, audit
-from eddy.consumer.batch import Judge
+from eddy.consumer.batch import BatchProcessor
 from eddy.devbroker.brokers import RunningBroker
 from eddy.messaging import topics
-from eddy.messaging.codec import REASON_MAX_CHARS, Category, TransactionCodec
+from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.kafka.broker import KafkaBroker
+from eddy.messaging.refusals import REASON_MAX_CHARS, Category
 from eddy.settings import Settings
 from tests.conftest import SettingsFactory
-from tests.faults import oracle
-from tests.faults.harness import wait_until
-from tests.faults.stage import SOUND as SOUND_LOOP
-from tests.faults.stage import Worker
+from tests.faults.kit import oracle
+from tests.faults.kit.stage import SOUND as SOUND_LOOP
+from tests.faults.kit.stage import Worker
+from tests.faults.kit.worker import wait_until
 from tests.plugins.poison import ENVELOPES, POISON, SCHEMA, SOUND, RawName, message, with_unknown
-from tests.plugins.rule import STRANGE_FROM, AmountScorer, rule_judge
+from tests.plugins.rule import ALERTED_FROM, AmountScorer, rule_processor
 
 TIMES = 20
 SHOWN_MOST = 1_000
@@ -42,15 +43,15 @@ class Stream:
     topic: str
     sent: list[tuple[Any, str, int]] = field(default_factory=list)
 
-    def send(self, becomes: str, value: bytes | None, key: bytes = b"c-1", headers: Any = ()) -> None:
+    def send(self, outcome: str, value: bytes | None, key: bytes = b"c-1", headers: Any = ()) -> None:
         future = self.producer.send(self.topic, value, key, list(headers), partition=len(self.sent) % 2)
-        self.sent.append((future, becomes, len(value or b"")))
+        self.sent.append((future, outcome, len(value or b"")))
 
     def expected(self) -> dict[tuple[int, int], tuple[str, int]]:
-        """What becomes of each message, and its size, by partition and offset."""
+        """The outcome of each message, and its size, by partition and offset."""
         self.producer.flush(120)
-        stored = [(future.get(1), becomes, size) for future, becomes, size in self.sent]
-        return {(at.partition, at.offset): (becomes, size) for at, becomes, size in stored}
+        stored = [(future.get(1), outcome, size) for future, outcome, size in self.sent]
+        return {(at.partition, at.offset): (outcome, size) for at, outcome, size in stored}
 
 
 @contextmanager
@@ -76,16 +77,16 @@ def prepared(kafka: RunningBroker, settings: SettingsFactory) -> Settings:
     return made
 
 
-def judge(settings: Settings, **publishing: Any) -> Judge:
-    """The rule-based judge, for the schema that the poison is written in."""
-    made = rule_judge(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger, **publishing)
+def processor(settings: Settings, **publishing: Any) -> BatchProcessor:
+    """The rule-based processor, for the schema that the poison is written in."""
+    made = rule_processor(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger, **publishing)
     scorer: Any = AmountScorer(fields=SCHEMA.scored, usual_levels={"category": "grocery"})
     return replace(made, detector=replace(made.detector, schema=SCHEMA, scorer=scorer), codec=TransactionCodec(SCHEMA))
 
 
 def run(settings: Settings, count: int, **publishing: Any) -> Audit:
     """Lets one worker read all there is."""
-    worker = Worker().start(SOUND_LOOP, settings, 0, judge(settings, **publishing))
+    worker = Worker().start(SOUND_LOOP, settings, 0, processor(settings, **publishing))
     reader = KafkaBroker(settings).reader()
     try:
         wait_until(lambda: not worker.running or audit(reader, settings).messages >= count, 120, "the end", every_s=0.3)
@@ -103,7 +104,7 @@ def dead_letters(settings: Settings) -> list[Any]:
     return found
 
 
-def check(settings: Settings, expected: dict[tuple[int, int], tuple[str, int]], account: Audit) -> None:
+def check(settings: Settings, expected: dict[tuple[int, int], tuple[str, int]], found: Audit) -> None:
     """Each message came out once, under its category; nothing else did; the sums are right."""
     categories = set(Category)
     letters = {oracle.source(letter)[1:]: dict(letter.headers) for letter in dead_letters(settings)}
@@ -112,10 +113,10 @@ def check(settings: Settings, expected: dict[tuple[int, int], tuple[str, int]], 
     assert len(letters) == len(dead_letters(settings))
     alerts = oracle.read_topics(settings.kafka_bootstrap_servers, [settings.topic_alerts])[settings.topic_alerts]
     assert Counter(oracle.source(alert)[1:] for alert in alerts) == Counter(
-        place for place, (becomes, _) in expected.items() if becomes == "alert"
+        place for place, (outcome, _) in expected.items() if outcome == "alert"
     )
-    assert account.problems == ()
-    assert (account.messages, account.alerted, account.dead, account.waiting) == (
+    assert found.problems == ()
+    assert (found.messages, found.alerted, found.dead, found.waiting) == (
         len(expected),
         len(alerts),
         len(letters),
@@ -131,10 +132,10 @@ def test_every_kind_of_poison_ends_among_the_dead_letters_and_nothing_else_does(
                 put_in.send("pass", message())
             for key, headers, category in ENVELOPES.values():
                 put_in.send(category, message(), key, headers)
-                put_in.send("alert", message(amount=2 * STRANGE_FROM))
+                put_in.send("alert", message(amount=2 * ALERTED_FROM))
         expected = put_in.expected()
-    account = run(prepared, len(expected), payload_max_bytes=SHOWN_MOST)
-    check(prepared, expected, account)
+    found = run(prepared, len(expected), payload_max_bytes=SHOWN_MOST)
+    check(prepared, expected, found)
     for letter in dead_letters(prepared):
         assert len(letter.value or b"") <= SHOWN_MOST
         assert not set(letter.value or b"") & set(b"123456789")
@@ -156,7 +157,7 @@ def test_runs_of_poison_are_refused_like_single_ones(prepared: Settings) -> None
         for value, category in (POISON["null value"], POISON["not UTF-8"], POISON["doubled key"]):
             for _ in range(1_000):
                 put_in.send(category, value)
-        put_in.send("alert", message(amount=2 * STRANGE_FROM))
+        put_in.send("alert", message(amount=2 * ALERTED_FROM))
         expected = put_in.expected()
     check(prepared, expected, run(prepared, len(expected)))
 
@@ -201,14 +202,14 @@ def test_a_message_as_large_as_a_topic_takes_is_judged_or_refused_like_any_other
 ) -> None:
     """Also where the whole of it is kept: with headers it is larger than what came in, and finds room."""
     with stream(prepared) as put_in:
-        for value, becomes in ((largest(garbage), "not-utf8"), (largest(note), "pass"), (message(), "pass")) * 4:
-            put_in.send(becomes, value)
+        for value, outcome in ((largest(garbage), "not-utf8"), (largest(note), "pass"), (message(), "pass")) * 4:
+            put_in.send(outcome, value)
         with pytest.raises(MessageSizeTooLargeError):
             put_in.producer.send(put_in.topic, largest(garbage) + b"\xff", b"c-1").get(10)
         expected = put_in.expected()
     shown = prepared.dead_letter_max_bytes if payload == "masked" else 2 * MAX_MESSAGE_BYTES
-    account = run(prepared, len(expected), payload=payload, payload_max_bytes=shown)
-    check(prepared, expected, account)
+    found = run(prepared, len(expected), payload=payload, payload_max_bytes=shown)
+    check(prepared, expected, found)
     seen = {bytes(letter.value) for letter in dead_letters(prepared)}
     assert seen == {b"?" * shown if payload == "masked" else largest(garbage)}
 
@@ -231,8 +232,8 @@ def compress(settings: Settings, kind: str) -> None:
 def test_input_may_be_compressed_by_any_codec_of_kafka(prepared: Settings, kind: str) -> None:
     compress(prepared, kind)
     with stream(prepared) as put_in:
-        for value, becomes in ((message(), "pass"), (b"{", "truncated"), (largest(note), "pass")) * 40:
-            put_in.send(becomes, value)
+        for value, outcome in ((message(), "pass"), (b"{", "truncated"), (largest(note), "pass")) * 40:
+            put_in.send(outcome, value)
         expected = put_in.expected()
     check(prepared, expected, run(prepared, len(expected)))
 
@@ -243,12 +244,12 @@ def test_what_cannot_be_read_is_tried_again_with_a_new_client_until_it_can(
     """With the same client it would be never: its next poll does not return."""
     compress(prepared, "lz4")
     with stream(prepared) as put_in:
-        for value, becomes in ((message(), "pass"), (b"{", "truncated")) * 50:
-            put_in.send(becomes, value)
+        for value, outcome in ((message(), "pass"), (b"{", "truncated")) * 50:
+            put_in.send(outcome, value)
         expected = put_in.expected()
     with monkeypatch.context() as without:
         without.setattr(codec, "has_lz4", lambda: False)
-        worker = Worker().start(SOUND_LOOP, prepared, 0, judge(prepared))
+        worker = Worker().start(SOUND_LOOP, prepared, 0, processor(prepared))
         wait_until(lambda: len(worker.failures) >= 3, 30, "the third attempt")
         assert worker.commits == 0
     wait_until(lambda: worker.commits > 0, 30, "a commit")

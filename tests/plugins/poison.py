@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from eddy.messaging.codec import Category
+from eddy.messaging.refusals import Category
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 
 SCHEMA = TransactionSchema(

@@ -1,4 +1,4 @@
-"""A detector whose verdicts can be told in advance, for tests of everything around it: the score is amount / 100."""
+"""A detector whose verdicts are known in advance, for tests of everything around it: the score is amount / 100."""
 
 import json
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eddy.consumer.batch import Judge, Publishing
+from eddy.consumer.batch import BatchProcessor
 from eddy.messaging.codec import TransactionCodec
+from eddy.messaging.messages import Publishing
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.calibration import Calibration, Threshold
@@ -24,7 +25,7 @@ SCHEMA = TransactionSchema(
         Field("category", Kind.CATEGORICAL),
     )
 )
-STRANGE_FROM = 1_000.0
+ALERTED_FROM = 1_000.0
 """Amounts from here on are alerted."""
 
 
@@ -45,10 +46,10 @@ class AmountScorer:
 def rule_detector(version: str = "rule-1") -> Detector:
     scorer: Any = AmountScorer(usual_levels={"category": "grocery"})
     calibration = Calibration(scores=(0.0, 10.0), rarities=(1.0, 0.001), shape=0.1, scale=1.0, rows=1_000)
-    return Detector(version, SCHEMA, scorer, calibration, Threshold(STRANGE_FROM / 100))
+    return Detector(version, SCHEMA, scorer, calibration, Threshold(ALERTED_FROM / 100))
 
 
-def rule_judge(alerts: str, dead_letters: str, ledger: str, **publishing: Any) -> Judge:
+def rule_processor(alerts: str, dead_letters: str, ledger: str, **publishing: Any) -> BatchProcessor:
     where = Publishing(
         **{
             "alerts": alerts,
@@ -60,7 +61,7 @@ def rule_judge(alerts: str, dead_letters: str, ledger: str, **publishing: Any) -
             **publishing,
         }
     )
-    return Judge(rule_detector(), TransactionCodec(SCHEMA), where)
+    return BatchProcessor(rule_detector(), TransactionCodec(SCHEMA), where)
 
 
 def transaction(number: int, amount: float = 10.0, **changes: Any) -> bytes:
@@ -76,5 +77,5 @@ def transaction(number: int, amount: float = 10.0, **changes: Any) -> bytes:
 
 
 @pytest.fixture
-def judge() -> Judge:
-    return rule_judge("alerts", "dead-letters", "ledger")
+def processor() -> BatchProcessor:
+    return rule_processor("alerts", "dead-letters", "ledger")

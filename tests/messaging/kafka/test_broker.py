@@ -118,7 +118,7 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 
 def test_an_answer_that_was_given_up_is_not_taken_for_that_of_a_later_question(topics: Any) -> None:
-    """The client keeps the question by its partitions, and gives its answer to whoever asks the same again."""
+    """The client keeps the question by its partitions, and gives its answer to the next caller that asks the same."""
     settings = topics(partitions=1)
     broker = KafkaBroker(settings)
     consumer = broker.consumer(group=settings.group, topic=settings.topic_transactions, instance=None)

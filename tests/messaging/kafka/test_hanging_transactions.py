@@ -1,4 +1,4 @@
-"""A commit that the broker has forgotten to end is ended by whoever takes over its id, all of it alike."""
+"""A commit that the broker left open is ended by the producer that takes over its id, in all partitions alike."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +50,7 @@ def leave_hanging(settings: Settings, *, committed: bool) -> None:
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_what_hangs_is_ended_as_the_coordinator_had_decided(settings: Settings, committed: bool) -> None:
+def test_an_open_transaction_is_ended_as_the_coordinator_had_decided(settings: Settings, committed: bool) -> None:
     leave_hanging(settings, committed=committed)
     broker = KafkaBroker(settings)
     reader = broker.reader()

@@ -13,7 +13,7 @@ NONE, GZIP = 0, 1
 
 
 def batch(*headers: list[tuple[str, bytes | None]], codec: int = NONE) -> bytearray:
-    """One record for each list of headers; the value tells them apart."""
+    """One record for each list of headers; the value is the record's number."""
     builder = DefaultRecordBatchBuilder(2, codec, False, -1, -1, -1, 1_000_000)
     for number, names in enumerate(headers):
         builder.append(number, 1_700_000_000_000 + number, b"key", b"%d" % number * 100, names)

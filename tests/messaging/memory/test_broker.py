@@ -1,4 +1,4 @@
-"""What the in-memory broker can be told to do wrong, so that a loop over it can be tried at every step."""
+"""The faults that can be injected into the in-memory broker, one for every step of a loop."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Which requests the fault proxy harms, and how: the words that tests of faults are written in."""
+"""Which requests the fault proxy disturbs, and how."""
 
 import random
 import socket
@@ -53,7 +53,7 @@ Callback = Callable[[Request], object]
 
 
 class Rule:
-    """What becomes of some requests. `before` and `after` may be joined with one fate: `.before(kill).cut()`."""
+    """What happens to some requests. `before` and `after` may be joined with one fate: `.before(kill).cut()`."""
 
     def __init__(self, picks: Callable[[Request], bool], nth: int, every: bool, name: str) -> None:
         self._picks, self._nth, self._every, self._name = picks, nth, every, name

@@ -12,7 +12,7 @@ from kafka.protocol.producer import (
     TxnOffsetCommitResponse,
 )
 
-from tests.faults.rules import Api, Request
+from tests.faults.kit.rules import Api, Request
 
 _REPLIES = {
     Api.PRODUCE: ProduceResponse,

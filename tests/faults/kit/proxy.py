@@ -1,7 +1,7 @@
 """A TCP proxy that reads Kafka's requests and does harm exactly where a test wants it.
 
 It stands in front of a broker's second listener, whose advertised port is the proxy's, so that clients stay with it
-after the bootstrap. `proxy.on(Api.END_TXN, nth=2).drop_reply()`: each rule picks requests and says what becomes of
+after the bootstrap. `proxy.on(Api.END_TXN, nth=2).drop_reply()`: each rule picks requests and says what happens to
 them; `rule.fired` counts, and `proxy.check()` fails when a rule never fired, for then the test has shown nothing.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from tests.faults.replies import refusal, with_error
-from tests.faults.rules import Api, Callback, Request, Rule, Slowness, written
+from tests.faults.kit.replies import refusal, with_error
+from tests.faults.kit.rules import Api, Callback, Request, Rule, Slowness, written
 
 __all__ = ["Api", "FaultProxy", "Request", "Rule", "Slowness"]
 

@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from eddy.settings import Settings
-from tests.faults import oracle
+from tests.faults.kit import oracle
 
 SAMPLE_EVERY_S = 0.2
 _AWAY = (KafkaError, RuntimeError, OSError)

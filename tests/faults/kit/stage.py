@@ -1,7 +1,7 @@
-"""Loops in threads of the test, behind the fault proxy: quick enough to provoke each trap by itself.
+"""Loops in threads of the test, behind the fault proxy: quick enough to try each trap by itself.
 
 The harness has real processes, to be killed; here a worker is the same loop (`consumer.worker.loop_of`), right or, as
-a negative control, wrong in one step. What came out is judged by the same oracle.
+a negative control, wrong in one step. The same oracle checks what came out.
 """
 
 import contextlib
@@ -15,17 +15,18 @@ from unittest import mock
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import RetriableError
 
-from eddy.consumer.batch import Decision, Judge
+from eddy.consumer.batch import BatchProcessor, Decision
 from eddy.consumer.loop import Loop
-from eddy.consumer.observer import Turn
+from eddy.consumer.observer import Iteration
 from eddy.consumer.worker import loop_of
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker
 from eddy.settings import Settings
-from tests.faults import oracle
-from tests.faults.harness import SHORT, wait_until
-from tests.faults.proxy import FaultProxy
-from tests.plugins.rule import STRANGE_FROM, rule_judge, transaction
+from tests.faults.kit import oracle
+from tests.faults.kit.harness import SHORT
+from tests.faults.kit.proxy import FaultProxy
+from tests.faults.kit.worker import wait_until
+from tests.plugins.rule import ALERTED_FROM, rule_processor, transaction
 
 QUICK: dict[str, Any] = {**SHORT, "request_timeout_ms": 1_000, "delivery_timeout_ms": 2_500, "batch_max_records": 40}
 OUTLAST_S = 3.5
@@ -35,7 +36,7 @@ _KINDS = {0: "alert", 5: "dead"}
 
 @dataclass(frozen=True)
 class Variant:
-    """A loop to be judged: the real one, or one that is wrong."""
+    """A loop to be tested: the real one, or one that is wrong."""
 
     name: str
     loop: type[Loop] = Loop
@@ -60,20 +61,20 @@ class Worker:
     ended: BaseException | None = None
     _thread: threading.Thread = field(init=False)
 
-    def start(self, variant: Variant, settings: Settings, slot: int, judge: Judge) -> Self:
+    def start(self, variant: Variant, settings: Settings, slot: int, processor: BatchProcessor) -> Self:
         with mock.patch("eddy.consumer.worker.Loop", variant.loop):
-            self.loop = loop_of(variant.broker(settings), settings, slot, judge, [self], self.stop)
+            self.loop = loop_of(variant.broker(settings), settings, slot, processor, [self], self.stop)
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"slot {slot}")
         self._thread.start()
         return self
 
-    def turned(self, *, stable: bool) -> None:
+    def on_poll(self, *, stable: bool) -> None:
         self.stable = stable
 
-    def committed(self, turn: Turn) -> None:  # noqa: ARG002
+    def on_commit(self, iteration: Iteration) -> None:  # noqa: ARG002
         self.commits += 1
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         self.failures.append(kind)
 
     @property
@@ -108,18 +109,18 @@ class Worker:
             self.ended = error
 
 
-class HeldJudge:
-    """A judge that takes as long over its nth batch as the test wants."""
+class HeldProcessor:
+    """A processor that takes as long over its nth batch as the test wants."""
 
-    def __init__(self, judge: Judge, nth: int) -> None:
-        self._judge, self._left = judge, nth
+    def __init__(self, processor: BatchProcessor, nth: int) -> None:
+        self._processor, self._left = processor, nth
         self.holding, self.release = threading.Event(), threading.Event()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._judge, name)
+        return getattr(self._processor, name)
 
     def decide(self, *arguments: Any) -> Decision:
-        decision = self._judge.decide(*arguments)
+        decision = self._processor.decide(*arguments)
         self._left -= 1
         if self._left == 0:
             self.holding.set()
@@ -128,7 +129,7 @@ class HeldJudge:
 
 
 class Stage:
-    """One run of one variant: its topics, the messages put in, its workers, and the account."""
+    """One run of one variant: its topics, the messages put in, its workers, and the check."""
 
     def __init__(self, settings: Settings, proxy: FaultProxy, variant: Variant) -> None:
         self.settings, self.proxy, self.variant = settings, proxy, variant
@@ -142,17 +143,17 @@ class Stage:
     def address(self) -> str:
         return self.settings.kafka_bootstrap_servers
 
-    def start(self, slot: int = 0, *, judge: Any = None, through_proxy: bool = True, **changes: Any) -> Worker:
+    def start(self, slot: int = 0, *, processor: Any = None, through_proxy: bool = True, **changes: Any) -> Worker:
         """Starts the worker of a slot; `changes` are settings of this one alone."""
         address = self.proxy.address if through_proxy else self.address
         settings = self.settings.model_copy(update={"kafka_bootstrap_servers": address, **changes})
-        worker = Worker().start(self.variant, settings, slot, judge or self.judge())
+        worker = Worker().start(self.variant, settings, slot, processor or self.processor())
         self.workers.append(worker)
         return worker
 
-    def judge(self) -> Judge:
+    def processor(self) -> BatchProcessor:
         settings = self.settings
-        return rule_judge(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger)
+        return rule_processor(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger)
 
     def publish(self, count: int) -> None:
         """Puts messages in, of which each tenth is to be alerted and each tenth refused."""
@@ -161,7 +162,7 @@ class Stage:
 
     @contextlib.contextmanager
     def publishing(self, count: int, *, commit: bool = True) -> Iterator[None]:
-        """Puts messages in with a Kafka transaction, which is open inside the block and ends as told behind it."""
+        """Puts messages in with a Kafka transaction that is open inside the block, and ends it after it."""
         with self._producer(transactional_id=f"payer-{self.settings.group}-{self._number}") as producer:
             producer.init_transactions()
             producer.begin_transaction()
@@ -221,7 +222,7 @@ class Stage:
         for number in range(self._number, self._number + count):
             kind = _KINDS.get(number % 10, "pass")
             headers = [("expected", kind.encode()), ("number", str(number).encode())]
-            body = transaction(number, 5 * STRANGE_FROM if kind == "alert" else 10.0)
+            body = transaction(number, 5 * ALERTED_FROM if kind == "alert" else 10.0)
             body = body[:-1] if kind == "dead" else body
             sent.append(producer.send(self.settings.topic_transactions, body, f"c-{number % 97}".encode(), headers))
         producer.flush(30)

@@ -1,6 +1,6 @@
 """An independent reader that knows what must have come out, and finds what is missing, doubled or wrong.
 
-It shares no code with what it judges: its own client, its own reading of headers and bodies. What a message must
+It shares no code with what it checks: its own client, its own reading of headers and bodies. What a message must
 become is written in a header of the message itself (`expected`), by the test that published it.
 """
 
@@ -76,14 +76,14 @@ def audit_problems(address: str, topics: Topics, settings: Settings) -> list[str
     """What Eddy's own audit says, and where its sums are not those of the independent reader."""
     reader = KafkaBroker(settings.model_copy(update={"kafka_bootstrap_servers": address})).reader()
     try:
-        account = audit(reader, settings)
+        found_by_audit = audit(reader, settings)
     finally:
         reader.close()
     known = Counter(one.kind for one in topics.inputs.values())
-    said = {"pass": account.passed, "alert": account.alerted, "dead": account.dead}
+    said = {"pass": found_by_audit.passed, "alert": found_by_audit.alerted, "dead": found_by_audit.dead}
     wrong = [f"the audit says {said[kind]} {kind}, it is {known[kind]}" for kind in said if said[kind] != known[kind]]
-    waiting = [f"the audit says that {account.waiting} are waiting"] if account.waiting else []
-    return [*account.problems, *wrong, *waiting]
+    waiting = [f"the audit says that {found_by_audit.waiting} are waiting"] if found_by_audit.waiting else []
+    return [*found_by_audit.problems, *wrong, *waiting]
 
 
 def _input(record: Any) -> Input:

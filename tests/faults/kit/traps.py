@@ -1,15 +1,15 @@
-"""The traps: each provokes whatever loop the stage has. The real one must come out of it whole, a wrong one must not.
+"""The traps: each disturbs the loop on the stage. The real one must survive it, a wrong one must not.
 
-Each returns when its fault has struck and is over; none judges. What is written here is which requests are harmed and
+Each returns when its fault has struck and is over; none checks the outcome. They say which requests are disturbed and
 when; `docs/guarantees.md` says what the client does not do by itself there.
 """
 
 import time
 from typing import Any
 
-from tests.faults.harness import wait_until
-from tests.faults.proxy import Api, Request
-from tests.faults.stage import OUTLAST_S, HeldJudge, Stage, Worker
+from tests.faults.kit.proxy import Api, Request
+from tests.faults.kit.stage import OUTLAST_S, HeldProcessor, Stage, Worker
+from tests.faults.kit.worker import wait_until
 
 NOT_ENOUGH_REPLICAS = 19
 PATIENT: dict[str, Any] = {
@@ -62,7 +62,7 @@ def lost_commit_reply(stage: Stage) -> None:
 
 
 def black_hole(stage: Stage, api: Api, nth: int) -> None:
-    """One kind of request of a commit goes unheard, until the worker has given up once."""
+    """One kind of request of a commit is never answered, until the worker has timed out once."""
     stage.publish(200)
     rule = stage.proxy.on(api, nth=nth, every=True).black_hole()
     worker = stage.start()
@@ -83,12 +83,12 @@ def failed_request(stage: Stage, api: Api, error: int, *, took_effect: bool) -> 
 def overtaken(stage: Stage) -> None:
     """A batch takes so long that another member reads and commits it first."""
     stage.publish(200)
-    judge = HeldJudge(stage.judge(), nth=2)
-    stage.start(0, judge=judge, **IMPATIENT)
-    assert judge.holding.wait(20)
+    processor = HeldProcessor(stage.processor(), nth=2)
+    stage.start(0, processor=processor, **IMPATIENT)
+    assert processor.holding.wait(20)
     stage.start(1, **IMPATIENT)
     assert stage.settle()
-    judge.release.set()
+    processor.release.set()
     time.sleep(1)
 
 
@@ -130,7 +130,7 @@ def taken_over_before_the_end(stage: Stage) -> None:
 
 
 def transactional_input(stage: Stage) -> None:
-    """Whoever pays does so in Kafka transactions: some are aborted, one is open for a while, all leave gaps."""
+    """The input comes in Kafka transactions: some are aborted, one is open for a while, all leave gaps."""
     for commit in (True, False, True):
         with stage.publishing(40, commit=commit):
             pass

@@ -1,9 +1,9 @@
-"""A worker process for tests of faults: the real one (`consumer.worker.run`), with verdicts that are known beforehand.
+"""A worker process for tests of faults: the real one (`consumer.worker.run`), with verdicts that are known in advance.
 
 Two things are wrapped around it, none of them inside: a board, a few bytes shared with the test, says where in a
-commit the worker is at any moment; a trap makes it die, freeze or be told to stop at one such place, exactly.
+commit the worker is at any moment; a trap sends it a signal (die, freeze, stop) at exactly one such place.
 
-    python -m tests.faults.child PLAN.json
+    python -m tests.faults.kit.child PLAN.json
 """
 
 import json
@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from eddy.consumer import worker, workers
-from eddy.consumer.batch import Judge
+from eddy.consumer.batch import BatchProcessor
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker, Membership, Message, Offsets, TransactionalProducer
 from eddy.settings import Settings, load
-from tests.plugins.rule import rule_judge
+from tests.plugins.rule import rule_processor
 
 
 class Place(IntEnum):
@@ -59,7 +59,7 @@ class Trap:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a worker process is told; written as JSON."""
+    """The orders of a worker process; written as JSON."""
 
     settings: dict[str, Any]
     slot: int
@@ -78,7 +78,7 @@ class Plan:
 
 
 class Board:
-    """A few bytes in a file that worker and test both see, whatever becomes of the worker."""
+    """A few bytes in a file that worker and test both see, even if the worker dies."""
 
     _LAYOUT = struct.Struct("<qqqddqq")
 
@@ -221,32 +221,34 @@ class Scribe:
     def __init__(self, board: Board) -> None:
         self._board = board
 
-    def turned(self, *, stable: bool) -> None:
+    def on_poll(self, *, stable: bool) -> None:
         """Nothing to write."""
 
-    def committed(self, turn: Any) -> None:  # noqa: ARG002
+    def on_commit(self, iteration: Any) -> None:  # noqa: ARG002
         self._board.committed()
 
-    def failed(self, kind: str) -> None:
+    def on_failure(self, kind: str) -> None:
         """Nothing to write."""
 
 
-def rule_of(settings: Settings) -> Judge:
-    """The rule-based judge in place of the active artifact's."""
-    return rule_judge(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger)
+def rule_of(settings: Settings) -> BatchProcessor:
+    """The rule-based processor in place of the active artifact's."""
+    return rule_processor(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger)
 
 
 def work(plan: Plan, settings: Settings, slot: int) -> None:
-    """`consumer.worker.run` with a board, a trap, and the rule-based judge."""
+    """`consumer.worker.run` with a board, a trap, and the rule-based processor."""
     board = Board(plan.board, slot)
     board.started()
     real = worker.loop_of
 
-    def marked_loop(broker: Broker, settings: Settings, slot: int, judge: Judge, observers: Sequence[Any], stop: Any):  # type: ignore[no-untyped-def]
+    def marked_loop(
+        broker: Broker, settings: Settings, slot: int, processor: BatchProcessor, observers: Sequence[Any], stop: Any
+    ):  # type: ignore[no-untyped-def]
         marked: Any = MarkedBroker(broker, board, plan.trap)
-        return real(marked, settings, slot, judge, [*observers, Scribe(board)], stop)
+        return real(marked, settings, slot, processor, [*observers, Scribe(board)], stop)
 
-    worker.judge_of, worker.loop_of, worker.KafkaBroker = rule_of, marked_loop, KafkaBroker  # type: ignore[assignment]
+    worker.load_processor, worker.loop_of, worker.KafkaBroker = rule_of, marked_loop, KafkaBroker  # type: ignore[assignment]
     worker.run(settings, slot)
 
 

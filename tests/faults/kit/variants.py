@@ -1,4 +1,4 @@
-"""Loops that are wrong in one step, by name: whatever claims to find lost and doubled messages must find theirs.
+"""Loops that are wrong in one step, by name: checks for lost and doubled messages must find theirs.
 
 Each is how such a loop is often written. They are the real loop but for the step that is replaced.
 """
@@ -9,16 +9,16 @@ from typing import Any, ClassVar
 
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata, TopicPartition
 
-from eddy.consumer.batch import Decision, Span
+from eddy.consumer.batch import Decision, OffsetRange
 from eddy.consumer.loop import Loop
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.kafka.consumer import KafkaGroupConsumer
 from eddy.messaging.ports import BrokerError, Consumer, Membership, Partition, Records, TransactionalProducer
-from tests.faults.stage import Variant
+from tests.faults.kit.stage import Variant
 
 
 class FuturesIgnored(Loop):
-    """Takes it that what was flushed was stored."""
+    """Assumes that what was flushed was stored."""
 
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
         producer.begin()
@@ -30,11 +30,11 @@ class FuturesIgnored(Loop):
 
 
 class ProducerReused(Loop):
-    """Goes on with the same producer after an abort, whatever became of the abort."""
+    """Goes on with the same producer after an abort, even if the abort failed."""
 
     def _recover(self, error: BrokerError) -> None:
         for observer in self._observers:
-            observer.failed(type(error).__name__)
+            observer.on_failure(type(error).__name__)
         assert self._producer is not None
         with contextlib.suppress(BrokerError):
             self._producer.abort()
@@ -46,26 +46,26 @@ class RewoundToFirst(Loop):
 
     _firsts: Mapping[Partition, int] = {}
 
-    def _take(
+    def _process(
         self,
         consumer: Consumer,
         producer: TransactionalProducer,
         records: Records,
-        spans: dict[Partition, Span],
+        ranges: dict[Partition, OffsetRange],
         membership: Membership,
     ) -> None:
-        self._firsts = {partition: span.start for partition, span in spans.items()}
-        super()._take(consumer, producer, records, spans, membership)
+        self._firsts = {partition: covered.start for partition, covered in ranges.items()}
+        super()._process(consumer, producer, records, ranges, membership)
 
     def _rewind(self) -> None:
-        self._starts = dict(self._firsts)
+        self._positions.starts = dict(self._firsts)
         client: Any = getattr(self._consumer, "_client", None)
         for partition, first in self._firsts.items():
             client.seek(TopicPartition(*partition), first)
 
 
 class MembershipTakenLate(Loop):
-    """Vouches for its offsets with the membership of the moment of the commit, as the client's examples do."""
+    """Sends its offsets with the membership at the time of the commit, as the client's examples do."""
 
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
         super()._publish(_AnyMembership(producer, self._consumer), decision, membership)
@@ -92,9 +92,9 @@ class OffsetsAfterwards(Loop):
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:
         producer.begin()
         deliveries = [producer.send(message) for message in decision.messages]
-        producer.flush(self._bounds.delivery_timeout_s)
+        producer.flush(self._config.delivery_timeout_s)
         for delivery in deliveries:
-            delivery.wait(self._bounds.delivery_timeout_s)
+            delivery.wait(self._config.delivery_timeout_s)
         producer.commit()
         producer.begin()
         producer.send_offsets(decision.offsets, membership)
@@ -107,9 +107,9 @@ class OffsetsLeftToTheClient(Loop):
     def _publish(self, producer: TransactionalProducer, decision: Decision, membership: Membership) -> None:  # noqa: ARG002
         producer.begin()
         deliveries = [producer.send(message) for message in decision.messages]
-        producer.flush(self._bounds.delivery_timeout_s)
+        producer.flush(self._config.delivery_timeout_s)
         for delivery in deliveries:
-            delivery.wait(self._bounds.delivery_timeout_s)
+            delivery.wait(self._config.delivery_timeout_s)
         producer.commit()
 
 
@@ -148,7 +148,7 @@ class _UncommittedBroker(KafkaBroker):
 
 
 SOUND_WITHOUT_NAMES = Variant("sound, members without stable names", broker=_NamelessBroker)
-"""Not wrong: what the one with a late membership is to be held against."""
+"""Not wrong: for comparison with the one whose membership is late."""
 FUTURES_IGNORED = Variant("futures ignored", FuturesIgnored)
 PRODUCER_REUSED = Variant("producer reused after an abort", ProducerReused)
 REWOUND_TO_FIRST = Variant("rewound to the first offset", RewoundToFirst)

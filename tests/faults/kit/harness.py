@@ -1,19 +1,16 @@
-"""What a test of faults is written with: messages whose outcome is known, workers to ill-treat, and the account.
+"""What a test of faults is written with: messages whose outcome is known, workers to inject faults into, and the check.
 
 with Rig(topics(**SHORT), kafka.address, tmp_path) as rig:
     rig.publish(5_000)
     worker = rig.start(0, Trap(Place.FLUSH))
     assert worker.wait() == -signal.SIGKILL
     rig.start(0)
-    rig.account()
+    rig.check()
 """
 
-import os
 import random
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,13 +21,11 @@ from typing import Any, Self
 from kafka import KafkaProducer
 
 from eddy.settings import Settings
-from tests.faults import oracle
-from tests.faults.child import OPEN, Board, Place, Plan, Trap
-from tests.faults.watch import Sampler, Watcher
-from tests.places import ROOT
-from tests.plugins.rule import STRANGE_FROM, transaction
-
-__all__ = ["KILLED", "OPEN", "SHORT", "STOP_WITHIN_S", "Place", "Rig", "Trap", "Worker", "wait_until"]
+from tests.faults.kit import oracle
+from tests.faults.kit.child import OPEN, Plan, Trap
+from tests.faults.kit.watch import Sampler, Watcher
+from tests.faults.kit.worker import Worker, wait_until
+from tests.plugins.rule import ALERTED_FROM, transaction
 
 STOP_WITHIN_S = 20.0
 KILLED = -signal.SIGKILL
@@ -48,78 +43,6 @@ SHORT: dict[str, Any] = {
 }
 """Settings under which a fault takes seconds; also for `topics(...)` of other tests of faults."""
 _NEVER_LOGGED = ("Traceback (most recent call last)", "Uncaught error in kafka producer I/O thread")
-
-
-class Worker:
-    """A worker process, or a supervisor with its workers."""
-
-    def __init__(self, plan: Plan, directory: Path, name: str) -> None:
-        path = directory / f"{name}.json"
-        plan.write(path)
-        self.slot = plan.slot
-        self.trap = plan.trap
-        self.log = directory / f"{name}.log"
-        self._boards = plan.board
-        self.board = self.board_of(plan.slot)
-        self.started_at = time.monotonic()
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.child", str(path)], cwd=ROOT, stdout=log, stderr=log
-            )
-
-    @property
-    def running(self) -> bool:
-        return self.process.poll() is None
-
-    def kill(self) -> Place:
-        """kill -9. Returns where in a commit that struck."""
-        self.freeze()
-        place = self.board.place
-        self.process.kill()
-        self.process.wait()
-        return place
-
-    def freeze(self) -> None:
-        """Returns when the process stands still."""
-        self.process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
-    def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-
-    def board_of(self, slot: int) -> Board:
-        """The board of a supervisor's worker."""
-        return Board(self._boards, slot)
-
-    def terminate(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-
-    def wait(self, within_s: float = 30.0) -> int:
-        """The exit code; minus the signal's number if one ended it."""
-        try:
-            return self.process.wait(within_s)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"slot {self.slot} still runs after {within_s} s; log:\n{self.tail()}") from None
-
-    def wait_started(self, within_s: float = 30.0) -> None:
-        """Returns when the process has come as far as its loop."""
-        wait_until(lambda: "worker started" in self.log.read_text(), within_s, f"slot {self.slot} to start")
-
-    def wait_commits(self, count: int = 1, within_s: float = 30.0) -> None:
-        """Returns when it has committed that often since it started."""
-        wait_until(
-            lambda: self.board.commits >= count or not self.running, within_s, f"{count} commits of slot {self.slot}"
-        )
-        assert self.board.commits >= count, f"slot {self.slot} ended; log:\n{self.tail()}"
-
-    def tail(self) -> str:
-        return self.log.read_text()[-3_000:]
-
-    def end(self) -> None:
-        """No process is left behind, whatever state it is in."""
-        if self.running:
-            self.process.kill()
-            self.process.wait()
 
 
 class Rig:
@@ -261,8 +184,8 @@ class Rig:
         """How long an alert may take to be visible while the broker is there."""
         return self.settings.transaction_timeout_ms / 1000 + 15
 
-    def account(self, settle_s: float = 60.0, visible_s: float | None = None) -> None:
-        """Everything was read, came out exactly once, and whoever looked on saw the same.
+    def check(self, settle_s: float = 60.0, visible_s: float | None = None) -> None:
+        """Everything was read, came out exactly once, and a reader during the run saw the same.
 
         Args:
             settle_s: How long the group may take to come to the end.
@@ -303,14 +226,6 @@ class Rig:
         return worker
 
 
-def wait_until(done: Callable[[], bool], within_s: float, what: str, every_s: float = 0.02) -> None:
-    """Looks again and again, and fails when it takes too long."""
-    deadline = time.monotonic() + within_s
-    while not done():
-        assert time.monotonic() < deadline, f"waited {within_s} s in vain for {what}"
-        time.sleep(every_s)
-
-
 def _body(number: int, kind: str) -> bytes:
-    body = transaction(number, 5 * STRANGE_FROM if kind == "alert" else 10.0, card_id=oracle.CARD_NUMBER.decode())
+    body = transaction(number, 5 * ALERTED_FROM if kind == "alert" else 10.0, card_id=oracle.CARD_NUMBER.decode())
     return body[:-1] if kind == "dead" else body

@@ -5,7 +5,9 @@ import time
 
 from eddy.consumer.worker import SLOT_TAKEN, STOPPED
 from eddy.devbroker.brokers import RunningBroker
-from tests.faults.harness import OPEN, STOP_WITHIN_S, Place, Rig, Trap, Worker
+from tests.faults.kit.child import OPEN, Place, Trap
+from tests.faults.kit.harness import STOP_WITHIN_S, Rig
+from tests.faults.kit.worker import Worker
 
 TAKEN_OVER_WITHIN_S = 5.0
 RESUMED_WITHIN_S = 10.0
@@ -72,7 +74,7 @@ def wake_a_zombie(rig: Rig, place: Place, sleep_s: float) -> None:
 
 
 def stop_in_mid_batch(rig: Rig, place: Place, within_s: float) -> None:
-    """A worker is told to stop inside of a commit: it ends well, and another soon has its partitions."""
+    """A worker gets SIGTERM inside a commit: it ends cleanly, and another soon has its partitions."""
     leaving, _ = get_going(rig, 2, Trap(place, nth=None, signal=signal.SIGTERM))
     rig.spring(leaving)
     assert leaving.wait(STOP_WITHIN_S) == STOPPED
@@ -107,7 +109,7 @@ def break_the_broker(rig: Rig, broker: RunningBroker, away_s: float, *, frozen: 
 
 
 def come_and_go(rig: Rig, changes: int, most: int, pause_s: tuple[float, float]) -> None:
-    """Workers join and leave in good order, in mid-stream."""
+    """Workers join and leave cleanly, in mid-stream."""
     running = {0: rig.start(0)}
     for _ in range(changes):
         rig.publish(2_000)
