@@ -12,8 +12,7 @@ from eddy.cli.console import fail, out, say
 from eddy.cli.data import Artifacts, AsJson, Data, read
 from eddy.cli.evaluate import Budget, Label, Report, Rows, print_figures, summary
 from eddy.cli.models import detector_of, print_json, store_of
-from eddy.cli.readers import rarity_text
-from eddy.cli.score import why
+from eddy.model.serving.text import contributions_text, one_in
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from collections.abc import Sequence
@@ -132,4 +131,4 @@ def _print_disagreements(trial: Trial, found: Comparison) -> None:
 
 def _said(opinion: Opinion) -> str:
     verdict = "flagged" if opinion.anomalous else "passed"
-    return f"{rarity_text(opinion.rarity)}, {verdict}: {why(opinion.contributions[:2])}"
+    return f"{one_in(opinion.rarity)}, {verdict}: {contributions_text(opinion.contributions[:2])}"

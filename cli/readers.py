@@ -14,6 +14,7 @@ from eddy.cli.console import err, out, say
 from eddy.cli.since import Since
 from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
 from eddy.messaging.ports import Reader, Record
+from eddy.model.serving.text import contributions_text, one_in
 
 ledger = typer.Typer(help="Audit the outcome counts in the ledger.", no_args_is_help=True)
 
@@ -80,32 +81,13 @@ def check(
     raise typer.Exit(0 if found.balanced else 1)
 
 
-def rarity_text(rarity: float) -> str:
-    """A rarity as people say it: `1 in 25,000`."""
-    return f"1 in {float(f'{1 / rarity:.2g}'):,.0f}"
-
-
-def contributions_text(alert: Alert, most: int) -> str:
-    """The largest contributions of an alert, as observed against expected."""
-    return ", ".join(
-        f"{part.field} {value_text(part.observed)} (expected {value_text(part.expected)})"
-        for part in alert.contributions[:most]
-    )
-
-
-def value_text(value: float | str | None) -> str:
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else f"{value:,.4g}"
-
-
 def _alert_row(alert: Alert) -> tuple[str, ...]:
     return (
         f"{alert.detected_at:%H:%M:%S}",
         alert.transaction_id or str(alert.input),
-        rarity_text(alert.rarity),
+        one_in(alert.rarity),
         f"{alert.score:.2f}",
-        contributions_text(alert, 2),
+        contributions_text(alert.contributions[:2]),
     )
 
 

@@ -15,14 +15,14 @@ import typer
 from eddy.cli.console import fail, out, say
 from eddy.cli.data import Artifacts, AsJson, Data, counting
 from eddy.cli.models import detector_of, print_json, store_of
-from eddy.cli.readers import rarity_text, value_text
+from eddy.model.serving.text import contributions_text, one_in
 
 if TYPE_CHECKING:  # pandas would cost every command half a second
     from rich.table import Table
 
     from eddy.model.data.batch_scoring import Piece, StrangeRow
     from eddy.model.data.writers import Write
-    from eddy.model.serving.detector import Contribution, Detector
+    from eddy.model.serving.detector import Detector
 
 SHOWN, CONTRIBUTIONS = 10, 3
 
@@ -168,10 +168,6 @@ def strangest_table(rows: Iterable[StrangeRow]) -> Table:
     table = Table("row", *(["transaction"] if named else []), "rarity", "score", reasons, box=None)
     for row in listed:
         name = [row.transaction or "-"] if named else []
-        cells = (f"{row.row:,}", *name, rarity_text(row.rarity), f"{row.score:.4g}", why(row.contributions))
+        cells = (f"{row.row:,}", *name, one_in(row.rarity), f"{row.score:.4g}", contributions_text(row.contributions))
         table.add_row(*(Text(cell) for cell in cells), style="" if row.anomalous else "dim")
     return table
-
-
-def why(contributions: Iterable[Contribution]) -> str:
-    return ", ".join(f"{c.field} {value_text(c.observed)} (expected {value_text(c.expected)})" for c in contributions)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eddy.cli.readers import rarity_text
 from eddy.consumer.audit import Audit
 from eddy.demo.environment import NotReady, Stage
 from eddy.demo.tracker import Snapshot
 from eddy.demo.view import Teller
 from eddy.messaging.messages import Alert
 from eddy.messaging.ports import BrokerError
+from eddy.model.serving.text import one_in
 from eddy.producer.publish import Report
 from eddy.settings import Settings
 
@@ -97,7 +97,7 @@ def _second_opinion(stage: Stage, transaction: bytes, alert: Alert) -> str:
     found = stage.ask(transaction)
     if not found["anomalous"] or abs(found["score"] - alert.score) > _SAME * abs(alert.score):
         raise NotReady(f"API and stream disagree about {alert.transaction_id}: {found['score']}, {alert.score}")
-    rarity = rarity_text(found["rarity"])
+    rarity = one_in(found["rarity"])
     return f"The API says the same of {alert.transaction_id}: anomalous, {rarity}, score {found['score']:.4g}."
 
 

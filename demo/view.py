@@ -13,9 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from eddy.cli.readers import contributions_text, rarity_text, value_text
 from eddy.demo.model import Step
 from eddy.demo.tracker import Shown, Snapshot
+from eddy.model.serving.text import contributions_text, one_in, value_text
 
 CONTRIBUTIONS = 2
 PLAIN_EVERY_S = 5.0
@@ -94,8 +94,10 @@ class Lines:
     def show(self, snapshot: Snapshot, elapsed_s: float, seconds: float) -> None:
         for shown in reversed([shown for shown in snapshot.shown if shown.number > self._alerts]):
             self._alerts = shown.number
-            why = contributions_text(shown.alert, CONTRIBUTIONS)
-            self._teller.say(f"alert {shown.number:3}  {_rarity(shown):{_RARITY}}  {truth(shown):12}  {why}")
+            why = contributions_text(shown.alert.contributions[:CONTRIBUTIONS])
+            self._teller.say(
+                f"alert {shown.number:3}  {one_in(shown.alert.rarity):{_RARITY}}  {truth(shown):12}  {why}"
+            )
         if elapsed_s >= self._counters_at:
             self._counters_at = elapsed_s + PLAIN_EVERY_S
             counters = ", ".join(f"{name} {value}" for name, value in numbers(snapshot))
@@ -146,15 +148,6 @@ def _why(shown: Shown) -> list[str]:
     return [f"{part.field} {value_text(part.observed)} ({value_text(part.expected)})" for part in parts]
 
 
-def _rarity(shown: Shown) -> str:
-    """As everywhere, but never longer than its column."""
-    one_in = 1 / shown.alert.rarity
-    for least, size, name in _LARGE:
-        if one_in >= least:
-            return f"1 in {float(f'{one_in / size:.2g}'):,.0f} {name}"
-    return rarity_text(shown.alert.rarity)
-
-
 def _progress(elapsed_s: float, seconds: float) -> RenderableType:
     line = Table.grid(padding=(0, 1), expand=True)
     line.add_column()
@@ -191,13 +184,12 @@ def _alerts(snapshot: Snapshot, width: int, height: int) -> RenderableType:
         if left < 0:
             break
         style = "red" if shown.fraud else "yellow"
-        table.add_row(Text(_rarity(shown)), Text(truth(shown), style=style), *map(Text, cells))
+        table.add_row(Text(one_in(shown.alert.rarity)), Text(truth(shown), style=style), *map(Text, cells))
     if not snapshot.shown:
         table.add_row("", Text("none yet", style="dim"), "")
     return table
 
 
-_LARGE = ((1e13, 1e12, "tn"), (1e10, 1e9, "bn"), (1e7, 1e6, "mn"))  # from, size, name
-_RARITY = 14
+_RARITY = 19
 _TRUTH = 12
 _STYLES = {"frauds caught": "bold red", "dead letters": "bold", "missed": "bold yellow"}

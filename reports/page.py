@@ -142,6 +142,11 @@ def _cell(value: object) -> tuple[str, bool]:
     return escape(str(value)), False
 
 
+def unbroken(text: str) -> str:
+    """Text of a cell that must stay on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _long(text: str) -> str:
     """On a narrow screen a sentence is to be scrolled to, not to be squeezed into a word a line."""
     return ' class="long"' if len(text) > LONG_TEXT else ""

@@ -8,11 +8,11 @@ import numpy as np
 from eddy.model.evaluation.compare import Comparison, Disagreement, Opinion
 from eddy.model.evaluation.evaluate import Judged, Trial
 from eddy.model.evaluation.metrics import precision_recall
+from eddy.model.serving.text import one_in, shares_text
 from eddy.reports.evaluation import plots
-from eddy.reports.evaluation.tables import FIGURES, budget_sentence, method_rows, rarity_text, textbook_sentence
-from eddy.reports.page import Page
+from eddy.reports.evaluation.tables import FIGURES, budget_sentence, method_rows, textbook_sentence
+from eddy.reports.page import Page, unbroken
 from eddy.reports.training import plots as training_plots
-from eddy.reports.training.report import reason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,5 +114,5 @@ def _row(apart: Disagreement, labelled: bool) -> tuple[object, ...]:
 
 
 def _said(opinion: Opinion) -> str:
-    reasons = "; ".join(reason(part, opinion.score) for part in opinion.contributions)
-    return f"{rarity_text(opinion.rarity)}, {'flagged' if opinion.anomalous else 'passed'}: {reasons}"
+    reasons = shares_text(opinion.contributions, opinion.score)
+    return f"{unbroken(one_in(opinion.rarity))}, {'flagged' if opinion.anomalous else 'passed'}: {reasons}"

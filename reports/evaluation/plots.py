@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from eddy.model.evaluation.evaluate import Judged
 from eddy.model.evaluation.metrics import CalibrationPoint
 from eddy.model.serving.calibration import RAREST
+from eddy.model.serving.text import one_in
 from eddy.reports import plots
-from eddy.reports.training.latent_map import one_in
 from eddy.reports.training.plots import LINE
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from eddy.model.evaluation.evaluate import Judged, Trial
 from eddy.model.evaluation.metrics import precision_recall
+from eddy.model.serving.text import one_in, shares_text
 from eddy.reports.evaluation import plots
 from eddy.reports.evaluation.tables import (
     FIGURES,
@@ -17,12 +18,10 @@ from eddy.reports.evaluation.tables import (
     kind_row,
     kind_rows,
     method_rows,
-    rarity_text,
     textbook_sentence,
 )
-from eddy.reports.page import Page
+from eddy.reports.page import Page, unbroken
 from eddy.reports.training import plots as training_plots
-from eddy.reports.training.report import reason
 
 Floats = NDArray[np.float64]
 
@@ -208,10 +207,10 @@ def _strangest(page: Page, judged: Judged, trial: Trial) -> None:
         rows.append(
             (
                 int(trial.rows.table.index[i]) + 1,
-                rarity_text(float(verdicts.rarity[i])),
+                unbroken(one_in(float(verdicts.rarity[i]))),
                 float(verdicts.score[i]),
                 *([] if known is None else [known]),
-                "; ".join(reason(part, float(verdicts.score[i])) for part in parts),
+                shares_text(parts, float(verdicts.score[i])),
             )
         )
     page.table(["row", "rarity", "score", *([] if labels is None else ["label"]), "because of"], rows)

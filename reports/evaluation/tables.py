@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eddy.model.evaluation.evaluate import Baseline, Judged, Trial
 from eddy.model.evaluation.metrics import CalibrationPoint, Figures, KindFigures, calibration
-from eddy.reports.training.latent_map import one_in
+from eddy.reports.page import unbroken
 
 
 def method_rows(trial: Trial) -> list[tuple[object, ...]]:
@@ -29,7 +29,6 @@ def _methods(trial: Trial) -> list[tuple[str, Figures]]:
     return [(method.name, method.figures) for method in methods if method.figures is not None]
 
 
-RAREST_TOLD = 1e-9
 RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001, 1e-5, 1e-6)
 
 FIGURES = (
@@ -46,23 +45,13 @@ BRACKETS = "In brackets: the 95 % interval. FP: the share of normal rows that ar
 def _row(found: Figures) -> tuple[object, ...]:
     precision = found.average_precision
     return (
-        f"{precision.value:.3f} ({precision.low:.3f} to {precision.high:.3f})".replace(" ", "\N{NO-BREAK SPACE}"),
+        unbroken(f"{precision.value:.3f} ({precision.low:.3f} to {precision.high:.3f})"),
         f"{found.recall_at_false_positives:.1%}",
         f"{found.at_budget.precision:.1%}",
         f"{found.at_budget.recall:.1%}",
         f"{found.roc_auc:.3f}",
         None if found.confusion is None else f"{found.confusion.accuracy:.2%}",
     )
-
-
-def rarity_text(rarity: float) -> str:
-    """A rarity as a short cell; what is rarer than RAREST_TOLD is not told apart.
-
-    >>> rarity_text(1e-12).replace("\N{NO-BREAK SPACE}", " ")
-    'under 1 in 1,000,000,000'
-    """
-    told = one_in(max(rarity, RAREST_TOLD))
-    return f"{'under ' if rarity < RAREST_TOLD else ''}{told}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def budget_sentence(trial: Trial) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from eddy.model.training.ablation import FEWEST_ANOMALIES, SMALLEST_DIFFERENCE, Choice, Compared
 from eddy.reports import plots
-from eddy.reports.page import Page
+from eddy.reports.page import Page, unbroken
 from eddy.reports.training.plots import LINE
 
 if TYPE_CHECKING:
@@ -81,14 +81,10 @@ def _row(compared: Compared, choice: Choice) -> tuple[object, ...]:
     gain = _gain(compared, choice)
     beside = f" ({gain:+.3f})" if choice is not compared.choices[0] else ""
     return (
-        choice.variant.name.replace(" ", "\N{NO-BREAK SPACE}"),
+        unbroken(choice.variant.name),
         f"{choice.agreement:.0%}",
         f"{choice.correlation:.2f}",
-        *(
-            [f"{choice.average_precision:.3f}{beside}".replace(" ", "\N{NO-BREAK SPACE}")]
-            if _labelled(compared)
-            else []
-        ),
+        *([unbroken(f"{choice.average_precision:.3f}{beside}")] if _labelled(compared) else []),
         advice(compared, choice),
     )
 

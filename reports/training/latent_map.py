@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eddy.model.exploration import tsne
 from eddy.model.serving.calibration import Calibration
+from eddy.model.serving.text import one_in
 from eddy.model.training.diagnostics import Evidence
 from eddy.model.training.fit import Learned
 from eddy.reports import plots
@@ -183,13 +184,3 @@ def _legend(coloured: Sequence[Group]) -> str:
     """In the page's own colours, which follow light and dark; plotly's would not."""
     dots = (f'<span style="color:{group.colour}">&#9679;</span> {escape(group.name)}' for group in coloured)
     return f'<p class="soft">{" &nbsp; ".join(dots)}</p>'
-
-
-def one_in(rarity: float) -> str:
-    """A rarity in words, to two digits.
-
-    >>> one_in(0.0004), one_in(1 / 16_632), one_in(0.7)
-    ('1 in 2,500', '1 in 17,000', '1 in 1.4')
-    """
-    count = float(f"{1 / rarity:.2g}")
-    return f"1 in {count:,.0f}" if count >= 10 else f"1 in {count:g}"

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eddy.model.serving.calibration import Calibration
+from eddy.model.serving.text import one_in
 from eddy.reports import plots
-from eddy.reports.training.latent_map import one_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

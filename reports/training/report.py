@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eddy.model.config import DEFAULTS
-from eddy.model.serving.detector import Contribution
+from eddy.model.serving.text import one_in, shares_text
 from eddy.model.training.ablation import Compared
 from eddy.model.training.diagnostics import Evidence
 from eddy.model.training.fit import Learned
-from eddy.reports.page import Page
+from eddy.reports.page import Page, unbroken
 from eddy.reports.training import ablation, latent_map, plots
-from eddy.reports.training.latent_map import one_in
 
 Floats = NDArray[np.float64]
 
@@ -241,27 +240,9 @@ def _examples(page: Page, learned: Learned) -> None:
     rows = []
     for row in range(len(strangest)):
         parts = verdicts.contributions(row, REASONS)
-        reasons = "; ".join(reason(part, float(verdicts.score[row])) for part in parts)
-        rows.append(
-            (
-                float(verdicts.score[row]),
-                one_in(float(verdicts.rarity[row])).replace(" ", "\N{NO-BREAK SPACE}"),
-                reasons,
-            )
-        )
+        reached, rarity = float(verdicts.score[row]), unbroken(one_in(float(verdicts.rarity[row])))
+        rows.append((reached, rarity, shares_text(parts, reached)))
     page.table(["score", "rarity", "because of"], rows)
-
-
-def reason(part: Contribution, score: float) -> str:
-    """One field's part of a score in words: observed, expected, share."""
-    share = f", {part.contribution / score:.0%}" if score > 0 else ""
-    return f"{part.field} {_value(part.observed)} (expected {_value(part.expected)}{share})"
-
-
-def _value(value: float | str | None) -> str:
-    if value is None:
-        return "nothing"
-    return value if isinstance(value, str) else f"{value:,.4g}"
 
 
 def _settings(page: Page, learned: Learned) -> None:

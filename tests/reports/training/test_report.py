@@ -152,14 +152,6 @@ def test_the_same_learning_gives_the_same_report() -> None:
     assert report(made()) == report(made())
 
 
-@pytest.mark.parametrize(
-    ("rarity", "words"),
-    [(1.0, "1 in 1"), (0.3, "1 in 3.3"), (0.1, "1 in 10"), (1 / 16_632, "1 in 17,000"), (1e-5, "1 in 100,000")],
-)
-def test_rarities_read_as_one_in_so_many(rarity: float, words: str) -> None:
-    assert latent_map.one_in(rarity) == words
-
-
 def test_the_top_scoring_held_out_rows_are_on_the_map_and_anomalies_are_at_most_their_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
