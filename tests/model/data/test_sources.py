@@ -324,6 +324,7 @@ def test_parquet_types_that_messages_do_not_know_become_those_that_they_do(tmp_p
         "shop": pa.array(["a", "b"]).dictionary_encode(),
         "day": pa.array([0, 1], pa.date32()),
         "raw": pa.array([b"\xff", None], pa.binary()),
+        "bytes": pa.array(["café".encode(), b"\0"], pa.large_binary()),
         "parts": pa.array([[1], []]),
     }
     pyarrow.parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
@@ -332,6 +333,7 @@ def test_parquet_types_that_messages_do_not_know_become_those_that_they_do(tmp_p
     assert read["shop"].tolist() == ["a", "b"]
     assert read["day"].tolist() == ["1970-01-01", "1970-01-02"]
     assert read["raw"].iloc[0] == "ff"
+    assert read["bytes"].tolist() == ["café", "00"]
     assert {field.name for field in infer(read).of_kind(Kind.IGNORED)} >= {"day", "parts"}
 
 
