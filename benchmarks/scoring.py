@@ -1,6 +1,6 @@
 """How long a score takes: `python -m benchmarks.scoring`, 4,096 rows of 30 numbers on one core, decoding excluded.
 
-All in: from columns to verdicts (`Detector.judge`): features, whitening, networks, margins, score, rarity. Reasons
+All in: from columns to verdicts (`Detector.judge`): features, whitening, networks, tail scores, score, rarity. Reasons
 (contributions and expected values) are computed of those rows alone that are asked about, such as alerts.
 Beside it, in turns, bare ONNX Runtime on the networks alone, which is the least that can be had from these networks.
 Processor time of the thread, so that other work on the machine counts as little as can be; medians. Ends with 1 above
@@ -21,7 +21,7 @@ from benchmarks.common import NUMBERS
 from eddy.model.components.autoencoder import Autoencoder, Layer
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.onnx_export.builder import Graph
-from eddy.model.onnx_export.network import network
+from eddy.model.onnx_export.graph import network
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.scorer import CHUNK_ROWS

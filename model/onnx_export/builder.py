@@ -45,11 +45,11 @@ class Graph:
         bounds = (self.constant([bound], np.int64) for bound in (first, last, 1))
         return self.op("Slice", value, *bounds)
 
-    def chosen(self, value: str, places: NDArray[np.intp], of: int) -> str:
-        """The columns at these places, of so many."""
-        if len(places) == of:
+    def chosen(self, value: str, indices: NDArray[np.intp], of: int) -> str:
+        """The columns at these indices, of so many."""
+        if len(indices) == of:
             return value
-        return self.op("Gather", value, self.constant(places, np.int64), axis=1)
+        return self.op("Gather", value, self.constant(indices, np.int64), axis=1)
 
     def either(self, condition: str, outputs: Sequence[str], then: "Graph", otherwise: "Graph", width: int) -> None:
         """An If with these outputs [rows, width] in float64; in its branches they are called output_then and
@@ -61,10 +61,10 @@ class Graph:
             branches[f"{which}_branch"] = helper.make_graph(graph.nodes, which, [], results, graph.constants)
         self.nodes.append(helper.make_node("If", [condition], list(outputs), **branches))
 
-    def places(self, categorical: str, levels: Sequence[str], first: int = 0) -> str:
-        """The place of each text among the levels, counted from `first`; of all others, one more than the last."""
-        places = list(range(first, first + len(levels)))
-        table: dict[str, Any] = {"keys_strings": list(levels), "values_int64s": places}
+    def level_indices(self, categorical: str, levels: Sequence[str], first: int = 0) -> str:
+        """The index of each text among the levels, counted from `first`; of all others, one more than the last."""
+        indices = list(range(first, first + len(levels)))
+        table: dict[str, Any] = {"keys_strings": list(levels), "values_int64s": indices}
         return self.op("LabelEncoder", categorical, domain="ai.onnx.ml", default_int64=first + len(levels), **table)
 
     def within(self, values: str, lowest: NDArray[Any], highest: NDArray[Any]) -> str:

@@ -8,7 +8,7 @@ from eddy.model.components.category_pairs import Pairs
 from eddy.model.onnx_export.builder import Graph
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 
 def surprise(g: Graph, pairs: Pairs) -> str:
@@ -29,7 +29,7 @@ def surprise(g: Graph, pairs: Pairs) -> str:
     return g.cast(g.op("Add", nats, mean), TensorProto.FLOAT)
 
 
-def _in_line(pairs: Pairs) -> tuple[Floats, Places, Places]:
+def _in_line(pairs: Pairs) -> tuple[Floats, Indices, Indices]:
     """All tables, one after the other [cells]; by pair [J, J] the width of its table, and its first cell.
 
     A column with itself has one line of zeros, of width 0: its ratio is 0 whatever the level.
@@ -47,9 +47,9 @@ def _in_line(pairs: Pairs) -> tuple[Floats, Places, Places]:
 
 
 def _codes(g: Graph, pairs: Pairs) -> str:
-    """The place of each level [rows, J] in the surprisals of all columns, one after the other."""
+    """The index of each level [rows, J] in the surprisals of all columns, one after the other."""
     columns, first = [], 0
-    for place, levels in enumerate(pairs.levels):
-        columns.append(g.places(g.columns("categorical", place, place + 1), levels, first))
+    for index, levels in enumerate(pairs.levels):
+        columns.append(g.level_indices(g.columns("categorical", index, index + 1), levels, first))
         first += len(levels) + 1
     return g.joined(columns)

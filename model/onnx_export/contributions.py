@@ -18,7 +18,7 @@ class Terms(NamedTuple):
     Args:
         x: features. u: what the networks see; within: what they are shown of it; hidden: their last hidden layers;
             rebuilt: what they made of it.
-        inputs, network, margins: the parts of the score, weighted. That of clusters, pairs or squared errors stands
+        inputs, network, tail_scores: the parts of the score, weighted. That of clusters, pairs or squared errors stands
             under network.
         strange: by network, what it missed, whitened, in any unit.
         center: of the cluster that explains the row best.
@@ -26,7 +26,7 @@ class Terms(NamedTuple):
 
     network: str = ""
     inputs: str = ""
-    margins: str = ""
+    tail_scores: str = ""
     x: str = ""
     u: str = ""
     within: str = ""
@@ -37,7 +37,7 @@ class Terms(NamedTuple):
 
     @property
     def parts(self) -> list[str]:
-        return [part for part in (self.inputs, self.network, self.margins) if part]
+        return [part for part in (self.inputs, self.network, self.tail_scores) if part]
 
 
 def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms, output: str) -> None:
@@ -57,22 +57,22 @@ def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms:
 def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
     if terms.strange:
         of_one = g.op("Div", terms.network, g.op("Max", g.sum(terms.strange), g.constant(TINY)))
-        of_u = [_of_network(g, model, terms, of_one, place) for place in range(len(terms.strange))]
+        of_u = [_of_network(g, model, terms, of_one, index) for index in range(len(terms.strange))]
     else:
         of_u = [terms.network] if terms.network else []
     of_white = [terms.inputs] if terms.inputs else []
     if model.clusters is not None or model.network_input == "whitened":
         of_u, of_white = [], of_white + of_u
     traced_back = [_from_white(g, model, terms.x, g.sum(of_white))] if of_white else []
-    return g.sum([*of_u, *traced_back, *([terms.margins] if terms.margins else [])])
+    return g.sum([*of_u, *traced_back, *([terms.tail_scores] if terms.tail_scores else [])])
 
 
-def _of_network(g: Graph, model: ScoreModel, terms: Terms, of_one: str, place: int) -> str:
+def _of_network(g: Graph, model: ScoreModel, terms: Terms, of_one: str, index: int) -> str:
     """What one network's share in the networks' part owes to each feature of u; `of_one`: the part, by strange."""
     assert model.residuals is not None
-    whitening = model.residuals[place]
-    missed = g.op("Sub", g.op("Sub", terms.u, terms.rebuilt[place]), g.constant(whitening.center))
-    return traced(g, g.op("Mul", of_one, terms.strange[place]), missed, whitening.matrix)
+    whitening = model.residuals[index]
+    missed = g.op("Sub", g.op("Sub", terms.u, terms.rebuilt[index]), g.constant(whitening.center))
+    return traced(g, g.op("Mul", of_one, terms.strange[index]), missed, whitening.matrix)
 
 
 def _from_white(g: Graph, model: ScoreModel, x: str, values: str) -> str:

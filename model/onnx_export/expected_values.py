@@ -37,22 +37,22 @@ def expected(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Term
     )
     columns = _fields(g, schema, encoder, raw)
     unknown = _same(g, raw, np.nan)
-    every = [columns.get(place, unknown) for place in range(len(schema.scored))]
+    every = [columns.get(index, unknown) for index in range(len(schema.scored))]
     g.op("Concat", *every, axis=1, output=output)
 
 
 def _fields(g: Graph, schema: TransactionSchema, encoder: Encoder, raw: str) -> dict[int, str]:
     """By field, the columns [rows, 1] that can be said: numbers in original units, hours of day."""
     columns: dict[int, str] = {}
-    numbers = len(encoder.numbers.places)
+    numbers = len(encoder.numbers.indices)
     if numbers:
         values = _original_units(g, g.columns(raw, 0, numbers), encoder.numbers)
-        columns |= {int(place): g.columns(values, k, k + 1) for k, place in enumerate(encoder.numbers.places)}
+        columns |= {int(index): g.columns(values, k, k + 1) for k, index in enumerate(encoder.numbers.indices)}
     first = len(schema.numeric) + len(schema.categorical)
-    times = len(encoder.hours.places)
+    times = len(encoder.hours.indices)
     if times:
         hours = _hours(g, g.columns(raw, len(encoder.center) - 2 * times, len(encoder.center)), times)
-        columns |= {first + int(place): g.columns(hours, k, k + 1) for k, place in enumerate(encoder.hours.places)}
+        columns |= {first + int(index): g.columns(hours, k, k + 1) for k, index in enumerate(encoder.hours.indices)}
     by = encoder.by_category
     if by is not None and by.time is not None:
         columns[first + by.time] = _same(g, raw, float(encoder.usual_hour[by.time]))

@@ -15,16 +15,16 @@ from eddy.model.schema.schema import TransactionSchema
 def encode(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
     """The features before they are standardised; missing numbers are NaN still."""
     parts = []
-    if len(encoder.numbers.places):
+    if len(encoder.numbers.indices):
         parts.append(_numbers(g, encoder.numbers, len(schema.numeric)))
-    if len(encoder.missing.places):
+    if len(encoder.missing.indices):
         parts.append(_missing(g, encoder.missing, len(schema.numeric)))
-    if len(encoder.categories.places):
+    if len(encoder.categories.indices):
         parts.append(_surprisals(g, encoder.categories))
     if encoder.by_category is not None:
         parts += _by_category(g, encoder.by_category)
-    if len(encoder.hours.places):
-        parts.append(_circle(g, encoder.hours.places, len(schema.timestamps)))
+    if len(encoder.hours.indices):
+        parts.append(_circle(g, encoder.hours.indices, len(schema.timestamps)))
     return g.joined(parts)
 
 
@@ -35,8 +35,8 @@ def _logarithm(g: Graph, values: str, unit: str, floor: float) -> str:
 
 def _numbers(g: Graph, numbers: Numbers, width: int) -> str:
     """Logarithms are taken only of the columns that have them: no other operator here takes as long."""
-    values = g.chosen("numeric", numbers.places, width)
-    runs = [(logged, list(run)) for logged, run in groupby(range(len(numbers.places)), numbers.logged.__getitem__)]
+    values = g.chosen("numeric", numbers.indices, width)
+    runs = [(logged, list(run)) for logged, run in groupby(range(len(numbers.indices)), numbers.logged.__getitem__)]
     pieces = g.split(values, [len(run) for _, run in runs])
     return g.joined(
         [
@@ -47,26 +47,26 @@ def _numbers(g: Graph, numbers: Numbers, width: int) -> str:
 
 
 def _missing(g: Graph, missing: Missing, width: int) -> str:
-    absent = g.op("IsNaN", g.chosen("numeric", missing.places, width))
+    absent = g.op("IsNaN", g.chosen("numeric", missing.indices, width))
     return g.op("Where", absent, g.constant(missing.absent), g.constant(missing.present))
 
 
 def _surprisals(g: Graph, categories: Categories) -> str:
     columns = []
-    for place, known, unseen in zip(categories.places, categories.surprisals, categories.unseen, strict=True):
+    for index, known, unseen in zip(categories.indices, categories.surprisals, categories.unseen, strict=True):
         table: dict[str, Any] = {
             "domain": "ai.onnx.ml",
             "keys_strings": list(known),
             "values_floats": [float(value) for value in known.values()],
             "default_float": float(unseen),
         }
-        columns.append(g.op("LabelEncoder", g.columns("categorical", int(place), int(place) + 1), **table))
+        columns.append(g.op("LabelEncoder", g.columns("categorical", int(index), int(index) + 1), **table))
     return g.cast(g.joined(columns), TensorProto.DOUBLE)
 
 
 def _by_category(g: Graph, by: ByCategory) -> list[str]:
     """The amount and the hour against what is usual for the category: columns [rows, 1]."""
-    row = g.places(g.columns("categorical", by.category, by.category + 1), by.levels)
+    row = g.level_indices(g.columns("categorical", by.category, by.category + 1), by.levels)
     parts = []
     if by.amount is not None:
         amount = g.columns("numeric", by.amount, by.amount + 1)
@@ -81,8 +81,8 @@ def _by_category(g: Graph, by: ByCategory) -> list[str]:
     return parts
 
 
-def _circle(g: Graph, places: NDArray[np.intp], width: int) -> str:
+def _circle(g: Graph, indices: NDArray[np.intp], width: int) -> str:
     """Sine and cosine of the hour of day. The day is taken off in float64: float32 would lose minutes."""
-    of_day = g.op("Mod", g.chosen("timestamp", places, width), g.constant(DAY_S), fmod=1)
+    of_day = g.op("Mod", g.chosen("timestamp", indices, width), g.constant(DAY_S), fmod=1)
     angle = g.op("Mul", of_day, g.constant(2 * np.pi / DAY_S))
     return g.joined([g.op("Sin", angle), g.op("Cos", angle)])

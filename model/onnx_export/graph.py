@@ -6,6 +6,7 @@ operator is one of standard ONNX, and nothing has to be converted (`docs/decisio
 """
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -15,7 +16,7 @@ from onnx import TensorProto, helper
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.gaussian_clusters import Clusters
 from eddy.model.components.score_model import WEIGHTS, ScoreModel, Weights
-from eddy.model.components.tail_scores import Margins
+from eddy.model.components.tail_scores import TailScores
 from eddy.model.components.whitening import Whitening
 from eddy.model.features.encoder import Encoder
 from eddy.model.onnx_export import category_pairs
@@ -23,7 +24,6 @@ from eddy.model.onnx_export import features as raw_features
 from eddy.model.onnx_export.builder import Graph
 from eddy.model.onnx_export.contributions import Terms, contributions
 from eddy.model.onnx_export.expected_values import expected
-from eddy.model.onnx_export.network import network
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
 
@@ -31,7 +31,7 @@ PARITY = 1e-4
 """How far a score of the graph may be from the Python pipeline's, relative."""
 
 BLOCK = 10
-"""Features whose margins are computed together: more are mostly zeros, fewer mostly overhead."""
+"""Features whose tail scores are computed together: more are mostly zeros, fewer mostly overhead."""
 
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
 
@@ -84,8 +84,8 @@ def _terms(g: Graph, schema: TransactionSchema, model: ScoreModel) -> Terms:
     weights = WEIGHTS[model.parts]
     if weights.inputs:
         seen = seen._replace(inputs=_weighted(g, _times(g, size, _unit(weights)), weights.inputs, weights))
-    if weights.margins:
-        seen = seen._replace(margins=_times(g, _margins(g, x, model.margins), weights.margins))
+    if weights.tail_scores:
+        seen = seen._replace(tail_scores=_times(g, _tail_scores(g, x, model.tail_scores), weights.tail_scores))
     return _network(g, model, _with_hidden(g, model, seen)) if weights.network else seen
 
 
@@ -123,7 +123,7 @@ def _features(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
     centred = g.op("Sub", raw, g.constant(encoder.center))
     x = g.cast(g.op("Div", centred, g.constant(encoder.scale)), TensorProto.FLOAT)
     g.precision = np.float32
-    if len(encoder.numbers.places):
+    if len(encoder.numbers.indices):
         x = g.op("Where", g.op("IsNaN", x), g.constant(encoder.usual_numbers), x)
     return g.within(x, encoder.lowest, encoder.highest)
 
@@ -140,6 +140,15 @@ def _network(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
     each = zip(model.members, terms.hidden, model.residuals, strict=True)
     strange = tuple(_missed(g, terms.u, hidden, layers[-1], whitening, unit) for layers, hidden, whitening in each)
     return terms._replace(strange=strange, network=_weighted(g, g.sum(strange), weights.network, weights))
+
+
+def network(g: Graph, value: str, layers: Sequence[Layer]) -> str:
+    """Dense layers, one after the other; gives the name of the last one's output."""
+    for layer in layers:
+        value = g.op("Gemm", value, g.constant(layer.weights), g.constant(layer.bias))
+        if layer.activation == "tanh":
+            value = g.op("Tanh", value)
+    return value
 
 
 def _squares(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
@@ -167,23 +176,25 @@ def _weighted(g: Graph, in_units: str, weight: float, weights: Weights) -> str:
     return _times(g, g.log1p(in_units), weight * weights.bound) if weights.bound else _times(g, in_units, weight)
 
 
-def _margins(g: Graph, x: str, margins: Margins) -> str:
-    """Margins [rows, d], by blocks of features: matrices hold mostly zeros, but these are what is fast."""
-    blocks = np.array_split(np.arange(len(margins.knots)), -(-len(margins.knots) // BLOCK))
+def _tail_scores(g: Graph, x: str, tail_scores: TailScores) -> str:
+    """Tail scores [rows, d], by blocks of features: matrices hold mostly zeros, but these are what is fast."""
+    blocks = np.array_split(np.arange(len(tail_scores.knots)), -(-len(tail_scores.knots) // BLOCK))
     pieces = zip(blocks, g.split(x, [len(block) for block in blocks]), strict=True)
-    return g.joined([_block(g, piece, Margins(margins.knots[block], margins.values[block])) for block, piece in pieces])
+    return g.joined(
+        [_block(g, piece, TailScores(tail_scores.knots[block], tail_scores.values[block])) for block, piece in pieces]
+    )
 
 
-def _block(g: Graph, x: str, margins: Margins) -> str:
+def _block(g: Graph, x: str, tail_scores: TailScores) -> str:
     """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is."""
-    widths, rises = np.diff(margins.knots, axis=1).T, np.diff(margins.values, axis=1).T
+    widths, rises = np.diff(tail_scores.knots, axis=1).T, np.diff(tail_scores.values, axis=1).T
     pieces, features = widths.shape
     own = np.tile(np.eye(features), pieces)  # [features, pieces * features]: which piece is whose
     steep = np.where(widths > 0, 1.0 / np.where(widths > 0, widths, 1.0), 0.0)
-    offset = -(margins.knots[:, :-1].T * steep).ravel()
+    offset = -(tail_scores.knots[:, :-1].T * steep).ravel()
     along = g.op("Gemm", x, g.constant(own * steep.ravel()), g.constant(offset))
     share = g.op("Clip", along, g.constant(0.0), g.constant(1.0))
-    return g.op("Gemm", share, g.constant((own * rises.ravel()).T), g.constant(margins.values[:, 0]))
+    return g.op("Gemm", share, g.constant((own * rises.ravel()).T), g.constant(tail_scores.values[:, 0]))
 
 
 def _clusters(g: Graph, white: str, clusters: Clusters) -> tuple[str, str]:
@@ -196,9 +207,9 @@ def _clusters(g: Graph, white: str, clusters: Clusters) -> tuple[str, str]:
     total = g.op("Add", g.op("ReduceSum", halves, g.constant([2], np.int64), keepdims=0), offsets)
     nearest = g.op("ArgMin", total, axis=0, keepdims=0)
     by_row = g.op("Transpose", halves, perm=[1, 0, 2])
-    place = g.op("Unsqueeze", nearest, g.constant([1], np.int64))
-    parts = g.op("GatherND", by_row, place, batch_dims=1)
-    share = g.op("Gather", g.constant(clusters.offsets / clusters.centers.shape[1]), place)
+    index = g.op("Unsqueeze", nearest, g.constant([1], np.int64))
+    parts = g.op("GatherND", by_row, index, batch_dims=1)
+    share = g.op("Gather", g.constant(clusters.offsets / clusters.centers.shape[1]), index)
     return g.op("Add", parts, share), g.op("Gather", g.constant(clusters.centers), nearest)
 
 
