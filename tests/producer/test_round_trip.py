@@ -16,7 +16,7 @@ from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.producer.replay import Replay
 
 ROWS = 3_000
-Write = Callable[[pd.DataFrame, Path], None]
+Write = Callable[[pd.DataFrame, Path], object]
 
 
 def payments() -> pd.DataFrame:
@@ -54,6 +54,12 @@ SHAPES: dict[str, Write] = {
     "csv.gz": lambda table, path: table.to_csv(path.with_suffix(".csv.gz"), index=False),
     "semicolons": lambda table, path: table.to_csv(path.with_suffix(".csv"), index=False, sep=";"),
     "tabs": lambda table, path: table.to_csv(path.with_suffix(".tsv"), index=False, sep="\t"),
+    "quoted names": lambda table, path: table.rename(columns={"shop": "shop; or, shop"}).to_csv(
+        path.with_suffix(".csv"), index=False, sep=";"
+    ),
+    "spaces in the header": lambda table, path: path.with_suffix(".csv").write_text(
+        "  " + table.to_csv(index=False).replace(",", " , ", len(table.columns) - 1), encoding="utf-8"
+    ),
     "parquet": lambda table, path: table.to_parquet(path.with_suffix(".parquet"), row_group_size=700),
     "parquet of times": lambda table, path: table.assign(
         event_time=pd.to_datetime(table["event_time"]).dt.tz_localize("Europe/Berlin")
