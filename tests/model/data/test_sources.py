@@ -19,7 +19,7 @@ import zstandard
 
 from eddy.model.data.conversion import TableError, columns_of, read_pieces, read_sample, read_table
 from eddy.model.data.schema_inference import infer
-from eddy.model.data.sources import MixedColumn
+from eddy.model.data.sources import ROWS, MixedColumn
 from eddy.model.schema.schema import Kind
 
 MakeTable = Callable[..., pd.DataFrame]
@@ -276,6 +276,42 @@ def test_a_column_of_numbers_that_turns_to_text_is_text(tmp_path: Path, monkeypa
         assert words in str(raised.value)
     assert pd.concat(read_pieces(tmp_path / "t.csv", texts=["code"]))["code"].tolist() == codes
     assert sum(map(len, read_pieces(tmp_path / "t.csv", consistent=False))) == 202
+
+
+CELLS = ["7", "1.5", "0742", "NA", "true", "x", "", "1234567890123456789"]
+
+
+@pytest.mark.parametrize("first", CELLS)
+@pytest.mark.parametrize("last", CELLS)
+def test_what_a_column_is_does_not_depend_on_the_order_of_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, last: str
+) -> None:
+    cells = [first] * 100 + [last] * 100
+    pd.DataFrame({"c": cells, "n": 1}).to_csv(tmp_path / "whole.csv", index=False)
+    whole = read_table(tmp_path / "whole.csv")["c"]
+    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    for order in (cells, cells[::-1]):
+        pd.DataFrame({"c": order, "n": 1}).to_csv(tmp_path / "t.csv", index=False)
+        read = read_table(tmp_path / "t.csv")["c"]
+        read = read if order is cells else read[::-1]
+        assert pd.api.types.is_numeric_dtype(read) == pd.api.types.is_numeric_dtype(whole)
+        assert read.astype(object).fillna("").tolist() == whole.astype(object).fillna("").tolist()
+
+
+def test_a_code_in_the_last_row_makes_categories_of_all(tmp_path: Path) -> None:
+    codes = ["5411", "5812", "4121"] * 70_000 + ["0742"]
+    for name, order in {"late.csv": codes, "early.csv": codes[::-1]}.items():
+        pd.DataFrame({"mcc": order, "amount": 1.5, "note": "x" * 20}).to_csv(tmp_path / name, index=False)
+        table = read_table(tmp_path / name)
+        assert set(columns_of(table, infer(table)).categorical[:, 0]) == {"5411", "5812", "4121", "0742"}
+
+
+def test_lines_of_json_that_are_numbers_at_first_and_text_later_are_text(tmp_path: Path) -> None:
+    values = [1.0] * ROWS + [2.5, "A17", True, None, 3]
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"code": value}) for value in values))
+    read = read_table(tmp_path / "t.jsonl")["code"]
+    assert set(read[:ROWS]) == {"1"}
+    assert read[ROWS:].fillna("").tolist() == ["2.5", "A17", "true", "", "3"]
 
 
 def test_a_typing_error_among_numbers_is_found_by_file_and_row(tmp_path: Path) -> None:
