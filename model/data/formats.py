@@ -51,6 +51,7 @@ def format_of(path: Path) -> RowsOf:
     )
 
 
+SPARSE = "sparse"
 _HEAD = 1 << 18
 
 
@@ -117,9 +118,11 @@ def _json_file(path: Path, rows: int, texts: frozenset[str]) -> Iterator[pd.Data
 
 
 def json_lines(lines: Iterable[bytes], rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
-    """Objects, one a line. A key that a line lacks is a missing value."""
+    """Objects, one a line. A key that a line lacks is a missing value, so frames may have different columns, and say so
+    by the attribute `SPARSE`."""
     for held in _objects(lines, rows):
         frame = pd.DataFrame(held)
+        frame.attrs[SPARSE] = True
         yield frame.assign(**{name: values.texts(frame[name]) for name in texts & set(frame)})
 
 

@@ -17,7 +17,7 @@ from pandas.api import types
 
 from eddy.model.data.csv import CODE, ONLY_WORDS
 from eddy.model.data.files import BROKEN, TableError
-from eddy.model.data.formats import RowsOf, format_of, json_lines, rows_in, standard_input
+from eddy.model.data.formats import SPARSE, RowsOf, format_of, json_lines, rows_in, standard_input
 from eddy.model.data.values import numbers
 
 STANDARD_INPUT = "-"
@@ -131,7 +131,7 @@ class _Columns:
         frame.columns = frame.columns.astype(str)
         if not self.names:
             self.names, self.first_file = tuple(frame.columns), file
-        elif file != self.first_file:
+        elif file != self.first_file and not frame.attrs.get(SPARSE):
             frame = self._as_in_the_first_file(file, frame)
         words = frame.attrs.pop(ONLY_WORDS, ())
         for name in frame.columns if self.consistent else ():

@@ -125,3 +125,18 @@ def test_whole_numbers_that_are_categories_have_no_decimal_point_whatever_stands
     table.to_parquet(tmp_path / "t.parquet", row_group_size=2)
     keys = [key for batch in Replay(tmp_path / "t.parquet", schema).batches() for key in batch.keys]
     assert keys == [b"1", b"2.5", b"3", b"4"]
+
+
+def test_a_nullable_key_absent_from_a_whole_piece_of_json_is_sent_as_null(tmp_path: Path) -> None:
+    fields = (
+        Field("card", Kind.IDENTIFIER, role="card"),
+        Field("at", Kind.TIMESTAMP, role="time", unit="iso8601"),
+        Field("amount", Kind.NUMERIC, nullable=True),
+    )
+    line = '{"card": "a", "at": "2026-01-01T00:00:00Z"}\n'
+    (tmp_path / "1.jsonl").write_text(line)
+    (tmp_path / "2.jsonl").write_text(line.replace("}", ', "amount": 2}'))
+    replay = Replay(str(tmp_path / "*.jsonl"), TransactionSchema(fields))
+    values = [value for batch in replay.batches() for value in batch.values]
+    decoded = TransactionCodec(replay.schema).decode_values(values)
+    np.testing.assert_array_equal(decoded.columns.numeric[:, 0], [np.nan, 2.0])

@@ -20,7 +20,7 @@ import zstandard
 from eddy.model.data.conversion import TableError, columns_of, read_pieces, read_sample, read_table
 from eddy.model.data.schema_inference import infer
 from eddy.model.data.sources import ROWS, MixedColumn
-from eddy.model.schema.schema import Kind
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
 
 MakeTable = Callable[..., pd.DataFrame]
 
@@ -399,3 +399,30 @@ def test_a_key_that_a_line_of_json_lacks_is_missing(tmp_path: Path) -> None:
     read = read_table(tmp_path / "t.jsonl")
     assert read["b"].isna().tolist() == [False, True, False]
     assert read["c"].tolist()[2] is True
+
+
+@pytest.fixture
+def nullable() -> TransactionSchema:
+    return TransactionSchema((Field("amount", Kind.NUMERIC), Field("shop", Kind.CATEGORICAL, nullable=True)))
+
+
+def test_a_nullable_key_may_be_absent_from_whole_pieces_and_files_of_json(
+    tmp_path: Path, nullable: TransactionSchema
+) -> None:
+    for name, shop in {"1.jsonl": {}, "2.jsonl": {"shop": "fuel"}, "3.jsonl": {}}.items():
+        (tmp_path / name).write_text((json.dumps({"amount": 1, **shop}) + "\n") * 3)
+    expected = [""] * 3 + ["fuel"] * 3 + [""] * 3
+    pieces = read_pieces(str(tmp_path / "*.jsonl"), rows=2)
+    found = np.concatenate([columns_of(piece, nullable).categorical[:, 0] for piece in pieces])
+    assert found.tolist() == expected
+    assert columns_of(read_table(str(tmp_path / "*.jsonl")), nullable).categorical[:, 0].tolist() == expected
+    assert columns_of(read_table(tmp_path / "1.jsonl"), nullable).categorical[:, 0].tolist() == [""] * 3
+
+
+def test_a_key_that_may_not_be_null_must_be_there_and_so_must_columns_of_other_formats(
+    tmp_path: Path, nullable: TransactionSchema
+) -> None:
+    (tmp_path / "t.jsonl").write_text('{"shop": "fuel"}')
+    (tmp_path / "t.csv").write_text("amount\n1\n")
+    assert "has no column amount" in said("", lambda _: columns_of(read_table(tmp_path / "t.jsonl"), nullable))
+    assert "has no column shop" in said("", lambda _: columns_of(read_table(tmp_path / "t.csv"), nullable))
