@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,10 +94,11 @@ def score(
 def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
     from eddy.model.data.batch_scoring import judge_pieces
     from eddy.model.data.conversion import TableError, read_pieces
+    from eddy.model.data.sources import expected_rows
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
     pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)
-    with counting("scoring", rows_expected(data), quiet=quiet) as advance:
+    with counting("scoring", expected_rows(data), quiet=quiet) as advance:
         for piece in judge_pieces(pieces, detector):
             if write is not None:
                 write(piece.frame)
@@ -107,29 +107,6 @@ def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> T
     if not tally.rows:
         raise TableError(f"{data} has no rows: give a table of transactions")
     return tally
-
-
-def rows_expected(data: str) -> int | None:
-    """How many rows there are, where a look at the files tells it quickly; for the time left."""
-    from eddy.model.data.sources import files
-
-    if data == "-":
-        return None
-    counts = [_rows_in(path) for path in files(data)]
-    return None if None in counts else sum(count for count in counts if count is not None)
-
-
-def _rows_in(path: Path) -> int | None:
-    """Of text the number of its lines."""
-    if path.suffix in (".parquet", ".pq"):
-        from pyarrow import ArrowException, parquet
-
-        with suppress(ArrowException, OSError):
-            return int(parquet.read_metadata(path).num_rows)
-    elif path.suffix in (".csv", ".tsv", ".jsonl", ".ndjson") and path.is_file():
-        with path.open("rb") as file:
-            return sum(part.count(b"\n") for part in iter(partial(file.read, 1 << 20), b""))
-    return None
 
 
 def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: float) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from eddy.model.data import column_names as names
 from eddy.model.data import values
-from eddy.model.data.column_kinds import Seen, kind_of, look_at
+from eddy.model.data.column import Seen, look_at
+from eddy.model.data.column_kinds import kind_of
 from eddy.model.schema.schema import Field, Kind, Role, SchemaError, TransactionSchema
 
 LOOK_ROWS = 100_000
