@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eddy.cli.console import err, fail, out, say
-from eddy.cli.data import AsJson, Data, read
+from eddy.cli.data import AsJson, Data, read, say_columns
 
 if TYPE_CHECKING:
     from eddy.model.data.conversion import Sample
@@ -76,4 +76,5 @@ def _say(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
     missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]
     without = f" No column seems to be the {', the '.join(missing)}." if missing else ""
     written = f" Written to {to}." if to else ""
+    say_columns(guesses)
     say(f"Inferred from {told_from}.{without}{written}", err)

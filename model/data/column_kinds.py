@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.data import column_names as names
+from eddy.model.data import spelled_numbers
 from eddy.model.data.column import Seen
 from eddy.model.data.csv import CODE
 from eddy.model.schema.schema import Kind
@@ -198,12 +199,18 @@ def _parse_as_iso(column: Seen) -> bool:
     return bool(pd.to_datetime(pd.Series(column.some), utc=True, errors="coerce", format="ISO8601").notna().all())
 
 
+IN_DOUBT = "looks like amounts, but can be read in more than one way"
+
+
 def _numbers_as_text(column: Seen) -> Answer | None:
     """Text that should be numbers: training refuses it by the first cell, rather than to learn from half of it."""
     if names.rank_as_amount(column.words) is not None and column.look_like(_MONEY) >= _MOSTLY:
         return Kind.NUMERIC, None, "is an amount by its name, but text: write it with a decimal point and no currency"
     if pd.to_numeric(pd.Series(column.some), errors="coerce").isna().mean() > 2 * (1 - _MOSTLY):
-        return None
+        in_doubt = spelled_numbers.share(column.some) >= _MOSTLY and not _has_codes(column)
+        return (
+            (Kind.IGNORED, None, f"{IN_DOUBT}: write them with a decimal point and no currency") if in_doubt else None
+        )
     strange = np.isnan(column.numbers)
     if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_codes(column):
         return None

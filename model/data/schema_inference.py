@@ -48,7 +48,15 @@ def infer(table: pd.DataFrame, drop: bool = True) -> TransactionSchema:
     Raises:
         SchemaError: no column can be scored.
     """
-    guesses = guess(table, drop)
+    return as_schema(guess(table, drop))
+
+
+def as_schema(guesses: tuple[Guess, ...]) -> TransactionSchema:
+    """The schema that guesses make.
+
+    Raises:
+        SchemaError: no column can be scored.
+    """
     try:
         return TransactionSchema(tuple(guessed.field for guessed in guesses))
     except SchemaError:
