@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli import training_options as options
 from eddy.cli.console import err, fail, out, say
-from eddy.cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
 from eddy.cli.interruption import interruptible
+from eddy.cli.models import training_options as options
+from eddy.cli.tables import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
 from eddy.model.config import DEFAULTS
 
 if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
