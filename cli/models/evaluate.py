@@ -11,7 +11,8 @@ import typer
 
 from eddy.cli.console import fail, out, say
 from eddy.cli.models.store import detector_of, print_json, store_of
-from eddy.cli.tables import Artifacts, AsJson, Data, read, sharing
+from eddy.cli.tables import Artifacts, AsJson, Data, read
+from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from eddy.model.evaluation.evaluate import Trial
