@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eddy.model.errors import EddyError
 from eddy.producer.synthetic import Transactions
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _PARQUET = (".parquet", ".pq")
 _CSV = (".csv", ".csv.gz")
 
 
-class TableError(Exception):
+class TableError(EddyError):
     """A table that cannot be used; the message says why, what was received and what to do."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eddy.cli.console import err, fail, say
+from eddy.cli.tables import SchemaFile, schema_of
 from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
@@ -75,7 +76,7 @@ def file(
     speedup: Annotated[
         float | None, typer.Option(help="Replay by event time, this many times faster.", min=1e-6)
     ] = None,
-    schema: Annotated[Path | None, typer.Option(help="Schema file from `eddy schema` (default: inferred).")] = None,
+    schema: SchemaFile = None,
     topic: Topic = None,
 ) -> None:
     """Publish the rows of a table in event-time order, with their original event times. Labels are not sent.
@@ -88,17 +89,15 @@ def file(
 
         eddy produce file transactions.csv --schema schema.toml --rate 1000
     """
-    from eddy.model.schema.schema import TransactionSchema
     from eddy.producer.publish import Pace
     from eddy.producer.replay import Replay
 
     if rate is not None and speedup is not None:
         fail("--rate and --speedup exclude each other: give one of them", code=2)
-    with _mendable():
-        replay = Replay(path, None if schema is None else TransactionSchema.from_toml(_text(schema)))
-        if not replay.in_order:
-            say(f"{path} is not sorted by event time: reading and sorting it first", err, "yellow")
-        report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
+    replay = Replay(path, schema_of(schema))
+    if not replay.in_order:
+        say(f"{path} is not sorted by event time: reading and sorting it first", err, "yellow")
+    report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
     if replay.bad.count:
         say(f"{replay.bad.count:,} rows were not sent. Examples:", err, "yellow")
         for row, reason in replay.bad.examples:
@@ -118,7 +117,7 @@ def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
 
     if count is None:
         fail("--to needs --count, the number of transactions to write", code=2)
-    with _mendable(), counting("writing", count, "transactions") as advance:
+    with counting("writing", count, "transactions") as advance:
         written = write_parquet(path, _watched(stream.chunks(count), advance))
     say(f"{written:,} transactions written to {path}")
 
@@ -191,21 +190,3 @@ def _end(report: Report) -> None:
             f"{report.failed:,} of {report.sent:,} transactions are not known to be stored: " if report.failed else ""
         )
         fail(lost + report.error)
-
-
-@contextmanager
-def _mendable() -> Iterator[None]:
-    from eddy.model.schema.schema import SchemaError
-    from eddy.producer.tables import TableError
-
-    try:
-        yield
-    except (TableError, SchemaError) as error:
-        fail(str(error))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{path} cannot be read: {error}")

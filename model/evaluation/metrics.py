@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eddy.model.errors import EddyError
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Counts = NDArray[np.intp]
@@ -21,7 +23,7 @@ CONFIDENCE_Z = 1.96
 MOST_KINDS = 50
 
 
-class EvaluationError(ValueError):
+class EvaluationError(EddyError, ValueError):
     """Scores cannot be held against these labels; the message says what was received and what to do."""
 
 

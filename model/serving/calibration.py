@@ -8,6 +8,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from eddy.model.errors import EddyError
+
 Floats = NDArray[np.float64]
 
 RAREST = 1e-15
@@ -20,7 +22,7 @@ HISTOGRAM_BINS = 8 * BINS_PER_DECADE + 1
 """Bins of a rarity histogram: quarters of a decade from 1 to 1e-8, and one for all that is rarer."""
 
 
-class ThresholdError(ValueError):
+class ThresholdError(EddyError, ValueError):
     """A threshold or a rate that cannot be; the message says what was received and what to do."""
 
 
