@@ -31,9 +31,8 @@ def written_to(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fail(
-            f"{error.filename or path} cannot be written ({error.strerror}): free disk space, or choose another path with --out"
-        )
+        at = error.filename or path
+        fail(f"{at} cannot be written ({error.strerror}): free disk space, or choose another path with --out")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
