@@ -99,12 +99,8 @@ def _facts(view: View, guess: Guess) -> ColumnFacts:
 
 def _counted(view: View, name: str) -> tuple[float, int, float]:
     """Share of missing cells, number of different values, share of the most frequent one."""
-    if name in view.levels:
-        counts, rows = view.levels[name].counts, len(view)
-    else:
-        counts, rows = _value_counts(view.table[name]), len(view)
-    top = float(counts.max()) / rows if len(counts) else 0.0
-    return 1.0 - float(counts.sum()) / rows, len(counts), top
+    counts = view.levels[name].counts if name in view.levels else _value_counts(view.table[name])
+    return 1.0 - float(counts.sum()) / len(view), len(counts), float(counts.max(initial=0)) / len(view)
 
 
 def _value_counts(column: "pd.Series[Any]") -> NDArray[Any]:

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from eddy.model.exploration.correlations import some
-from eddy.model.exploration.typed_table import Floats, Places, View
+from eddy.model.exploration.typed_table import Floats, Indices, View, sample_indices
 
 ANOMALIES, NORMAL_ROWS = 50_000, 100_000
 FEWEST = 10
@@ -97,7 +96,7 @@ def _values(view: View, name: str) -> tuple[tuple[str, int], ...]:
 class _Halves:
     """Rows [m], whether each is anomalous, its weight (so that shares are true), whether it is in the first half."""
 
-    rows: Places
+    rows: Indices
     strange: NDArray[np.bool_]
     weight: Floats
     first: NDArray[np.bool_]
@@ -106,7 +105,8 @@ class _Halves:
 def _halves(anomalous: NDArray[np.bool_], seed: int) -> _Halves:
     kinds = np.flatnonzero(anomalous), np.flatnonzero(~anomalous)
     drawn = [
-        places[some(len(places), most, seed)] for places, most in zip(kinds, (ANOMALIES, NORMAL_ROWS), strict=True)
+        places[sample_indices(len(places), most, seed)]
+        for places, most in zip(kinds, (ANOMALIES, NORMAL_ROWS), strict=True)
     ]
     rows = np.concatenate(drawn)
     weight = np.repeat([len(each) / len(some_) for each, some_ in zip(kinds, drawn, strict=True)], [*map(len, drawn)])
@@ -146,7 +146,7 @@ def _of_numbers(name: str, values: Floats, halves: _Halves, distinct: int) -> Se
     return _measured(name, ways[chosen], chosen, halves, distinct)
 
 
-def _of_levels(name: str, codes: Places, levels: int, halves: _Halves, distinct: int) -> Separation | None:
+def _of_levels(name: str, codes: Indices, levels: int, halves: _Halves, distinct: int) -> Separation | None:
     """The rate of each level is learned on the first half; missing is a level of its own."""
     if levels == 0 or (levels == 1 and (codes >= 0).all()):
         return None
