@@ -132,11 +132,11 @@ def distribution(numbers: Floats, anomalous: NDArray[np.bool_] | None = None) ->
         return None
     scale, within = _scale(values)
     edges = _edges(values, scale, within)
-    strange = anomalous[known] if anomalous is not None else np.zeros(len(values), np.bool_)
-    usual = _shares(values[~strange], edges) if not strange.all() else _shares(values, edges)
-    odd = _shares(values[strange], edges) if strange.any() else None
+    labelled = anomalous[known] if anomalous is not None else np.zeros(len(values), np.bool_)
+    normal = _shares(values[~labelled], edges) if not labelled.all() else _shares(values, edges)
+    anomalies = _shares(values[labelled], edges) if labelled.any() else None
     seen = (values >= edges[0]) & (values <= edges[-1])
-    return Distribution(scale, edges, usual, odd, float(1.0 - seen.mean()), within)
+    return Distribution(scale, edges, normal, anomalies, float(1.0 - seen.mean()), within)
 
 
 def _scale(values: Floats) -> tuple[Scale, float]:

@@ -83,7 +83,7 @@ def labels(view: View, label_columns: tuple[str, ...], distinct: dict[str, int],
     if min(found, len(view) - found) >= FEWEST:
         halves = _halves(view.anomalous, seed)
         separations = _separations(view, halves, distinct)
-        tested = int(halves.strange[~halves.first].sum()), int((~halves.strange[~halves.first]).sum())
+        tested = int(halves.anomalous[~halves.first].sum()), int((~halves.anomalous[~halves.first]).sum())
     return Labels(counts, found, found / len(view), missing, separations, tested)
 
 
@@ -97,7 +97,7 @@ class _Halves:
     """Rows [m], whether each is anomalous, its weight (so that shares are true), whether it is in the first half."""
 
     rows: Indices
-    strange: NDArray[np.bool_]
+    anomalous: NDArray[np.bool_]
     weight: Floats
     first: NDArray[np.bool_]
 
@@ -152,18 +152,18 @@ def _of_levels(name: str, codes: Indices, levels: int, halves: _Halves, distinct
         return None
     learned = halves.first
     rows = np.bincount(codes[learned] + 1, halves.weight[learned], levels + 1)
-    strange = np.bincount(codes[learned] + 1, (halves.weight * halves.strange)[learned], levels + 1)
-    share = float(strange.sum() / rows.sum())
-    rate = (strange + PRIOR_ROWS * share) / (rows + PRIOR_ROWS)
+    anomalous = np.bincount(codes[learned] + 1, (halves.weight * halves.anomalous)[learned], levels + 1)
+    share = float(anomalous.sum() / rows.sum())
+    rate = (anomalous + PRIOR_ROWS * share) / (rows + PRIOR_ROWS)
     return _measured(name, rate[codes + 1], "in some levels", halves, distinct)
 
 
 def _measured(name: str, score: Floats, how: str, halves: _Halves, distinct: int) -> Separation:
     held_out = ~halves.first
-    strange, weight = halves.strange[held_out], halves.weight[held_out]
-    precision = float(average_precision_score(strange, score[held_out], sample_weight=weight))
+    anomalous, weight = halves.anomalous[held_out], halves.weight[held_out]
+    precision = float(average_precision_score(anomalous, score[held_out], sample_weight=weight))
     return Separation(name, _auc(score, halves, held_out), precision, how, distinct)
 
 
 def _auc(score: Floats, halves: _Halves, which: NDArray[np.bool_]) -> float:
-    return float(roc_auc_score(halves.strange[which], score[which]))
+    return float(roc_auc_score(halves.anomalous[which], score[which]))

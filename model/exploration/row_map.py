@@ -47,19 +47,19 @@ def projection(view: View, spreads: dict[str, Distribution], seed: int = 0) -> P
     # Equal rows would sit on top of each other: a hair's breadth apart they show how many they are.
     inputs = inputs - inputs.mean(axis=0) + np.random.default_rng(seed).normal(0, 1e-3, inputs.shape)
     points = lay_out(inputs, 2, seed)
-    strange = view.anomalous[rows] if view.anomalous is not None else None
-    count = int(strange.sum()) if strange is not None else 0
-    return Projection(points, strange, (count, len(rows) - count))
+    anomalies = view.anomalous[rows] if view.anomalous is not None else None
+    count = int(anomalies.sum()) if anomalies is not None else 0
+    return Projection(points, anomalies, (count, len(rows) - count))
 
 
 def _drawn(view: View, seed: int) -> Indices:
     if view.anomalous is None or not view.anomalous.any():
         return sample_indices(len(view), ROWS, seed)
-    strange, usual = np.flatnonzero(view.anomalous), np.flatnonzero(~view.anomalous)
-    share = max(ANOMALIES, int(ROWS * len(strange) / len(view)))
-    strange = strange[sample_indices(len(strange), share, seed)]
-    usual = usual[sample_indices(len(usual), ROWS - len(strange), seed)]
-    return np.sort(np.concatenate([strange, usual]))
+    anomalies, normal = np.flatnonzero(view.anomalous), np.flatnonzero(~view.anomalous)
+    share = max(ANOMALIES, int(ROWS * len(anomalies) / len(view)))
+    anomalies = anomalies[sample_indices(len(anomalies), share, seed)]
+    normal = normal[sample_indices(len(normal), ROWS - len(anomalies), seed)]
+    return np.sort(np.concatenate([anomalies, normal]))
 
 
 def _inputs(view: View, spreads: dict[str, Distribution], rows: Indices) -> Floats | None:

@@ -66,7 +66,7 @@ def rhythm(view: View) -> Rhythm | None:
         return None
     order = view.by_time
     seconds = time[order]
-    strange = view.anomalous[order] if view.anomalous is not None else None
+    anomalous = view.anomalous[order] if view.anomalous is not None else None
     width, name = _width(seconds)
     starts, places = _bins(seconds, width)
     amount = view.role("amount")
@@ -82,11 +82,11 @@ def rhythm(view: View) -> Rhythm | None:
         width,
         starts,
         np.bincount(places, minlength=len(starts)),
-        _rates(places, strange, len(starts)),
+        _rates(places, anomalous, len(starts)),
         amount,
         _quantiles(view.numbers[amount][order], places, len(starts)) if amount else None,
         np.bincount(days * 24 + hours, minlength=168).reshape(7, 24),
-        _rates(hours, strange, 24),
+        _rates(hours, anomalous, 24),
         float(pauses[longest]) if len(pauses) else 0.0,
         float(seconds[longest]),
         bool((np.diff(order) > 0).all()),
