@@ -91,7 +91,7 @@ class ScoreModel:
         x = self.encoder.encode(columns)
         white, off_center = self.inputs.apply(x), x - self.inputs.center
         if self.clusters is not None:
-            return traced(self.clusters.contributions(white), off_center, self.inputs.matrix)
+            return np.asarray(traced(self.clusters.contributions(white), off_center, self.inputs.matrix))
         u = to_network_input(x, white, self.network_input)
         missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
         if self.residuals is None:
