@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from eddy.cli import produce
+from eddy.cli.data import produce
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.memory.cluster import Fault
 from eddy.settings import Settings

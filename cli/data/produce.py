@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eddy.cli.console import err, fail, say
+from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
     from collections.abc import Callable, Iterable, Iterator
@@ -117,7 +118,7 @@ def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
 
     if count is None:
         fail("--to needs --count, the number of transactions to write", code=2)
-    with _mendable(), _bar(count) as advance:
+    with _mendable(), counting("writing", count, "transactions") as advance:
         written = write_parquet(path, _watched(stream.chunks(count), advance))
     say(f"{written:,} transactions written to {path}")
 
@@ -139,7 +140,11 @@ def _publish(
     settings = load(topic_transactions=topic)
     broker = connect(settings)
     _check_topic(broker, settings)
-    with stop_on_signals() as stop, closing(broker.publisher()) as publisher, _bar(count) as advance:
+    with (
+        stop_on_signals() as stop,
+        closing(broker.publisher()) as publisher,
+        counting("sending", count, "transactions") as advance,
+    ):
         report = publish(
             batches,
             publisher,
@@ -186,22 +191,6 @@ def _end(report: Report) -> None:
             f"{report.failed:,} of {report.sent:,} transactions are not known to be stored: " if report.failed else ""
         )
         fail(lost + report.error)
-
-
-@contextmanager
-def _bar(count: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; what it gives is to be called with the number done so far."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.completed:,}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("", total=count, rate="")
-
-        def advance(done: int) -> None:
-            elapsed = bar.tasks[0].elapsed or 0
-            bar.update(task, completed=done, rate=f"{done / elapsed:,.0f}/s" if elapsed else "")
-
-        yield advance
 
 
 @contextmanager
