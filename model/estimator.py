@@ -18,6 +18,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from eddy.model.arrays import Bools, Floats
 from eddy.model.config import DEFAULTS, Loss, NetworkInput, Parts, Score, TrainingConfig
 from eddy.model.data.conversion import anomalous, columns_of
 from eddy.model.data.schema_inference import infer
@@ -26,8 +27,6 @@ from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
 from eddy.model.training.fit import learn, save
 from eddy.model.training.prepare import FEWEST_ROWS, prepare
-
-Floats = NDArray[np.float64]
 
 CHECKS_THAT_DO_NOT_APPLY = {
     "check_outliers_train": "ends by setting contamination to the share of rows to flag; here that is alert_rate",
@@ -225,7 +224,7 @@ def average_precision(estimator: Any, X: Any, y: ArrayLike) -> float:
     return float(average_precision_score(strange, -estimator.score_samples(X)))
 
 
-def _labelled(y: ArrayLike | None, rows: int) -> NDArray[np.bool_]:
+def _labelled(y: ArrayLike | None, rows: int) -> Bools:
     """Which rows y calls anomalous [n]. Only ones: scikit-learn's normal rows, as there is nothing else to learn from.
 
     Raises:

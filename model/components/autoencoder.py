@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats32 = NDArray[np.float32]
+from eddy.model.arrays import Floats32, Indices
+
 REPORT_STEPS = 50
 CHECKED_ROWS = 4_096
 """Held-out rows that decide when to stop: enough to tell, few enough to cost nothing."""
@@ -194,7 +194,7 @@ def _sizes(features: int, hidden: Sequence[int] | None, bottleneck: int | None) 
     return [features, *before, narrow, *reversed(before), features]
 
 
-def _start(inner: NDArray[np.intp], outer: NDArray[np.intp], rng: np.random.Generator) -> Floats32:
+def _start(inner: Indices, outer: Indices, rng: np.random.Generator) -> Floats32:
     """Weights of a layer to begin with, Glorot's for members with these widths [m].
 
     Beyond a member's own width they are 0, on both sides of a unit that it does not have: nothing comes out of it and

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Floats32
 from eddy.model.components.attribution import traced
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs
@@ -30,8 +30,6 @@ from eddy.model.config import NetworkInput, Parts
 from eddy.model.features.encoder import Encoder
 from eddy.model.schema.columns import Columns
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 Reconstruct = Callable[[Floats32], Floats32]
 """From what the networks see, u [n, d], to what each makes of it [members, n, d]."""
 

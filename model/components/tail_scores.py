@@ -10,9 +10,8 @@ by tail probabilities is that of ECOD (Li et al., 2022).
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from eddy.model.arrays import Bools, Floats
 
 TAILS = (0.5, 0.03, 0.001)
 """Shares beyond a knot, on either side; with the outermost values they make the knots. More of them find no more."""
@@ -38,7 +37,7 @@ class TailScores:
         return out
 
 
-def fit(x: Floats, upper: NDArray[np.bool_]) -> TailScores:
+def fit(x: Floats, upper: Bools) -> TailScores:
     """Learns the tail scores of features x [n, d].
 
     Args:

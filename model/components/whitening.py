@@ -8,10 +8,8 @@ symmetric (as close to the identity as can be), so a whitened column still belon
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from eddy.model.arrays import Bools, Floats
 
 ROUNDS = 3
 FIT_LIMIT = 20.0

@@ -18,12 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Indices, Texts
 from eddy.model.schema.columns import Columns
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
@@ -42,7 +39,7 @@ class Numbers:
 
     indices: Indices
     fill: Floats
-    logged: NDArray[np.bool_]
+    logged: Bools
     unit: Floats
     floor: float
 
@@ -172,7 +169,7 @@ class Encoder:
         return tuple(group for group, there in zip(GROUPS, used, strict=True) if there)
 
     @property
-    def upper(self) -> NDArray[np.bool_]:
+    def upper(self) -> Bools:
         """Features [d] of which only large values are strange: amounts and surprisals."""
         counts = len(self.missing.indices) + len(self.categories.indices)
         by = (
@@ -201,12 +198,12 @@ class Encoder:
         return np.hstack([*plain, *by_category, self.hours.encode(columns)])
 
 
-def indices_of(column: NDArray[np.object_], levels: Sequence[str]) -> Indices:
+def indices_of(column: Texts, levels: Sequence[str]) -> Indices:
     """The index of each text [n] among the levels; of all others, one more than the last."""
     index = {level: number for number, level in enumerate(levels)}
     return np.array([index.get(level, len(index)) for level in column], np.intp)
 
 
-def hour_of_day(seconds: Floats) -> NDArray[np.intp]:
+def hour_of_day(seconds: Floats) -> Indices:
     """The hour of day (UTC), 0 to 23, of Unix seconds."""
     return (seconds % DAY_S // HOUR_S).astype(np.intp)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
+from eddy.model.arrays import Floats, Indices, Texts
 from eddy.model.config import ConfigError
 from eddy.model.features.encoder import (
     BEYOND,
@@ -13,9 +13,7 @@ from eddy.model.features.encoder import (
     ByCategory,
     Categories,
     Encoder,
-    Floats,
     Hours,
-    Indices,
     Missing,
     Numbers,
     hour_of_day,
@@ -118,7 +116,7 @@ def _fit_categories(columns: Columns, groups: tuple[str, ...]) -> Categories:
     return Categories(indices, tuple(known for known, _ in fitted), np.array([worst for _, worst in fitted]))
 
 
-def _surprisals(column: NDArray[np.object_]) -> tuple[dict[str, float], float]:
+def _surprisals(column: Texts) -> tuple[dict[str, float], float]:
     """-log p(level) of each level, and of a level never seen; a level more is counted for all those unseen."""
     names, counts = np.unique(column.astype(str), return_counts=True)
     share = PSEUDO_COUNTS / (len(names) + 1)
@@ -158,7 +156,7 @@ def _category(columns: Columns, amount: int | None) -> int | None:
     return best if told[best] >= LEAST_TOLD else None
 
 
-def _explained(levels: NDArray[np.object_], values: Floats) -> float:
+def _explained(levels: Texts, values: Floats) -> float:
     """The share of the values' variance that lies between levels, corrected for their number."""
     names, rows = np.unique(levels.astype(str), return_inverse=True)
     if not 2 <= len(names) <= MOST_LEVELS or len(values) <= len(names) or not values.std():
@@ -209,6 +207,6 @@ def _fields(
     return np.concatenate([*plain, times, times]).astype(np.intp)
 
 
-def _most_usual(column: NDArray[np.object_]) -> str:
+def _most_usual(column: Texts) -> str:
     names, counts = np.unique(column.astype(str), return_counts=True)
     return str(names[np.argmax(counts)])

@@ -6,9 +6,8 @@ as high. So a threshold can be given as an alert rate ("flag 1 in 1,000") and su
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from eddy.model.arrays import Floats
 
 RAREST = 1e-15
 """No rarity is below this: what is rarer is not worth telling apart, and a rarity is never zero."""

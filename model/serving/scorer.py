@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
 from eddy.model.schema.columns import Columns
 
 CHUNK_ROWS = 1_024
@@ -36,9 +36,9 @@ class Scores(NamedTuple):
     was asked for, contributions and expected values may be [0, f].
     """
 
-    score: NDArray[np.float64]
-    contributions: NDArray[np.float64]
-    expected: NDArray[np.float64]
+    score: Floats
+    contributions: Floats
+    expected: Floats
 
 
 class Scorer:

@@ -6,8 +6,8 @@ from datetime import datetime
 from importlib.metadata import version as installed_version
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Indices
 from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
@@ -44,8 +44,8 @@ class Learned:
     calibration: Calibration
     probe: Probe
     diagnostics: TrainingDiagnostics
-    learned: NDArray[np.intp]
-    held_out: NDArray[np.intp]
+    learned: Indices
+    held_out: Indices
     notes: tuple[str, ...] = ()
 
     @property
@@ -159,9 +159,9 @@ def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str
 class _Rows:
     """Places of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
 
-    learned: NDArray[np.intp]
-    held_out: NDArray[np.intp]
-    calibration: NDArray[np.intp]
+    learned: Indices
+    held_out: Indices
+    calibration: Indices
 
 
 def _split(rows: int, config: TrainingConfig) -> _Rows:
