@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eddy.model.exploration import tsne
+from eddy.model.exploration import row_map
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.text import one_in
 from eddy.model.training.diagnostics import TrainingDiagnostics
@@ -86,7 +86,7 @@ def draw_map(diagnostics: TrainingDiagnostics, dimensions: int, seed: int = 0) -
     latent = np.concatenate([diagnostics.latent[held_out], diagnostics.anomaly_latent[anomalies]]).astype(np.float64)
     score = np.concatenate([diagnostics.scores.score[held_out], diagnostics.anomaly_scores.score[anomalies]])
     anomalous = np.arange(len(score)) >= len(held_out)
-    return LatentMap(tsne.embed(latent, dimensions, seed), score, anomalous)
+    return LatentMap(row_map.embed(latent, dimensions, seed), score, anomalous)
 
 
 def _sample_indices(rows: int, most: int, rng: np.random.Generator) -> Indices:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eddy.model.exploration import tsne
+from eddy.model.exploration import row_map
 from eddy.reports.training import latent_map
 from eddy.reports.training.report import training_report
 from tests.reports.learned import Made, made
@@ -19,7 +19,7 @@ def quick_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Maps without t-SNE, which has tests of its own."""
     for dimensions in latent_map.ROWS:
         monkeypatch.setitem(latent_map.ROWS, dimensions, 80)
-    monkeypatch.setattr(tsne, "embed", lambda rows, dimensions, _: np.resize(rows, (len(rows), dimensions)))
+    monkeypatch.setattr(row_map, "embed", lambda rows, dimensions, _: np.resize(rows, (len(rows), dimensions)))
 
 
 @pytest.fixture(autouse=True)
