@@ -1,7 +1,7 @@
-"""Gaussian clusters, for clean data of many kinds: what no cluster explains is strange.
+"""Gaussian clusters, for clean data of many kinds: what no cluster explains is anomalous.
 
 They take the place of the networks by a setting, and are off unless asked for: frauds among the training rows get a
-cluster of their own, and then nothing is strange about fraud.
+cluster of their own, and then fraud scores as low as the rest.
 """
 
 from dataclasses import dataclass

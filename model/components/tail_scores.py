@@ -1,4 +1,4 @@
-"""How far out in its tail each feature is by itself: what needs no company to be strange.
+"""How far out in its tail each feature is by itself: what is anomalous without any company.
 
 Whitening asks what goes together, and pays for it: a feature that is plainly beyond its usual range counts no more than
 one combination among many. The tail score of a value is -log of the share of rows that are at least as far out on its
@@ -41,7 +41,7 @@ def fit(x: Floats, upper: Bools) -> TailScores:
     """Learns the tail scores of features x [n, d].
 
     Args:
-        upper: features [d] of which only large values are strange: a rare level, a large amount. Their tail score is
+        upper: features [d] of which only large values are anomalous: a rare level, a large amount. Their tail score is
             -log of the share of rows that are at least as large.
     """
     fitted = [_of_feature(np.sort(column), bool(only)) for column, only in zip(x.T, upper, strict=True)]

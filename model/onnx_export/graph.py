@@ -182,7 +182,7 @@ def _tail_scores(x: Value, tails: TailScores) -> Value:
 
 
 def _block(x: Value, knots: Floats, values: Floats) -> Value:
-    """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is."""
+    """Each piece of the curve rises by its share of the way from knot to knot: exact however far out x is."""
     widths, rises = np.diff(knots, axis=1).T, np.diff(values, axis=1).T
     pieces, count = widths.shape
     own = np.tile(np.eye(count), pieces)  # [features, pieces * features]: which piece is whose

@@ -85,8 +85,8 @@ class RowReader:
 
     def _read_times(self, rows: Rows) -> Floats:
         out = np.empty((len(rows), len(self._times)))
-        for place, (values, seconds) in enumerate(self._times):
-            out[:, place] = seconds(values(rows), len(rows))
+        for column, (values, seconds) in enumerate(self._times):
+            out[:, column] = seconds(values(rows), len(rows))
         return out
 
 

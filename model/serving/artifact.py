@@ -5,7 +5,7 @@
 
 The manifest holds the SHA-256 of every file, and `manifest.sha256` that of the manifest. An artifact is written aside,
 flushed to the disk and renamed, so there is never half of one. Hashes protect against damage, not against somebody who
-may write to the store: whoever can, can also choose what runs.
+may write to the store: they can also choose what runs.
 """
 
 import contextlib

@@ -72,21 +72,21 @@ class Verdicts:
             found.append(tuple(self._contribution(i, k, float(parts[k]), float(expected[k])) for k in largest))
         return found
 
-    def _contribution(self, i: int, place: int, part: float, expected: float) -> Contribution:
-        name = self._scorer.fields[place]
+    def _contribution(self, i: int, field: int, part: float, expected: float) -> Contribution:
+        name = self._scorer.fields[field]
         numeric, categorical = self._columns.numeric[i], self._columns.categorical[i]
-        if place < len(numeric):
-            return Contribution(name, part, _plain(float(numeric[place])), _number(expected))
-        if place < len(numeric) + len(categorical):
-            level = str(categorical[place - len(numeric)])
+        if field < len(numeric):
+            return Contribution(name, part, _plain(float(numeric[field])), _number(expected))
+        if field < len(numeric) + len(categorical):
+            level = str(categorical[field - len(numeric)])
             return Contribution(name, part, level or None, self._scorer.usual_levels.get(name) or None)
-        seconds = float(self._columns.timestamp[i, place - len(numeric) - len(categorical)])
+        seconds = float(self._columns.timestamp[i, field - len(numeric) - len(categorical)])
         return Contribution(name, part, _clock(seconds % 86_400), _clock(expected * 3_600))
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Judges transactions of one schema by one model under one threshold."""
+    """Evaluates transactions of one schema by one model under one threshold."""
 
     version: str
     schema: TransactionSchema
@@ -95,7 +95,7 @@ class Detector:
     threshold: Threshold
 
     def judge(self, columns: Columns) -> Verdicts:
-        """Judges n transactions (`schema.columns(rows)`), n >= 0. Anomalous is what reaches the threshold."""
+        """Evaluates n transactions (`schema.columns(rows)`), n >= 0. Anomalous is what reaches the threshold."""
         scores = self.scorer.score(columns, explain=False)
         line = self.threshold.score
         rarity = self.calibration.rarity(scores.score)

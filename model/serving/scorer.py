@@ -31,9 +31,9 @@ USUAL_LEVELS = "eddy.usual_levels"
 class Scores(NamedTuple):
     """What the graph says of n transactions with f scored fields.
 
-    score: float64 [n], higher is stranger. contributions: [n, f], they add up to the score. expected: [n, f], numeric
-    fields in original units, timestamps as hour of day (UTC), NaN where there is nothing to say. Where no explanation
-    was asked for, contributions and expected values may be [0, f].
+    score: float64 [n], higher is more anomalous. contributions: [n, f], they add up to the score. expected: [n, f],
+    numeric fields in original units, timestamps as hour of day (UTC), NaN where there is nothing to say. Where no
+    explanation was asked for, contributions and expected values may be [0, f].
     """
 
     score: Floats

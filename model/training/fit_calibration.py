@@ -25,15 +25,15 @@ def calibrate(scores: Floats) -> Calibration:
     start = rows - tail_rows - 1
     shape, scale = _tail(ordered[start + 1 :] - ordered[start])
     # The r-th largest of n scores is reached by a new row with probability r / (n + 1).
-    places = _knots(start, rows)
-    knots, first = np.unique(ordered[places], return_index=True)
-    rarities = (rows - places[first]) / (rows + 1)
+    indices = _knots(start, rows)
+    knots, first = np.unique(ordered[indices], return_index=True)
+    rarities = (rows - indices[first]) / (rows + 1)
     rarities[0] = 1.0
     return Calibration(tuple(knots.tolist()), tuple(rarities.tolist()), shape, scale, rows)
 
 
 def _knots(start: int, rows: int) -> Indices:
-    """Places in ascending order up to `start`, evenly spread over the logarithm of the rarity."""
+    """Indices in ascending order up to `start`, evenly spread over the logarithm of the rarity."""
     left = np.geomspace(rows, rows - start, min(KNOTS, start + 1))
     return np.unique(rows - np.round(left).astype(np.intp))
 

@@ -56,10 +56,9 @@ class Preprocessed:
             return None
         spread = self.u.std(axis=0, dtype=np.float64)
         unit = np.where(spread > 1e-9, spread, 1.0)
+        share, steady = excluded_share(self.config), whitening.steady(self.x)
         missed = ((self.u_held_out - each).astype(np.float64) for each in reconstructions)
-        return tuple(
-            whitening.fit(each, unit, excluded_share(self.config), whitening.steady(self.x)) for each in missed
-        )
+        return tuple(whitening.fit(each, unit, share, steady) for each in missed)
 
     def model(
         self,
