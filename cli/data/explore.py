@@ -21,7 +21,6 @@ Out = Annotated[
 Seed = Annotated[
     int, typer.Option(help="Random seed; the same table and seed give the same report.", min=0, max=2**31 - 1)
 ]
-MARKS = {"STOP": "error", "WARNING": "warning", "HINT": "info"}
 
 
 def explore(
@@ -74,7 +73,7 @@ def _print(found: Exploration, data: str, report: Path) -> None:
 
     told = findings(found)
     for finding in told:
-        say(f"{MARKS[finding.weight.name]:>10}  {finding.text}")
+        say(f"{finding.severity:>10}  {finding.text}")
     say(f"Report: {report}")
     for command in next_commands(told, data):
         say(f"Next: {command}")

@@ -14,12 +14,12 @@ from eddy.cli.tables import SchemaFile, schema_of
 from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     from eddy.messaging.ports import Broker
     from eddy.producer.messages import Outgoing
     from eddy.producer.publish import Pace, Report
-    from eddy.producer.synthetic import SyntheticStream, Transactions
+    from eddy.producer.synthetic import SyntheticStream
     from eddy.settings import Settings
 
 app = typer.Typer(help="Publish transactions, synthetic or from a table.", no_args_is_help=True)
@@ -40,7 +40,9 @@ def synthetic(
     fraud: Annotated[float, typer.Option(help="Average share of frauds.", min=0, max=0.5)] = 0.002,
     cards: Annotated[int, typer.Option(help="Number of cardholders; each pays about twice a day.", min=1)] = 2_000,
     start: Annotated[datetime, typer.Option(help="Event time of the first transaction (UTC).")] = datetime(2026, 1, 1),
-    to: Annotated[Path | None, typer.Option(help="Write a Parquet file with labels, instead of publishing.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Write a Parquet, CSV or JSON-lines file with labels, instead of publishing.")
+    ] = None,
     topic: Topic = None,
 ) -> None:
     """Publish synthetic payments with frauds: card testing, sprees, odd hours, drained accounts.
@@ -71,7 +73,9 @@ def synthetic(
 
 @app.command()
 def file(
-    path: Annotated[Path, typer.Argument(help="A Parquet or CSV file of transactions.")],
+    path: Annotated[
+        str, typer.Argument(help="A CSV, Parquet, JSON-lines or npz file, or a pattern such as 'days/*.parquet'.")
+    ],
     rate: Rate = None,
     speedup: Annotated[
         float | None, typer.Option(help="Replay by event time, this many times faster.", min=1e-6)
@@ -90,10 +94,11 @@ def file(
         eddy produce file transactions.csv --schema schema.toml --rate 1000
     """
     from eddy.producer.publish import Pace
-    from eddy.producer.replay import Replay
 
     if rate is not None and speedup is not None:
         fail("--rate and --speedup exclude each other: give one of them", code=2)
+    from eddy.producer.replay import Replay
+
     replay = Replay(path, schema_of(schema))
     if not replay.in_order:
         say(f"{path} is not sorted by event time: reading and sorting it first", err, "yellow")
@@ -113,21 +118,17 @@ def connect(settings: Settings) -> Broker:
 
 
 def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
-    from eddy.producer.tables import write_parquet
-
     if count is None:
         fail("--to needs --count, the number of transactions to write", code=2)
-    with counting("writing", count, "transactions") as advance:
-        written = write_parquet(path, _watched(stream.chunks(count), advance))
+    from eddy.model.data.writers import writing
+
+    written = 0
+    with writing(path) as write, counting("writing", count, "transactions") as advance:
+        for chunk in stream.chunks(count):
+            write(chunk.table())
+            written += len(chunk)
+            advance(written)
     say(f"{written:,} transactions written to {path}")
-
-
-def _watched(chunks: Iterable[Transactions], advance: Callable[[int], None]) -> Iterator[Transactions]:
-    done = 0
-    for chunk in chunks:
-        yield chunk
-        done += len(chunk)
-        advance(done)
 
 
 def _publish(

@@ -64,7 +64,7 @@ def _compare(
     from eddy.model.evaluation.evaluate import prepare, run
 
     schema = detectors[0].schema
-    judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, beside=False)
+    judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, with_baselines=False)
     trial = run(detectors, judged, budget, None, notes)
     return trial, hold_against(trial)
 

@@ -9,7 +9,7 @@
     hour_by_category    surprisal -log p(hour given the category)
 
 All are standardised by mean and standard deviation. "The category" is the categorical field that tells most about the
-amount; where there is one, the hour is judged by it and not by itself: features that repeat each other, or carry
+amount; where there is one, the hour is compared with it and not by itself: features that repeat each other, or carry
 nothing, dilute the score. `model.onnx_export.graph` builds the same from the numbers learned here, and checks at every
 export that it gives the same.
 """
@@ -18,12 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Indices, Texts
 from eddy.model.schema.columns import Columns
-
-Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
@@ -35,57 +32,53 @@ DAY_S, HOUR_S = 86_400.0, 3_600.0
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Numeric columns at `places` [k]: `fill` for what is missing; where `logged`, log(1 + |value| / unit), signed.
+    """Numeric columns at `indices` [k]: `fill` for what is missing; where `logged`, log(1 + |value| / unit), signed.
 
     Logarithms below `floor` count as the floor.
     """
 
-    places: Places
+    indices: Indices
     fill: Floats
-    logged: NDArray[np.bool_]
+    logged: Bools
     unit: Floats
     floor: float
 
     def encode(self, columns: Columns) -> Floats:
-        values = columns.numeric[:, self.places]
+        values = columns.numeric[:, self.indices]
         return self.of(np.where(np.isnan(values), self.fill, values))
 
     def of(self, filled: Floats) -> Floats:
         """The features of values [..., k], none of which is missing."""
         features, amounts = filled.copy(), filled[..., self.logged]
-        logs = np.sign(amounts) * np.log1p(np.abs(amounts) / self.unit[self.logged])
-        features[..., self.logged] = np.maximum(logs, self.floor)
+        features[..., self.logged] = _logarithm(amounts, self.unit[self.logged], self.floor)
         return features
-
-    def decode(self, values: Floats) -> Floats:
-        return np.where(self.logged, np.sign(values) * np.expm1(np.abs(values)) * self.unit, values)
 
 
 @dataclass(frozen=True, eq=False)
 class Missing:
-    """Numeric columns at `places` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
+    """Numeric columns at `indices` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
 
-    places: Places
+    indices: Indices
     present: Floats
     absent: Floats
 
     def encode(self, columns: Columns) -> Floats:
-        return np.where(np.isnan(columns.numeric[:, self.places]), self.absent, self.present)
+        return np.where(np.isnan(columns.numeric[:, self.indices]), self.absent, self.present)
 
 
 @dataclass(frozen=True, eq=False)
 class Categories:
-    """Categorical columns at `places` [c]: surprisal of each level in nats, `unseen` for all others."""
+    """Categorical columns at `indices` [c]: surprisal of each level in nats, `unseen` for all others."""
 
-    places: Places
+    indices: Indices
     surprisals: tuple[dict[str, float], ...]
     unseen: Floats
 
     def encode(self, columns: Columns) -> Floats:
-        out = np.empty((len(columns), len(self.places)))
-        for feature, place in enumerate(self.places):
+        out = np.empty((len(columns), len(self.indices)))
+        for feature, index in enumerate(self.indices):
             known, unseen = self.surprisals[feature], self.unseen[feature]
-            out[:, feature] = [known.get(level, unseen) for level in columns.categorical[:, place]]
+            out[:, feature] = [known.get(level, unseen) for level in columns.categorical[:, index]]
         return out
 
 
@@ -94,7 +87,7 @@ class ByCategory:
     """What is usual for each level of the category, and for levels never seen (the last row).
 
     Args:
-        category, amount, time: places of the columns; amount and time None where not used.
+        category, amount, time: indices of the columns; amount and time None where not used.
         levels: the rows' names. mean: mean amount [levels + 1]. hours: -log p(hour) [levels + 1, 24].
         floor: logarithms of the amount below this count as this.
     """
@@ -109,13 +102,12 @@ class ByCategory:
     floor: float
 
     def encode(self, columns: Columns) -> Floats:
-        rows = places_of(columns.categorical[:, self.category], self.levels)
+        rows = indices_of(columns.categorical[:, self.category], self.levels)
         parts = []
         if self.amount is not None:
             amount = columns.numeric[:, self.amount]
             filled = np.where(np.isnan(amount), self.fill, amount)
-            logs = np.sign(filled) * np.log1p(np.abs(filled) / self.mean[rows])
-            parts.append(np.maximum(logs, self.floor))
+            parts.append(_logarithm(filled, self.mean[rows], self.floor))
         if self.time is not None:
             parts.append(self.hours[rows, hour_of_day(columns.timestamp[:, self.time])])
         return np.column_stack(parts) if parts else np.empty((len(columns), 0))
@@ -123,12 +115,12 @@ class ByCategory:
 
 @dataclass(frozen=True, eq=False)
 class Hours:
-    """Timestamps at `places` [t] as sines and cosines of the hour of day [2 t]."""
+    """Timestamps at `indices` [t] as sines and cosines of the hour of day [2 t]."""
 
-    places: Places
+    indices: Indices
 
     def encode(self, columns: Columns) -> Floats:
-        angle = 2 * np.pi * (columns.timestamp[:, self.places] % DAY_S) / DAY_S
+        angle = 2 * np.pi * (columns.timestamp[:, self.indices] % DAY_S) / DAY_S
         return np.hstack([np.sin(angle), np.cos(angle)])
 
 
@@ -137,10 +129,11 @@ class Encoder:
     """Everything learned about the columns of one schema.
 
     Features are ordered numbers, missing, categories, by category (amount, hour), sines, cosines. They are standardised
-    with `center` and `scale` and cut off at `lowest` and `highest`, a little beyond the outermost rows: what is farther
-    out is as strange, but must not make all that goes together with it look strange too. `field_of_feature` gives for
-    each the index of its field in `TransactionSchema.scored`. `usual_hour` is the most frequent hour of day of each
-    timestamp, `usual_level` the most frequent level of each categorical column, whether it makes a feature or not.
+    with `center` and `scale` and clipped to `lowest` and `highest`, a little beyond the outermost rows: what is farther
+    out is no more anomalous, and must not make all that goes together with it look anomalous too. `field_of_feature`
+    gives for each the index of its field in `TransactionSchema.scored`, `group_of_feature` one of `GROUPS`.
+    `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most frequent level of each
+    categorical column, whether it makes a feature or not.
     """
 
     numbers: Numbers
@@ -148,7 +141,8 @@ class Encoder:
     categories: Categories
     by_category: ByCategory | None
     hours: Hours
-    field_of_feature: Places
+    field_of_feature: Indices
+    group_of_feature: tuple[str, ...]
     usual_level: tuple[str, ...]
     usual_hour: Floats
     center: Floats
@@ -159,29 +153,12 @@ class Encoder:
     @property
     def groups(self) -> tuple[str, ...]:
         """Those of `GROUPS` that have a feature."""
-        by = self.by_category
-        used = (
-            not self.numbers.logged.all(),
-            len(self.missing.places) > 0,
-            self.numbers.logged.any(),
-            by is not None and by.amount is not None,
-            len(self.categories.places) > 0,
-            len(self.hours.places) > 0,
-            by is not None and by.time is not None,
-        )
-        return tuple(group for group, there in zip(GROUPS, used, strict=True) if there)
+        return tuple(group for group in GROUPS if group in self.group_of_feature)
 
     @property
-    def upper(self) -> NDArray[np.bool_]:
-        """Features [d] of which only large values are strange: amounts and surprisals."""
-        counts = len(self.missing.places) + len(self.categories.places)
-        by = (
-            0
-            if self.by_category is None
-            else (self.by_category.amount is not None) + (self.by_category.time is not None)
-        )
-        times = 2 * len(self.hours.places)
-        return np.concatenate([self.numbers.logged, np.ones(counts + by, np.bool_), np.zeros(times, np.bool_)])
+    def upper(self) -> Bools:
+        """Features [d] of which only large values are anomalous: amounts and surprisals."""
+        return np.array([group not in ("numbers", "hour") for group in self.group_of_feature])
 
     def encode(self, columns: Columns) -> Floats:
         """Features x [n, d] of n transactions, standardised, from `lowest` to `highest`."""
@@ -191,22 +168,31 @@ class Encoder:
     def usual_numbers(self) -> Floats:
         """What takes the place of a missing number, as a feature [d]; NaN for features that are none of the numbers."""
         usual = np.full(len(self.center), np.nan)
-        usual[: len(self.numbers.places)] = self.numbers.of(self.numbers.fill)
+        usual[: len(self.numbers.indices)] = self.numbers.of(self.numbers.fill)
         return (usual - self.center) / self.scale
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""
-        by_category = [self.by_category.encode(columns)] if self.by_category else []
-        plain = [part.encode(columns) for part in (self.numbers, self.missing, self.categories)]
-        return np.hstack([*plain, *by_category, self.hours.encode(columns)])
+        return raw_features((self.numbers, self.missing, self.categories, self.by_category, self.hours), columns)
 
 
-def places_of(column: NDArray[np.object_], levels: Sequence[str]) -> Places:
-    """The place of each text [n] among the levels; of all others, one more than the last."""
-    place = {level: number for number, level in enumerate(levels)}
-    return np.array([place.get(level, len(place)) for level in column], np.intp)
+Part = Numbers | Missing | Categories | ByCategory | Hours
 
 
-def hour_of_day(seconds: Floats) -> NDArray[np.intp]:
+def raw_features(parts: Sequence[Part | None], columns: Columns) -> Floats:
+    return np.hstack([part.encode(columns) for part in parts if part])
+
+
+def _logarithm(values: Floats, unit: Floats, floor: float) -> Floats:
+    return np.asarray(np.maximum(np.sign(values) * np.log1p(np.abs(values) / unit), floor))
+
+
+def indices_of(column: Texts, levels: Sequence[str]) -> Indices:
+    """The index of each text [n] among the levels; of all others, one more than the last."""
+    index = {level: number for number, level in enumerate(levels)}
+    return np.array([index.get(level, len(index)) for level in column], np.intp)
+
+
+def hour_of_day(seconds: Floats) -> Indices:
     """The hour of day (UTC), 0 to 23, of Unix seconds."""
     return (seconds % DAY_S // HOUR_S).astype(np.intp)

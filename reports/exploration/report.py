@@ -1,8 +1,8 @@
-"""The report of an exploration: what is in a table, what to mend, and what to run next."""
+"""The report of an exploration: what is in a table, what to correct, and what to run next."""
 
 from html import escape
 
-from eddy.model.exploration.finding import Finding, Section, Weight
+from eddy.model.exploration.finding import Finding, Section, Severity
 from eddy.model.exploration.findings import findings, next_commands
 from eddy.model.exploration.findings_labels import duration
 from eddy.model.exploration.profile import Exploration
@@ -29,12 +29,11 @@ _WRITERS = (
     columns.columns, columns.missing, columns.distributions, rows.time, columns.levels, columns.correlations,
     rows.duplicates, rows.outliers, rows.labels, rows.drift, rows.map_of_rows, rows.table,
 )  # fmt: skip
-_WORDS = {Weight.STOP: "Mend first", Weight.WARNING: "Look at", Weight.HINT: "Know"}
 _STYLE = """<style>
 .findings { padding: 0; margin: .8rem 0; list-style: none; max-width: 52rem; }
 .findings li { display: grid; grid-template-columns: 6.2rem 1fr; gap: .2rem .8rem; padding: .4rem 0;
   border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-.findings .STOP { color: var(--warn); font-weight: 650; } .findings .HINT { color: var(--soft); }
+.findings .error { color: var(--warn); font-weight: 650; } .findings .info { color: var(--soft); }
 .wide td:last-child:not(.number) { min-width: 12rem; }
 @media (max-width: 40rem) { .findings li { grid-template-columns: 1fr; } }
 pre.command { background: var(--raised); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .9rem;
@@ -69,17 +68,17 @@ def _summary(page: Page, found: Exploration, source: str) -> None:
 
 
 def _verdict(told: tuple[Finding, ...]) -> str:
-    if any(finding.weight is Weight.STOP for finding in told):
-        return "Do not train yet: what is marked “Mend first” would make a model fail or deceive."
-    if any(finding.weight is Weight.WARNING for finding in told):
-        return "The table can be learned from; what is marked “Look at” is worth a look before it is."
+    if any(finding.severity is Severity.ERROR for finding in told):
+        return "Do not train yet: what is marked “Error” would make a model fail or deceive."
+    if any(finding.severity is Severity.WARNING for finding in told):
+        return "The table can be learned from; check what is marked “Warning” first."
     return "Nothing speaks against training a model on this table."
 
 
 def _line(finding: Finding) -> str:
     part = next(place for place, (name, _) in enumerate(_SECTIONS, 1) if name == finding.section)
     text = escape(finding.text[0].upper() + finding.text[1:])
-    word = f'<span class="{finding.weight.name}">{_WORDS[finding.weight]}</span>'
+    word = f'<span class="{finding.severity}">{finding.severity.capitalize()}</span>'
     return f'<li>{word}<span>{_code(text)} <a href="#part-{part}">see</a></span></li>'
 
 

@@ -77,7 +77,7 @@ def outliers(page: Page, found: Exploration) -> None:
         "Over all columns together, rare levels included; no model was asked, so this is only a first guess."
     )
     head = ["row", "distance", *([] if found.labels is None else ["labelled"]), "because of"]
-    page.table(head, [_strange(row.row, row.distance, row.anomalous, row.reasons) for row in found.strangest])
+    page.table(head, [_strange(row.row, row.distance, row.anomalous, row.reasons) for row in found.outlier_rows])
 
 
 def _strange(

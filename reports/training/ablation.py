@@ -1,10 +1,10 @@
-"""The section of the training report on other choices: what contamination and groups of features do to the score."""
+"""The section of the training report on other settings: what contamination and groups of features do to the score."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eddy.model.training.ablation import FEWEST_ANOMALIES, SMALLEST_DIFFERENCE, Choice, Compared
+from eddy.model.training.ablation import FEWEST_ANOMALIES, SMALLEST_DIFFERENCE, AblationResult, RunComparison
 from eddy.reports import plots
 from eddy.reports.page import Page, unbroken
 from eddy.reports.training.plots import LINE
@@ -17,129 +17,131 @@ AGREEMENT_LIMIT = 0.1
 """With some dozens of rows, a smaller difference in agreement is chance."""
 
 
-def write(page: Page, compared: Compared) -> None:
-    """What each choice would change, and what to do about it."""
-    page.section("Other choices").paragraph(_how(compared)).note(_caution(compared))
+def write(page: Page, result: AblationResult) -> None:
+    """What each setting would change, and what to do about it."""
+    page.section("Other settings").paragraph(_how(result)).note(_caution(result))
     shaded = "Shaded, around the dashed line: what chance may do to the settings as chosen."
-    page.figure(bars(compared), f"What each choice does to the score. {shaded}", _alt(compared))
+    page.figure(bars(result), f"What each setting does to the score. {shaded}", _alt(result))
     page.table(
-        ["", "strangest in common", "rank correlation", *(["average precision"] * _labelled(compared)), "what to do"],
-        [_row(compared, choice) for choice in compared.choices],
+        ["", "top rows in common", "rank correlation", *(["average precision"] * _labelled(result)), "what to do"],
+        [_row(result, comparison) for comparison in result.comparisons],
     )
-    page.paragraph(_reading(compared))
+    page.paragraph(_reading(result))
 
 
-def _labelled(compared: Compared) -> bool:
-    return compared.choices[0].average_precision is not None
+def _labelled(result: AblationResult) -> bool:
+    return result.comparisons[0].average_precision is not None
 
 
-def _how(compared: Compared) -> str:
-    kind = f"one network and {compared.steps:,} steps" if compared.steps else "as many clusters"
+def _how(result: AblationResult) -> str:
+    kind = f"one network and {result.steps:,} steps" if result.steps else "as many clusters"
     return (
-        f"The settings as chosen, and others, trained quickly: {kind}, {compared.rows:,} rows; each "
-        f"{compared.times} times with different seeds, of which the mean is shown. They judge {_judged(compared)}."
+        f"The settings as chosen, and others, trained quickly: {kind}, {result.rows:,} rows; each "
+        f"{result.times} times with different seeds, of which the mean is shown. They score {_scored_rows(result)}."
     )
 
 
-def _caution(compared: Compared) -> str:
+def _caution(result: AblationResult) -> str:
     said = "These are quick models, not the one that was stored: only differences between them count. "
-    if not _labelled(compared):
+    if not _labelled(result):
         return f"{said}Of agreement, differences under {100 * AGREEMENT_LIMIT:.0f} points mean nothing."
     least = f"those under {SMALLEST_DIFFERENCE:g} mean nothing"
-    if compared.chance > SMALLEST_DIFFERENCE:
-        least += f" on any table, and here those under {compared.chance:.2f}: as much lies between seeds"
+    if result.chance > SMALLEST_DIFFERENCE:
+        least += f" on any table, and here those under {result.chance:.2f}: as much lies between seeds"
     return f"{said}Of differences in average precision, {least}."
 
 
-def _judged(compared: Compared) -> str:
-    rows = f"the {compared.held_out:,} held-out rows of this report"
-    if not compared.anomalies:
+def _scored_rows(result: AblationResult) -> str:
+    rows = f"the {result.held_out:,} held-out rows of this report"
+    if not result.anomalies:
         return rows
-    return f"{rows} and {compared.anomalies:,} labelled anomalies, which count at their share of the table, " + (
-        f"{compared.share:.2%}"
+    return f"{rows} and {result.anomalies:,} labelled anomalies, which count at their share of the table, " + (
+        f"{result.share:.2%}"
     )
 
 
-def _reading(compared: Compared) -> str:
+def _reading(result: AblationResult) -> str:
     told = (
-        f"Strangest in common: the share of the {compared.strangest:,} strangest rows that the choice and the settings "
-        "as chosen agree on; as alerts are the strangest rows, it says how many alerts would be others. In the first "
-        "row, two trainings of the same settings: more agreement nobody can expect. Rank correlation: how alike the "
+        f"Top rows in common: the share of the {result.top_rows:,} top-scoring rows that a setting and the settings as "
+        "chosen agree on; as alerts are the top-scoring rows, it says how many alerts would be others. In the first "
+        "row, two trainings of the same settings: more agreement cannot be expected. Rank correlation: how alike the "
         "order of all held-out rows is, usual ones included. Groups are left out one at a time: of two that say the "
         "same, each can be spared, but not both."
     )
-    if _labelled(compared):
+    if _labelled(result):
         return told + (
             " Average precision: 1 if every labelled anomaly scores higher than all other rows; of quick models, so "
             "lower or higher than the stored model's."
         )
-    few = f"there are fewer than {FEWEST_ANOMALIES} labelled anomalies, not learned from, to judge by"
-    return told + f" Which of two choices is right, agreement cannot say, and {few}."
+    few = f"there are fewer than {FEWEST_ANOMALIES} labelled anomalies that were not learned from"
+    return told + f" Which of two settings is right, agreement cannot say, and {few}."
 
 
-def _row(compared: Compared, choice: Choice) -> tuple[object, ...]:
-    gain = _gain(compared, choice)
-    beside = f" ({gain:+.3f})" if choice is not compared.choices[0] else ""
+def _row(result: AblationResult, comparison: RunComparison) -> tuple[object, ...]:
+    gain = _gain(result, comparison)
+    beside = f" ({gain:+.3f})" if comparison is not result.comparisons[0] else ""
     return (
-        unbroken(choice.variant.name),
-        f"{choice.agreement:.0%}",
-        f"{choice.correlation:.2f}",
-        *([unbroken(f"{choice.average_precision:.3f}{beside}")] if _labelled(compared) else []),
-        advice(compared, choice),
+        unbroken(comparison.run.name),
+        f"{comparison.agreement:.0%}",
+        f"{comparison.correlation:.2f}",
+        *([unbroken(f"{comparison.average_precision:.3f}{beside}")] if _labelled(result) else []),
+        advice(result, comparison),
     )
 
 
-def _gain(compared: Compared, choice: Choice) -> float:
+def _gain(result: AblationResult, comparison: RunComparison) -> float:
     """Over the settings as chosen, in average precision; 0 where there is none."""
-    return (choice.average_precision or 0.0) - (compared.choices[0].average_precision or 0.0)
+    return (comparison.average_precision or 0.0) - (result.comparisons[0].average_precision or 0.0)
 
 
-def advice(compared: Compared, choice: Choice) -> str:
-    """How to read a choice's figures, and what to do."""
-    chosen, do = compared.choices[0], f"eddy train ... {choice.variant.option}"
-    if choice is chosen:
-        return "What the others are held against: here, two trainings of the same settings."
-    others = chosen.agreement - choice.agreement >= AGREEMENT_LIMIT
-    if not _labelled(compared):
-        return _by_agreement(choice, others, do)
-    gain = _gain(compared, choice)
-    if gain >= compared.chance:
-        return f"Finds the labelled anomalies better. Try {do} and hold the two against each other: eddy models compare"
-    if gain <= -compared.chance:
-        group = choice.variant.without
+def advice(result: AblationResult, comparison: RunComparison) -> str:
+    """How to read a comparison's figures, and what to do."""
+    chosen, do = result.comparisons[0], f"eddy train ... {comparison.run.option}"
+    if comparison is chosen:
+        return "What the others are compared with: here, two trainings of the same settings."
+    others = chosen.agreement - comparison.agreement >= AGREEMENT_LIMIT
+    if not _labelled(result):
+        return _by_agreement(comparison, others, do)
+    gain = _gain(result, comparison)
+    if gain >= result.chance:
+        return f"Finds the labelled anomalies better. Try {do} and compare the two: eddy models compare"
+    if gain <= -result.chance:
+        group = comparison.run.without
         return f"Finds the labelled anomalies worse: {f'keep {group}' if group else 'leave the setting as it is'}."
     if others:
-        return "Other rows would be strangest, but the labels cannot say which are the right ones: leave it as it is."
+        return "Other rows would score highest, but the labels cannot say which are the right ones: leave it as it is."
     return "Makes no difference that could be told from chance: leave it as it is."
 
 
-def _by_agreement(choice: Choice, others: bool, do: str) -> str:
-    group = choice.variant.without
+def _by_agreement(comparison: RunComparison, others: bool, do: str) -> str:
+    group = comparison.run.without
     if group and others:
-        return f"Other rows would be strangest: the group {group} decides much. If it should not, leave it out: {do}"
+        return f"Other rows would score highest: the group {group} decides much. If it should not, leave it out: {do}"
     if group:
-        return f"Hardly changes what is strangest: the other groups say as much. To leave {group} out: {do}"
+        return f"Hardly changes which rows score highest: the other groups say as much. To leave {group} out: {do}"
     if others:
-        return f"Other rows would be strangest. Only who knows how clean the rows are can choose. To change it: {do}"
-    return "Hardly changes what is strangest, so it matters little: leave it as it is."
+        return f"Other rows would score highest. Only who knows how clean the rows are can choose. To change it: {do}"
+    return "Hardly changes which rows score highest, so it matters little: leave it as it is."
 
 
-def _alt(compared: Compared) -> str:
-    return "; ".join(f"{choice.variant.name}: {choice.agreement:.0%} in common" for choice in compared.choices)
+def _alt(result: AblationResult) -> str:
+    return "; ".join(
+        f"{comparison.run.name}: {comparison.agreement:.0%} in common" for comparison in result.comparisons
+    )
 
 
 @plots.drawn
-def bars(compared: Compared) -> "Figure":
-    """Agreement of each choice, beside it average precision where there are labels; the chosen settings' are lines."""
-    choices = compared.choices
-    labelled = _labelled(compared)
-    figure, places = plots.subplots(1, 1 + labelled, 8.0, 0.8 + 0.27 * len(choices))
-    _bars(places[0], [choice.agreement for choice in choices], AGREEMENT_LIMIT)
-    places[0].set(xlabel="strangest rows in common", xlim=(0, 1.02))
+def bars(result: AblationResult) -> "Figure":
+    """Agreement of each run, beside it average precision where there are labels; the chosen settings' are lines."""
+    comparisons = result.comparisons
+    labelled = _labelled(result)
+    figure, places = plots.subplots(1, 1 + labelled, 8.0, 0.8 + 0.27 * len(comparisons))
+    _bars(places[0], [comparison.agreement for comparison in comparisons], AGREEMENT_LIMIT)
+    places[0].set(xlabel="top rows in common", xlim=(0, 1.02))
     places[0].xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    places[0].set_yticks(range(len(choices)), [choice.variant.name for choice in choices])
+    places[0].set_yticks(range(len(comparisons)), [comparison.run.name for comparison in comparisons])
     if labelled:
-        _bars(places[1], [choice.average_precision or 0.0 for choice in choices], compared.chance)
+        _bars(places[1], [comparison.average_precision or 0.0 for comparison in comparisons], result.chance)
         places[1].set_xlabel("average precision")
         places[1].set_xlim(left=0)
         places[1].set_yticks([])

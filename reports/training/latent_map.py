@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eddy.model.exploration import tsne
+from eddy.model.exploration import row_map
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.text import one_in
-from eddy.model.training.diagnostics import Evidence
+from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports import plots
 from eddy.reports.page import Page
@@ -45,46 +45,48 @@ class LatentMap:
 
 def write(page: Page, learned: Learned) -> None:
     """The section of the training report that shows the latent space."""
-    evidence = learned.evidence
+    diagnostics = learned.diagnostics
     page.section("Latent map")
-    if not evidence.latent.shape[1]:
+    if not diagnostics.latent.shape[1]:
         page.paragraph("There is no map: this model has no bottleneck.")
         return
-    drawn = draw_map(evidence, 2, learned.config.seed)
+    drawn = draw_map(diagnostics, 2, learned.config.seed)
     coloured = groups(drawn, learned.calibration)
     page.paragraph(
-        f"What the networks' bottlenecks say of each row ({evidence.latent.shape[1]} numbers), laid out by t-SNE: rows "
-        "that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group is, "
-        "mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
+        f"What the networks' bottlenecks say of each row ({diagnostics.latent.shape[1]} numbers), laid out by t-SNE: "
+        "rows that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group "
+        "is, mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
     )
-    page.figure(flat(drawn, coloured), f"In two dimensions: {_sample(drawn, evidence)}.", "t-SNE map, 2-D")
-    solid = draw_map(evidence, 3, learned.config.seed)
+    page.figure(flat(drawn, coloured), f"In two dimensions: {_sample(drawn, diagnostics)}.", "t-SNE map, 2-D")
+    solid = draw_map(diagnostics, 3, learned.config.seed)
     page.section("To be turned", 3)
-    page.paragraph(f"In three dimensions: {_sample(solid, evidence)}. Drag to turn, scroll to come closer.")
+    page.paragraph(f"In three dimensions: {_sample(solid, diagnostics)}. Drag to turn, scroll to come closer.")
     page.raw(turning(solid, groups(solid, learned.calibration), learned.calibration))
 
 
-def _sample(drawn: LatentMap, evidence: Evidence) -> str:
+def _sample(drawn: LatentMap, diagnostics: TrainingDiagnostics) -> str:
     anomalous = int(drawn.anomalous.sum())
     rest = len(drawn) - anomalous
     top = min(TOP_SCORING, rest)
-    told = f"{rest:,} of {len(evidence.scores.score):,} held-out rows, drawn at random but for the {top} top-scoring"
-    labelled = f", and {anomalous:,} of {len(evidence.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
+    told = f"{rest:,} of {len(diagnostics.scores.score):,} held-out rows, drawn at random but for the {top} top-scoring"
+    labelled = (
+        f", and {anomalous:,} of {len(diagnostics.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
+    )
     return told + labelled
 
 
-def draw_map(evidence: Evidence, dimensions: int, seed: int = 0) -> LatentMap:
+def draw_map(diagnostics: TrainingDiagnostics, dimensions: int, seed: int = 0) -> LatentMap:
     """Lays out a sample of the held-out rows and of the labelled anomalies in 2 or 3 dimensions.
 
     In the sample are the top-scoring held-out rows, for which the map is drawn, and others at random.
     """
     rng = np.random.default_rng(seed)
-    anomalies = _sample_indices(len(evidence.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), rng)
-    held_out = _with_top_scoring(evidence.scores.score, ROWS[dimensions] - len(anomalies), rng)
-    latent = np.concatenate([evidence.latent[held_out], evidence.anomaly_latent[anomalies]]).astype(np.float64)
-    score = np.concatenate([evidence.scores.score[held_out], evidence.anomaly_scores.score[anomalies]])
+    anomalies = _sample_indices(len(diagnostics.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), rng)
+    held_out = _with_top_scoring(diagnostics.scores.score, ROWS[dimensions] - len(anomalies), rng)
+    latent = np.concatenate([diagnostics.latent[held_out], diagnostics.anomaly_latent[anomalies]]).astype(np.float64)
+    score = np.concatenate([diagnostics.scores.score[held_out], diagnostics.anomaly_scores.score[anomalies]])
     anomalous = np.arange(len(score)) >= len(held_out)
-    return LatentMap(tsne.embed(latent, dimensions, seed), score, anomalous)
+    return LatentMap(row_map.embed(latent, dimensions, seed), score, anomalous)
 
 
 def _sample_indices(rows: int, most: int, rng: np.random.Generator) -> Indices:

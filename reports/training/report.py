@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from eddy.model.config import DEFAULTS
 from eddy.model.serving.text import one_in, shares_text
-from eddy.model.training.ablation import Compared
-from eddy.model.training.diagnostics import Evidence
+from eddy.model.training.ablation import AblationResult
+from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports.page import Page, unbroken
 from eddy.reports.training import ablation, latent_map, plots
@@ -24,38 +24,38 @@ REASONS = 3
 UNSEEN_SHARE = 0.001
 
 
-def training_report(learned: Learned, notes: Sequence[str] = (), compared: Compared | None = None) -> Page:
+def training_report(learned: Learned, notes: Sequence[str] = (), ablated: AblationResult | None = None) -> Page:
     """What training found, as a page of its own.
 
     Args:
         learned: a `model.training.fit.Learned`.
         notes: sentences about what was done with the table before: what was dropped, filled in, left out, sampled.
-        compared: what other choices would have come to, if that was tried.
+        ablated: what other settings would have come to, if that was tried.
     """
     page = Page("Training report", "What this model takes for normal, and how sure it can be.")
     _summary(page, learned, notes)
     for write in (_loss, _scores, _calibration, _fields, _reconstruction, _examples, latent_map.write):
         write(page, learned)
-    if compared:
-        ablation.write(page, compared)
+    if ablated:
+        ablation.write(page, ablated)
     _settings(page, learned)
     return page
 
 
 def _summary(page: Page, learned: Learned, notes: Sequence[str]) -> None:
-    evidence, config = learned.evidence, learned.config
+    diagnostics, config = learned.diagnostics, learned.config
     line = learned.calibration.score_at(config.alert_rate)
     page.section("Summary")
     rows: list[tuple[str, object]] = [
         ("rows that the model learned from", len(learned.learned)),
         ("rows held out: the model has not learned from them, all pictures show them", len(learned.held_out)),
-        ("labelled anomalies at hand, not learned from", len(evidence.anomalies)),
+        ("labelled anomalies at hand, not learned from", len(diagnostics.anomalies)),
         ("fields that are scored", len(learned.schema.scored)),
         ("threshold", f"score {line:,.4g}, which {one_in(config.alert_rate)} normal rows should reach"),
-        ("held-out rows that reach it", _caught(evidence.scores.score, line)),
+        ("held-out rows that reach it", _caught(diagnostics.scores.score, line)),
     ]
-    if len(evidence.anomalies):
-        rows.append(("labelled anomalies that reach it", _caught(evidence.anomaly_scores.score, line)))
+    if len(diagnostics.anomalies):
+        rows.append(("labelled anomalies that reach it", _caught(diagnostics.anomaly_scores.score, line)))
     page.table(["", ""], rows)
     _unseen(page, learned)
     if notes:
@@ -66,7 +66,7 @@ def _summary(page: Page, learned: Learned, notes: Sequence[str]) -> None:
 def _unseen(page: Page, learned: Learned) -> None:
     """Categories that keep bringing new levels make every new level strange."""
     names = learned.schema.categorical
-    many = {names[place]: share for place, share in learned.evidence.unseen.items() if share > UNSEEN_SHARE}
+    many = {names[place]: share for place, share in learned.diagnostics.unseen.items() if share > UNSEEN_SHARE}
     if many:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in many.items())
         page.note(
@@ -88,7 +88,7 @@ def _plain(value: object) -> str:
 
 
 def _loss(page: Page, learned: Learned) -> None:
-    history = learned.evidence.history
+    history = learned.diagnostics.history
     page.section("Learning")
     if len(history) < 2:
         page.paragraph("There is no curve of the loss: no network was trained, or only for one step.")
@@ -105,10 +105,12 @@ def _loss(page: Page, learned: Learned) -> None:
 
 
 def _scores(page: Page, learned: Learned) -> None:
-    evidence, line = learned.evidence, learned.calibration.score_at(learned.config.alert_rate)
+    diagnostics, line = learned.diagnostics, learned.calibration.score_at(learned.config.alert_rate)
     page.section("Scores")
-    figure = plots.scores(evidence.scores.score, evidence.anomaly_scores.score, line)
-    page.figure(figure, f"Scores of {_rows_shown(evidence)}. To the right of the dashed line is what raises an alert.")
+    figure = plots.scores(diagnostics.scores.score, diagnostics.anomaly_scores.score, line)
+    page.figure(
+        figure, f"Scores of {_rows_shown(diagnostics)}. To the right of the dashed line is what raises an alert."
+    )
 
 
 def _calibration(page: Page, learned: Learned) -> None:
@@ -118,7 +120,7 @@ def _calibration(page: Page, learned: Learned) -> None:
         "A score means nothing outside its model; its rarity does: the share of normal rows expected to score at "
         "least as high. Where rows are many it is counted, beyond them it is extrapolated."
     )
-    figure = plots.calibration(learned.calibration, learned.evidence.scores.score, line)
+    figure = plots.calibration(learned.calibration, learned.diagnostics.scores.score, line)
     page.figure(
         figure,
         f"Rarity against score. The calibration was learned from {learned.calibration.rows:,} held-out rows; dots "
@@ -134,11 +136,11 @@ def _calibration(page: Page, learned: Learned) -> None:
 
 
 def _fields(page: Page, learned: Learned) -> None:
-    evidence, fields = learned.evidence, learned.schema.scored
-    strange = _strangest(evidence.scores.score)
-    kinds = [("normal", evidence.scores.contributions), ("strangest 1 %", evidence.scores.contributions[strange])]
-    if len(evidence.anomalies):
-        kinds.append(("labelled anomalous", evidence.anomaly_scores.contributions))
+    diagnostics, fields = learned.diagnostics, learned.schema.scored
+    strange = _strangest(diagnostics.scores.score)
+    kinds = [("normal", diagnostics.scores.contributions), ("strangest 1 %", diagnostics.scores.contributions[strange])]
+    if len(diagnostics.anomalies):
+        kinds.append(("labelled anomalous", diagnostics.anomaly_scores.contributions))
     shares = [(name, _shares(parts)) for name, parts in kinds]
     order = np.argsort(-shares[-1][1], kind="stable")
     page.section("Fields")
@@ -152,15 +154,15 @@ def _fields(page: Page, learned: Learned) -> None:
     cut = f" The {most} largest of {len(fields)} fields." if len(fields) > most else ""
     page.figure(figure, f"Each field's share of the score.{cut}")
     if len(fields) > 1:
-        _without(page, evidence, [int(place) for place in order], fields)
+        _without(page, diagnostics, [int(place) for place in order], fields)
 
 
-def _without(page: Page, evidence: Evidence, order: Sequence[int], fields: Sequence[str]) -> None:
+def _without(page: Page, diagnostics: TrainingDiagnostics, order: Sequence[int], fields: Sequence[str]) -> None:
     """What the score would do without each field, its contribution struck out (nothing is trained again)."""
-    labelled = len(evidence.anomalies) > 0
+    labelled = len(diagnostics.anomalies) > 0
     rows = [
-        (fields[place], _agreement(evidence.scores.score, evidence.scores.contributions[:, place]))
-        + ((_precision(evidence, place),) if labelled else ())
+        (fields[place], _agreement(diagnostics.scores.score, diagnostics.scores.contributions[:, place]))
+        + ((_precision(diagnostics, place),) if labelled else ())
         for place in order[: plots.BARS]
     ]
     page.section("Without one field", 3)
@@ -168,7 +170,7 @@ def _without(page: Page, evidence: Evidence, order: Sequence[int], fields: Seque
         "What becomes of the score when one field's contribution is struck out, without training again: how many of "
         "the strangest 1 % of held-out rows stay among them"
         + (
-            f", and the average precision, which is {_precision(evidence):.3f} with all fields "
+            f", and the average precision, which is {_precision(diagnostics):.3f} with all fields "
             "(of labelled anomalies among the held-out rows, which are not in their true proportion)."
             if labelled
             else "."
@@ -182,12 +184,12 @@ def _agreement(score: Floats, part: Floats) -> str:
     return f"{len(np.intersect1d(before, after)) / len(before):.0%}"
 
 
-def _precision(evidence: Evidence, place: int | None = None) -> float:
+def _precision(diagnostics: TrainingDiagnostics, place: int | None = None) -> float:
     from sklearn.metrics import average_precision_score
 
-    both = (evidence.scores, evidence.anomaly_scores)
+    both = (diagnostics.scores, diagnostics.anomaly_scores)
     score = np.concatenate([some.score - (0 if place is None else some.contributions[:, place]) for some in both])
-    return float(average_precision_score(np.arange(len(score)) >= len(evidence.scores.score), score))
+    return float(average_precision_score(np.arange(len(score)) >= len(diagnostics.scores.score), score))
 
 
 def _strangest(score: Floats) -> NDArray[np.intp]:
@@ -200,8 +202,8 @@ def _shares(contributions: Floats) -> Floats:
 
 
 def _reconstruction(page: Page, learned: Learned) -> None:
-    evidence, schema = learned.evidence, learned.schema
-    share = _shares(evidence.scores.contributions[_strangest(evidence.scores.score)])
+    diagnostics, schema = learned.diagnostics, learned.schema
+    share = _shares(diagnostics.scores.contributions[_strangest(diagnostics.scores.score)])
     chosen = np.argsort(-share[: len(schema.numeric)], kind="stable")[:SMALL_PICTURES]
     if not len(chosen):
         return
@@ -211,26 +213,30 @@ def _reconstruction(page: Page, learned: Learned) -> None:
         "clusters: the middle of the nearest). On the dashed line both are the same; far from it, a field does not "
         "fit the rest of its row."
     )
-    pictures = [_field_values(evidence, schema.numeric, int(place)) for place in sorted(chosen)]
+    pictures = [_field_values(diagnostics, schema.numeric, int(place)) for place in sorted(chosen)]
     cut = f"The {len(chosen)} numeric fields (of {len(schema.numeric)}) that make most of the strangest rows' scores: "
     alone = "" if len(chosen) == len(schema.numeric) else cut
-    page.figure(plots.reconstruction(pictures), f"{alone}{_rows_shown(evidence)}. What lies beyond stands at the edge.")
+    page.figure(
+        plots.reconstruction(pictures), f"{alone}{_rows_shown(diagnostics)}. What lies beyond stands at the edge."
+    )
 
 
-def _field_values(evidence: Evidence, names: Sequence[str], place: int) -> tuple[str, Floats, Floats, Floats, Floats]:
+def _field_values(
+    diagnostics: TrainingDiagnostics, names: Sequence[str], place: int
+) -> tuple[str, Floats, Floats, Floats, Floats]:
     return (
         names[place],
-        evidence.held_out.numeric[:, place],
-        evidence.scores.expected[:, place],
-        evidence.anomalies.numeric[:, place],
-        evidence.anomaly_scores.expected[:, place],
+        diagnostics.held_out.numeric[:, place],
+        diagnostics.scores.expected[:, place],
+        diagnostics.anomalies.numeric[:, place],
+        diagnostics.anomaly_scores.expected[:, place],
     )
 
 
 def _examples(page: Page, learned: Learned) -> None:
-    score = learned.evidence.scores.score
+    score = learned.diagnostics.scores.score
     strangest = np.argsort(-score, kind="stable")[:EXAMPLES]
-    verdicts = learned.detector().judge(learned.evidence.held_out[strangest])
+    verdicts = learned.detector().judge(learned.diagnostics.held_out[strangest])
     page.section("The strangest normal rows")
     page.paragraph(
         "Held-out rows that nobody has labelled, with the largest parts of their scores: observed (expected), share. "
@@ -257,6 +263,6 @@ def _settings(page: Page, learned: Learned) -> None:
     )
 
 
-def _rows_shown(evidence: Evidence) -> str:
-    anomalies = f" and {len(evidence.anomalies):,} labelled anomalies" if len(evidence.anomalies) else ""
-    return f"{len(evidence.scores.score):,} held-out rows{anomalies}"
+def _rows_shown(diagnostics: TrainingDiagnostics) -> str:
+    anomalies = f" and {len(diagnostics.anomalies):,} labelled anomalies" if len(diagnostics.anomalies) else ""
+    return f"{len(diagnostics.scores.score):,} held-out rows{anomalies}"
