@@ -20,7 +20,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What training can be told. The same rows, settings and seed give the same scores, bit by bit, on one machine.
+    """The settings of training. The same rows, settings and seed give the same scores, bit by bit, on one machine.
 
     Args:
         alert_rate: the share of normal transactions that the model's own threshold flags.

@@ -7,10 +7,7 @@ with the amount.
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
+from eddy.model.arrays import Floats
 
 OWN = 0.1
 """What a feature counts for, besides its size, in what bears its name behind the map: where nothing is far out, each

@@ -1,4 +1,4 @@
-"""The score: the sum, over features, of how strange each is by itself, in its company, and to the networks.
+"""The score: the sum, over features, of how anomalous each is by itself, in its company, and to the networks.
 
     x      features, standardised                     (model.features)
     t      tail scores of x                           how far out in its tail a feature is
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Floats32
 from eddy.model.components.attribution import traced
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs
@@ -30,8 +30,6 @@ from eddy.model.config import NetworkInput, Parts
 from eddy.model.features.encoder import Encoder
 from eddy.model.schema.columns import Columns
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 Reconstruct = Callable[[Floats32], Floats32]
 """From what the networks see, u [n, d], to what each makes of it [members, n, d]."""
 
@@ -68,7 +66,7 @@ class ScoreModel:
         clusters: take the place of networks and whitening where there are some.
         pairs: of categories, take the place of all but the encoder where there are some.
         lowest, highest: bounds of u [d] among the rows that the networks learned from. They are shown nothing beyond:
-            what they make of such a row would be wrong in every feature, and hide the one that is strange.
+            what they make of such a row would be wrong in every feature, and hide the one that is anomalous.
     """
 
     encoder: Encoder
@@ -112,9 +110,9 @@ class ScoreModel:
     def _network(self, missed: Floats) -> Floats:
         """What the networks' part of the score owes to each feature of u [n, d], missed by so much [members, n, d]."""
         assert self.residuals is not None
-        strange = np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
-        of_one = WEIGHTS[self.parts].bounded(strange.mean(axis=0)) / np.maximum(strange.sum(axis=0), TINY)
-        each = zip(strange, missed, self.residuals, strict=True)
+        sizes = np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
+        of_one = WEIGHTS[self.parts].bounded(sizes.mean(axis=0)) / np.maximum(sizes.sum(axis=0), TINY)
+        each = zip(sizes, missed, self.residuals, strict=True)
         return np.asarray(sum(traced(of_one * size, m - w.center, w.matrix) for size, m, w in each))
 
 

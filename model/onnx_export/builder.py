@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from eddy.model.arrays import Indices
+
 Kind: TypeAlias = type[np.generic]
 Operand: TypeAlias = "Value | NDArray[Any] | Sequence[int] | float"
 ML = "ai.onnx.ml"
@@ -78,7 +80,7 @@ class Value:
         """The columns from `first` to before `last`."""
         return self.op("Slice", [first], [last], [1])
 
-    def take(self, indices: NDArray[np.intp], of: int) -> "Value":
+    def take(self, indices: Indices, of: int) -> "Value":
         """The columns at these indices, of so many."""
         return self if len(indices) == of else self.op("Gather", indices, axis=1)
 

@@ -1,13 +1,10 @@
 """The part of the scoring graph that looks pairs of levels up; the same as `model.components.category_pairs`."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Indices
 from eddy.model.components.category_pairs import Pairs
 from eddy.model.onnx_export.builder import Graph, Value, joined
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 
 def surprise(g: Graph, pairs: Pairs) -> Value:

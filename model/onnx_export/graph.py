@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper
 
+from eddy.model.arrays import Floats
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.gaussian_clusters import Clusters
 from eddy.model.components.score_model import WEIGHTS, ScoreModel, Weights
@@ -26,8 +26,6 @@ from eddy.model.onnx_export.contributions import Terms, contributions
 from eddy.model.onnx_export.expected_values import expected
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
-
-Floats = NDArray[np.float64]
 
 PARITY = 1e-4
 """How far a score of the graph may be from the Python pipeline's, relative."""
@@ -184,7 +182,7 @@ def _tail_scores(x: Value, tails: TailScores) -> Value:
 
 
 def _block(x: Value, knots: Floats, values: Floats) -> Value:
-    """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is."""
+    """Each piece of the curve rises by its share of the way from knot to knot: exact however far out x is."""
     widths, rises = np.diff(knots, axis=1).T, np.diff(values, axis=1).T
     pieces, count = widths.shape
     own = np.tile(np.eye(count), pieces)  # [features, pieces * features]: which piece is whose

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata, t
 from sklearn.metrics import average_precision_score
 
+from eddy.model.arrays import Bools, Floats, Floats32
 from eddy.model.components import gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder
 from eddy.model.config import DEFAULTS, TrainingConfig
@@ -25,9 +26,6 @@ from eddy.model.schema.schema import TransactionSchema
 from eddy.model.training.diagnostics import evenly_sampled
 from eddy.model.training.preprocessing import Preprocessed, fit_preprocessing
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 Scoring = Callable[[Columns], Floats]
 """From n transactions to their scores [n]."""
 ShareCallback = Callable[[float], None]

@@ -6,8 +6,8 @@ from datetime import datetime
 from importlib.metadata import version as installed_version
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Indices
 from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
@@ -34,7 +34,7 @@ Progress = Callable[[str, float], None]
 class Learned:
     """A model before it is stored: what goes into the artifact, and what reports are drawn from.
 
-    `learned` and `held_out` are places in the columns that it was learned from; `notes` are sentences on how.
+    `learned` and `held_out` are indices of the columns that it was learned from; `notes` are sentences on how.
     """
 
     schema: TransactionSchema
@@ -44,8 +44,8 @@ class Learned:
     calibration: Calibration
     probe: Probe
     diagnostics: TrainingDiagnostics
-    learned: NDArray[np.intp]
-    held_out: NDArray[np.intp]
+    learned: Indices
+    held_out: Indices
     notes: tuple[str, ...] = ()
 
     @property
@@ -54,7 +54,7 @@ class Learned:
         return min((held_out for _, _, held_out in self.diagnostics.history), default=None)
 
     def detector(self, version: str = "not stored") -> Detector:
-        """Judges by this model, under the threshold of its own alert rate."""
+        """This model under the threshold of its own alert rate."""
         scorer = Scorer(self.graph, self.schema.scored)
         threshold = self.calibration.threshold(self.config.alert_rate)
         return Detector(version, self.schema, scorer, self.calibration, threshold)
@@ -157,11 +157,11 @@ def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Places of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
+    """Indices of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
 
-    learned: NDArray[np.intp]
-    held_out: NDArray[np.intp]
-    calibration: NDArray[np.intp]
+    learned: Indices
+    held_out: Indices
+    calibration: Indices
 
 
 def _split(rows: int, config: TrainingConfig) -> _Rows:
@@ -184,15 +184,15 @@ def _diagnose(
 ) -> TrainingDiagnostics:
     """A look at the model from outside: some held-out rows and some anomalies, as it sees them."""
     normal = evenly_sampled(held_out, DIAGNOSTIC_ROWS)
-    strange = held_out[:0] if anomalies is None else evenly_sampled(anomalies, DIAGNOSTIC_ROWS)
+    anomalous = held_out[:0] if anomalies is None else evenly_sampled(anomalies, DIAGNOSTIC_ROWS)
     latents = []
-    for rows in (normal, strange):
+    for rows in (normal, anomalous):
         x = model.encoder.encode(rows)
         u = to_network_input(x, model.inputs.apply(x), model.network_input)
         latents.append(network.latent(u) if network else np.empty((len(rows), 0), np.float32))
     unseen = unseen_levels(model.encoder.categories, held_out)
     return TrainingDiagnostics(
-        normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history), unseen
+        normal, scorer.score(normal), latents[0], anomalous, scorer.score(anomalous), latents[1], tuple(history), unseen
     )
 
 
@@ -202,7 +202,7 @@ def _notes(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str
         "All fields are categories: each counts by how unusual its level is beside those of the others, and no network "
         "was trained. With --parts both, network or inputs it is."
     )
-    shared = ", ".join(f"{count:,} of {schema.categorical[place]}" for place, count in paired.together.items())
+    shared = ", ".join(f"{count:,} of {schema.categorical[index]}" for index, count in paired.together.items())
     rare = f"There are too many levels to count each beside all others: the rarest count as one there ({shared})."
     return (how, rare) if shared else (how,)
 

@@ -20,10 +20,11 @@ def levels(*names: str) -> tuple[Columns, TransactionSchema]:
     return Columns(np.empty((len(names), 0)), column, np.empty((len(names), 0))), schema
 
 
-def test_encoded_numbers_decode_to_what_they_were(columns: Columns, schema: TransactionSchema) -> None:
-    numbers = fit.fit(columns, schema).numbers
-    filled = np.where(np.isnan(columns.numeric), numbers.fill, columns.numeric)
-    np.testing.assert_allclose(numbers.decode(numbers.encode(columns)), filled, rtol=1e-9)
+def test_amounts_become_logarithms_and_other_numbers_stay(columns: Columns, schema: TransactionSchema) -> None:
+    encoded = fit.fit(columns, schema).numbers.encode(columns)
+    amount, others = columns.numeric[:, 0], columns.numeric[:, 1:]
+    np.testing.assert_allclose(np.expm1(encoded[:, 0]) * np.abs(amount).mean(), amount, rtol=1e-9)
+    np.testing.assert_array_equal(encoded[:, 1:][~np.isnan(others)], others[~np.isnan(others)])
 
 
 def test_a_missing_number_is_taken_for_the_median_and_counts_by_how_rare_that_is() -> None:
