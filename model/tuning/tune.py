@@ -17,8 +17,8 @@ from importlib.metadata import version as installed_version
 import numpy as np
 import optuna
 import pandas as pd
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Indices
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.data.conversion import TableError, anomalous, columns_of
 from eddy.model.evaluation.metrics import average_precision
@@ -31,9 +31,6 @@ from eddy.model.training.prepare import FEWEST_ROWS, prepare
 from eddy.model.tuning.search_space import Choices, Setting, configured, space
 from eddy.model.tuning.study import UNUSABLE, ProgressCallback, Trial, Values, importances, search, trials_of
 from eddy.model.tuning.synthetic_anomalies import inject
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2
 FEWEST_ANOMALIES = 10
@@ -248,7 +245,7 @@ def _average_precision(normal: Floats, anomalies: Floats) -> float:
 
 
 def _evaluation_set(
-    table: pd.DataFrame, schema: TransactionSchema, anomalies: NDArray[np.bool_], labelled: bool, seed: int
+    table: pd.DataFrame, schema: TransactionSchema, anomalies: Bools, labelled: bool, seed: int
 ) -> EvaluationSet:
     normal, anomalous_rows = columns_of(table[~anomalies], schema), columns_of(table[anomalies], schema)
     if labelled:

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from eddy.model.arrays import Floats
 from eddy.model.exploration.distributions import Scale
-from eddy.model.exploration.typed_table import Floats
 
 MOST_TICKS = 4
 

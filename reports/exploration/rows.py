@@ -3,13 +3,13 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from eddy.model.arrays import Floats
 from eddy.model.exploration.distributions import Distribution
 from eddy.model.exploration.drift import ColumnDrift, Drift
 from eddy.model.exploration.findings_labels import duration
 from eddy.model.exploration.label_leakage import FEWEST, Labels, Separation
 from eddy.model.exploration.outliers import FAR
 from eddy.model.exploration.profile import Exploration
-from eddy.model.exploration.typed_table import Floats
 from eddy.reports.exploration import plots as draw
 from eddy.reports.exploration.browsable_table import ROWS as BROWSABLE_ROWS
 from eddy.reports.exploration.browsable_table import browsable
