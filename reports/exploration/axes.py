@@ -1,4 +1,4 @@
-"""Axes of small plots: the scale that suits a column, and few ticks that are told apart."""
+"""Axes of small plots: the scale that suits a column, and few ticks, all different."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ def scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:
         axes.set_xscale("asinh", linear_width=within)
     axes.set_xlim(edges[0], edges[-1])
     ticks = _ticks(scale, float(edges[0]), float(edges[-1]), within)
-    axes.set_xticks(ticks, _told_apart(ticks))
+    axes.set_xticks(ticks, _distinct(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0)
     axes.set_yticks([])
@@ -59,7 +59,7 @@ def _ticks_about_zero(low: float, high: float, within: float) -> list[float]:
     return sorted(tick for tick in set(ticks) if low <= tick <= high)
 
 
-def _told_apart(ticks: list[float]) -> list[str]:
+def _distinct(ticks: list[float]) -> list[str]:
     """Labels with as many digits as it takes to differ."""
     for digits in range(3, 12):
         labels = [short(tick, digits) for tick in ticks]

@@ -1,11 +1,11 @@
 """Maps of the latent space in a page: one to look at (matplotlib), one to turn (plotly, embedded, offline)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eddy.model.exploration import tsne
@@ -14,12 +14,9 @@ from eddy.model.serving.text import one_in
 from eddy.model.training.diagnostics import Evidence
 from eddy.model.training.fit import Learned
 from eddy.reports import plots
-from eddy.reports.page import Page
+from eddy.reports.page import environment
+from eddy.reports.plots import Floats
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 ROWS = {2: 1_500, 3: 600}
@@ -43,34 +40,25 @@ class LatentMap:
         return len(self.score)
 
 
-def write(page: Page, learned: Learned) -> None:
-    """The section of the training report that shows the latent space."""
-    evidence = learned.evidence
-    page.section("Latent map")
-    if not evidence.latent.shape[1]:
-        page.paragraph("There is no map: this model has no bottleneck.")
-        return
-    drawn = draw_map(evidence, 2, learned.config.seed)
-    coloured = groups(drawn, learned.calibration)
-    page.paragraph(
-        f"What the networks' bottlenecks say of each row ({evidence.latent.shape[1]} numbers), laid out by t-SNE: rows "
-        "that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group is, "
-        "mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
-    )
-    page.figure(flat(drawn, coloured), f"In two dimensions: {_sample(drawn, evidence)}.", "t-SNE map, 2-D")
-    solid = draw_map(evidence, 3, learned.config.seed)
-    page.section("To be turned", 3)
-    page.paragraph(f"In three dimensions: {_sample(solid, evidence)}. Drag to turn, scroll to come closer.")
-    page.raw(turning(solid, groups(solid, learned.calibration), learned.calibration))
+def maps(learned: Learned) -> dict[str, Any] | None:
+    """What `latent_map.html` shows; None without a bottleneck."""
+    dimensions = learned.evidence.latent.shape[1]
+    if not dimensions:
+        return None
+    return {"dimensions": dimensions, "flat": _shown(learned, 2, flat), "solid": _shown(learned, 3, turning)}
 
 
-def _sample(drawn: LatentMap, evidence: Evidence) -> str:
-    anomalous = int(drawn.anomalous.sum())
-    rest = len(drawn) - anomalous
-    top = min(TOP_SCORING, rest)
-    told = f"{rest:,} of {len(evidence.scores.score):,} held-out rows, drawn at random but for the {top} top-scoring"
-    labelled = f", and {anomalous:,} of {len(evidence.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
-    return told + labelled
+def _shown(learned: Learned, dimensions: int, draw: Callable[..., object]) -> dict[str, Any]:
+    """A map, and how many rows of each kind are on it."""
+    placed = draw_map(learned.evidence, dimensions, learned.config.seed)
+    anomalous = int(placed.anomalous.sum())
+    unlabelled = len(placed) - anomalous
+    return {
+        "drawn": draw(placed, groups(placed, learned.calibration), learned.calibration),
+        "unlabelled": unlabelled,
+        "top": min(TOP_SCORING, unlabelled),
+        "anomalous": anomalous,
+    }
 
 
 def draw_map(evidence: Evidence, dimensions: int, seed: int = 0) -> LatentMap:
@@ -120,7 +108,7 @@ def groups(drawn: LatentMap, calibration: Calibration) -> tuple[Group, ...]:
 
 
 @plots.drawn
-def flat(drawn: LatentMap, coloured: Sequence[Group]) -> "Figure":
+def flat(drawn: LatentMap, coloured: Sequence[Group], _: Calibration) -> Figure:
     """The map in two dimensions. Its axes have no unit and are not drawn."""
     figure, axes = plots.axes(8.0, 5.4)
     for place, group in enumerate(coloured):
@@ -158,7 +146,8 @@ def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibratio
     buttons = [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]]  # the others send data, or save files
     shown = {"responsive": True, "displaylogo": False, "modeBarButtons": buttons}
     scene = to_html(figure, shown, include_plotlyjs=False, full_html=False, div_id="latent-map", default_height=520)
-    return f"<script>{get_plotlyjs()}</script>{_legend(coloured)}{scene}"
+    template = environment().get_template("plotly_map.html")
+    return template.render(plotly_js=get_plotlyjs(), groups=coloured, scene=scene)
 
 
 def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object":
@@ -167,7 +156,7 @@ def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object"
     x, y, z = drawn.places[group.rows].T.round(2)
     score = drawn.score[group.rows]
     rarity = calibration.rarity(score)
-    said = [f"{group.name}: score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
+    texts = [f"{group.name}: score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
     marker = {"size": 3, "color": group.colour, "opacity": 0.85, "line": {"width": 0}}
     return go.Scatter3d(
         x=x.tolist(),
@@ -175,12 +164,6 @@ def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object"
         z=z.tolist(),
         mode="markers",
         marker=marker,
-        text=said,
+        text=texts,
         hovertemplate="%{text}<extra></extra>",
     )
-
-
-def _legend(coloured: Sequence[Group]) -> str:
-    """In the page's own colours, which follow light and dark; plotly's would not."""
-    dots = (f'<span style="color:{group.colour}">&#9679;</span> {escape(group.name)}' for group in coloured)
-    return f'<p class="soft">{" &nbsp; ".join(dots)}</p>'

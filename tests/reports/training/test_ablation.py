@@ -1,4 +1,4 @@
-"""The section on other choices says what each does, how sure that is, and what to do."""
+"""The section on the ablation says what each does, how sure that is, and what to do."""
 
 import re
 from dataclasses import replace
@@ -32,15 +32,11 @@ def compared(
 
 
 def html(found: Compared) -> str:
-    page = Page("Report")
-    ablation.write(page, found)
-    return page.html()
+    return Page("ablation.html", ablation=ablation.shown(found)).html()
 
 
 def text(found: Compared) -> str:
-    return re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", " ", html(found), flags=re.S).replace(
-        "\N{NO-BREAK SPACE}", " "
-    )
+    return " ".join(re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", " ", html(found), flags=re.S).split())
 
 
 def test_figures_stand_beside_those_of_the_settings_as_chosen() -> None:
@@ -73,7 +69,7 @@ def test_without_labels_there_is_agreement_and_no_precision() -> None:
         (compared(precision=0.8), "better. Try eddy train ... --contamination 0 and"),
         (compared(precision=0.6, group="amount"), "worse: keep amount."),
         (compared(precision=0.6), "worse: leave the setting as it is."),
-        (compared(precision=0.74), "no difference that could be told from chance"),
+        (compared(precision=0.74), "no difference beyond chance"),
         (compared(0.5, precision=0.74), "the labels cannot say"),
         (
             compared(0.5, None, "numbers"),
@@ -92,7 +88,7 @@ def test_each_choice_has_a_sentence_on_what_to_do(found: Compared, said: str) ->
     assert said in text(found)
 
 
-def test_a_page_of_other_choices_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+def test_drawing_an_ablation_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
     for found in (compared(), compared(precision=None), compared(0.0, 0.0, base=0.0)):
         html(found)
     assert [str(warning.message) for warning in recwarn] == []

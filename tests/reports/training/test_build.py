@@ -38,7 +38,7 @@ def test_the_report_shows_other_settings_and_without_a_report_none_is_tried(
 
     monkeypatch.setattr(build, "compare", recorded)
     table = payments(800)
-    told: list[str] = []
+    steps: list[str] = []
     shares: list[float] = []
     for report in (False, True):
         store = ArtifactStore(tmp_path / str(report))
@@ -48,11 +48,11 @@ def test_the_report_shows_other_settings_and_without_a_report_none_is_tried(
             store,
             NOW,
             CLUSTERS,
-            lambda what, share: (told.append(what), shares.append(share)),  # type: ignore[arg-type, return-value]
+            lambda what, share: (steps.append(what), shares.append(share)),  # type: ignore[arg-type, return-value]
             build.build if report else None,
         )
         assert len(calls) == report
-        assert ("trying other settings" in told) is report
+        assert ("trying other settings" in steps) is report
         assert shares == sorted(shares)
         shares.clear()
     judges = calls[0][1]
@@ -68,7 +68,7 @@ def test_rows_learned_in_spite_of_their_label_evaluate_nothing(tmp_path: Path) -
     config = replace(CLUSTERS, keep_labelled=True)
     train(table, infer(table), store, NOW, config, report=build.build)
     page = (store.path / store.active() / REPORT).read_text()
-    section = page[page.index(">Other choices</h2>") :]
+    section = page[page.index(">Ablation</h2>") :]
     assert "average precision</th>" not in section
 
 
@@ -81,4 +81,4 @@ def test_settings_that_cannot_be_tried_do_not_cost_the_model(tmp_path: Path, mon
     train(table, infer(table), store, NOW, CLUSTERS, report=build.build)
     page = (store.path / store.active() / REPORT).read_text()
     assert "Other settings could not be tried: no convergence." in page
-    assert ">Other choices</h2>" not in page
+    assert ">Ablation</h2>" not in page
