@@ -22,7 +22,6 @@ SampleRows = Annotated[int, typer.Option(help="Rows to sample at random from a l
 Seed = Annotated[
     int, typer.Option(help="Random seed; the same table and seed give the same report.", min=0, max=2**31 - 1)
 ]
-MARKS = {"STOP": "error", "WARNING": "warning", "HINT": "info"}
 
 
 def explore(
@@ -85,7 +84,7 @@ def _print(found: Exploration, data: str, report: Path) -> None:
 
     told = findings(found)
     for finding in told:
-        say(f"{MARKS[finding.weight.name]:>10}  {finding.text}")
+        say(f"{finding.severity:>10}  {finding.text}")
     say(f"Report: {report}")
     for command in next_commands(told, data):
         say(f"Next: {command}")

@@ -239,8 +239,8 @@ def _batches(rows: Floats32, steps: int, batch: int, members: int, seed: int) ->
 
     def draw(step: Any) -> Any:
         key = tf.stack([tf.constant(seed, tf.int64), step])
-        places = tf.random.stateless_uniform((batch, members), key, 0, count, tf.int32)
-        chosen = tf.gather(table, places + first)
+        indices = tf.random.stateless_uniform((batch, members), key, 0, count, tf.int32)
+        chosen = tf.gather(table, indices + first)
         return chosen, chosen
 
     return tf.data.Dataset.range(steps).map(draw).prefetch(4)

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eddy.model.config import TrainingConfig
-from eddy.model.features.encoder import Categories, Encoder, places_of
+from eddy.model.features.encoder import Categories, indices_of
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int32]
@@ -68,14 +67,8 @@ class Pairs:
     @property
     def together(self) -> dict[int, int]:
         """By column how many rare levels share a place in the tables, where some do."""
-        shared = {place: len(groups) - int(groups[-1]) for place, groups in enumerate(self.groups)}
-        return {place: count for place, count in shared.items() if count > 1}
-
-
-def suit(encoder: Encoder, config: TrainingConfig) -> bool:
-    """Whether pairs take the place of the networks: nothing but categories, and nobody has chosen another score."""
-    chosen = config.parts != "balanced" or config.score != "whitened" or config.clusters
-    return not chosen and countable(len(encoder.categories.places), len(encoder.field_of_feature))
+        shared = {index: len(groups) - int(groups[-1]) for index, groups in enumerate(self.groups)}
+        return {index: count for index, count in shared.items() if count > 1}
 
 
 def countable(categories: int, of: int) -> bool:
@@ -133,5 +126,5 @@ def _summed(shares: Floats, groups: Groups) -> Floats:
 
 
 def _codes(categorical: NDArray[np.object_], levels: tuple[tuple[str, ...], ...]) -> list[NDArray[np.intp]]:
-    """By column the places of levels [n] among the known, for unseen ones one more than the last."""
-    return [places_of(column, known) for column, known in zip(categorical.T, levels, strict=True)]
+    """By column the indices of levels [n] among the known, for unseen ones one more than the last."""
+    return [indices_of(column, known) for column, known in zip(categorical.T, levels, strict=True)]

@@ -1,7 +1,7 @@
 """The score: the sum, over features, of how strange each is by itself, in its company, and to the networks.
 
     x      features, standardised                     (model.features)
-    m      margins of x                               how far out in its tail a feature is      (model.margins)
+    t      tail scores of x                           how far out in its tail a feature is
     w_in   W_in(x)                                    how unusual the features are together     (model.whitening)
     u      sign(w_in) log(1 + |w_in|)                 what the networks see: far out stays far out, nothing explodes
     w_ae   mean over networks of |W_i(u - net_i(u'))| what the networks could not reconstruct   (model.autoencoder)
@@ -9,8 +9,8 @@
 
 What is summed up is the setting `parts` (`WEIGHTS`); where all features are surprisals of categories, the default is
 another sum (`model.components.category_pairs`). Terms of what is whitened are traced back to the features that brought
-them about (`model.components.attribution`); with its margin that is a feature's contribution. A field's is the sum over
-its features; contributions add up to the score.
+them about (`model.components.attribution`); with its tail score that is a feature's contribution. A field's is the sum
+over its features; contributions add up to the score.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from eddy.model.components.attribution import traced
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs
 from eddy.model.components.gaussian_clusters import Clusters
-from eddy.model.components.tail_scores import Margins
+from eddy.model.components.tail_scores import TailScores
 from eddy.model.components.whitening import Whitening
 from eddy.model.config import NetworkInput, Parts
 from eddy.model.features.encoder import Encoder
@@ -42,7 +42,7 @@ class Weights(NamedTuple):
 
     inputs: float
     network: float
-    margins: float
+    tail_scores: float
     bound: float | None
 
     def bounded(self, sizes: Floats) -> Floats:
@@ -73,7 +73,7 @@ class ScoreModel:
 
     encoder: Encoder
     inputs: Whitening
-    margins: Margins
+    tail_scores: TailScores
     members: tuple[tuple[Layer, ...], ...]
     residuals: tuple[Whitening, ...] | None
     clusters: Clusters | None
@@ -91,15 +91,15 @@ class ScoreModel:
         x = self.encoder.encode(columns)
         white, off_center = self.inputs.apply(x), x - self.inputs.center
         if self.clusters is not None:
-            return traced(self.clusters.contributions(white), off_center, self.inputs.matrix)
-        u = seen(x, white, self.network_input)
+            return np.asarray(traced(self.clusters.contributions(white), off_center, self.inputs.matrix))
+        u = to_network_input(x, white, self.network_input)
         missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
         if self.residuals is None:
             return self._from_u((missed**2).mean(axis=0) / x.shape[1], off_center)
         weights = WEIGHTS[self.parts]
         of_white = traced(weights.inputs * weights.bounded(np.abs(white)), off_center, self.inputs.matrix)
         of_u = self._from_u(weights.network * self._network(missed), off_center)
-        return np.asarray(of_u + of_white + weights.margins * self.margins.apply(x))
+        return np.asarray(of_u + of_white + weights.tail_scores * self.tail_scores.apply(x))
 
     def score(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
         """Scores [n]."""
@@ -118,7 +118,7 @@ class ScoreModel:
         return np.asarray(sum(traced(of_one * size, m - w.center, w.matrix) for size, m, w in each))
 
 
-def seen(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
+def to_network_input(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
     """What the networks see of features x [n, d] and W_in(x) [n, d]."""
     return (compress(white) if network_input == "whitened" else x).astype(np.float32)
 

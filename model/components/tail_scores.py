@@ -1,10 +1,10 @@
 """How far out in its tail each feature is by itself: what needs no company to be strange.
 
 Whitening asks what goes together, and pays for it: a feature that is plainly beyond its usual range counts no more than
-one combination among many. The margin of a value is -log of the share of rows that are at least as far out on its side,
-doubled; 0 in the middle, 6.2 for the outermost of 1,000. Of some features only large values are strange, and only that
-side counts. Beyond all rows a margin grows no further: one wild number must not decide alone. The idea of scoring by
-tail probabilities is that of ECOD (Li et al., 2022).
+one combination among many. The tail score of a value is -log of the share of rows that are at least as far out on its
+side, doubled; 0 in the middle, 6.2 for the outermost of 1,000. Of some features only large values are anomalous, and
+only that side counts. Beyond all rows it grows no further: one wild number must not decide alone. The idea of scoring
+by tail probabilities is that of ECOD (Li et al., 2022).
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ LEAST_GAP = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Margins:
+class TailScores:
     """Piecewise linear by feature: `values` [d, k] at `knots` [d, k], in ascending order, the same beyond the ends.
 
     A feature with fewer knots repeats its last.
@@ -31,24 +31,24 @@ class Margins:
     values: Floats
 
     def apply(self, x: Floats) -> Floats:
-        """Margins [n, d] of features x [n, d], in nats."""
+        """Tail scores [n, d] of features x [n, d], in nats."""
         out = np.empty(x.shape)
         for feature, (knots, values) in enumerate(zip(self.knots, self.values, strict=True)):
             out[:, feature] = np.interp(x[:, feature], knots, values)
         return out
 
 
-def fit(x: Floats, upper: NDArray[np.bool_]) -> Margins:
-    """Learns the margins of features x [n, d].
+def fit(x: Floats, upper: NDArray[np.bool_]) -> TailScores:
+    """Learns the tail scores of features x [n, d].
 
     Args:
-        upper: features [d] of which only large values are strange: a rare level, a large amount. Their margin is -log
-            of the share of rows that are at least as large.
+        upper: features [d] of which only large values are strange: a rare level, a large amount. Their tail score is
+            -log of the share of rows that are at least as large.
     """
     fitted = [_of_feature(np.sort(column), bool(only)) for column, only in zip(x.T, upper, strict=True)]
     most = max(len(knots) for knots, _ in fitted)
     padded = [[np.pad(part, (0, most - len(part)), mode="edge") for part in pair] for pair in fitted]
-    return Margins(np.array([knots for knots, _ in padded]), np.array([values for _, values in padded]))
+    return TailScores(np.array([knots for knots, _ in padded]), np.array([values for _, values in padded]))
 
 
 def _of_feature(ordered: Floats, upper: bool) -> tuple[Floats, Floats]:

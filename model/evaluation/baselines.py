@@ -31,9 +31,10 @@ def scores(name: str, train: Floats, test: Floats, seed: int = 0) -> Floats:
         KeyError: there is no baseline of that name (`NAMES`).
         TableError: the rows are too few for the autoencoder.
     """
-    center, scale = train.mean(axis=0), train.std(axis=0)
-    scale = np.where(scale > 1e-9, scale, 1.0)
-    return _BASELINES[name]((train - center) / scale, (test - center) / scale, seed)
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(train)
+    return _BASELINES[name](scaler.transform(train), scaler.transform(test), seed)
 
 
 def isolation_forest(train: Floats, test: Floats, seed: int) -> Floats:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from eddy.model.evaluation.evaluate import Judged, Trial
 from eddy.model.evaluation.metrics import Bools, Floats
@@ -74,16 +75,9 @@ def rank_correlation(first: Floats, second: Floats) -> float:
     >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 90.0]))
     1.0
     """
-    a, b = _ranks(first), _ranks(second)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
-    return float(np.corrcoef(a, b)[0, 1].round(12))
-
-
-def _ranks(values: Floats) -> Floats:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[place])
+    return float(spearmanr(first, second).statistic.round(12))
 
 
 def _strangest_shared(first: Floats, second: Floats) -> float:

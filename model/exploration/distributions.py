@@ -99,12 +99,8 @@ def _facts(view: View, guess: Guess) -> ColumnFacts:
 
 def _counted(view: View, name: str) -> tuple[float, int, float]:
     """Share of missing cells, number of different values, share of the most frequent one."""
-    if name in view.levels:
-        counts, rows = view.levels[name].counts, len(view)
-    else:
-        counts, rows = _value_counts(view.table[name]), len(view)
-    top = float(counts.max()) / rows if len(counts) else 0.0
-    return 1.0 - float(counts.sum()) / rows, len(counts), top
+    counts = view.levels[name].counts if name in view.levels else _value_counts(view.table[name])
+    return 1.0 - float(counts.sum()) / len(view), len(counts), float(counts.max(initial=0)) / len(view)
 
 
 def _value_counts(column: "pd.Series[Any]") -> NDArray[Any]:
@@ -136,11 +132,11 @@ def distribution(numbers: Floats, anomalous: NDArray[np.bool_] | None = None) ->
         return None
     scale, within = _scale(values)
     edges = _edges(values, scale, within)
-    strange = anomalous[known] if anomalous is not None else np.zeros(len(values), np.bool_)
-    usual = _shares(values[~strange], edges) if not strange.all() else _shares(values, edges)
-    odd = _shares(values[strange], edges) if strange.any() else None
+    labelled = anomalous[known] if anomalous is not None else np.zeros(len(values), np.bool_)
+    normal = _shares(values[~labelled], edges) if not labelled.all() else _shares(values, edges)
+    anomalies = _shares(values[labelled], edges) if labelled.any() else None
     seen = (values >= edges[0]) & (values <= edges[-1])
-    return Distribution(scale, edges, usual, odd, float(1.0 - seen.mean()), within)
+    return Distribution(scale, edges, normal, anomalies, float(1.0 - seen.mean()), within)
 
 
 def _scale(values: Floats) -> tuple[Scale, float]:

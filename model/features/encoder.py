@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from eddy.model.schema.columns import Columns
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
@@ -35,19 +35,19 @@ DAY_S, HOUR_S = 86_400.0, 3_600.0
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Numeric columns at `places` [k]: `fill` for what is missing; where `logged`, log(1 + |value| / unit), signed.
+    """Numeric columns at `indices` [k]: `fill` for what is missing; where `logged`, log(1 + |value| / unit), signed.
 
     Logarithms below `floor` count as the floor.
     """
 
-    places: Places
+    indices: Indices
     fill: Floats
     logged: NDArray[np.bool_]
     unit: Floats
     floor: float
 
     def encode(self, columns: Columns) -> Floats:
-        values = columns.numeric[:, self.places]
+        values = columns.numeric[:, self.indices]
         return self.of(np.where(np.isnan(values), self.fill, values))
 
     def of(self, filled: Floats) -> Floats:
@@ -63,29 +63,29 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Missing:
-    """Numeric columns at `places` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
+    """Numeric columns at `indices` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
 
-    places: Places
+    indices: Indices
     present: Floats
     absent: Floats
 
     def encode(self, columns: Columns) -> Floats:
-        return np.where(np.isnan(columns.numeric[:, self.places]), self.absent, self.present)
+        return np.where(np.isnan(columns.numeric[:, self.indices]), self.absent, self.present)
 
 
 @dataclass(frozen=True, eq=False)
 class Categories:
-    """Categorical columns at `places` [c]: surprisal of each level in nats, `unseen` for all others."""
+    """Categorical columns at `indices` [c]: surprisal of each level in nats, `unseen` for all others."""
 
-    places: Places
+    indices: Indices
     surprisals: tuple[dict[str, float], ...]
     unseen: Floats
 
     def encode(self, columns: Columns) -> Floats:
-        out = np.empty((len(columns), len(self.places)))
-        for feature, place in enumerate(self.places):
+        out = np.empty((len(columns), len(self.indices)))
+        for feature, index in enumerate(self.indices):
             known, unseen = self.surprisals[feature], self.unseen[feature]
-            out[:, feature] = [known.get(level, unseen) for level in columns.categorical[:, place]]
+            out[:, feature] = [known.get(level, unseen) for level in columns.categorical[:, index]]
         return out
 
 
@@ -94,7 +94,7 @@ class ByCategory:
     """What is usual for each level of the category, and for levels never seen (the last row).
 
     Args:
-        category, amount, time: places of the columns; amount and time None where not used.
+        category, amount, time: indices of the columns; amount and time None where not used.
         levels: the rows' names. mean: mean amount [levels + 1]. hours: -log p(hour) [levels + 1, 24].
         floor: logarithms of the amount below this count as this.
     """
@@ -109,7 +109,7 @@ class ByCategory:
     floor: float
 
     def encode(self, columns: Columns) -> Floats:
-        rows = places_of(columns.categorical[:, self.category], self.levels)
+        rows = indices_of(columns.categorical[:, self.category], self.levels)
         parts = []
         if self.amount is not None:
             amount = columns.numeric[:, self.amount]
@@ -123,12 +123,12 @@ class ByCategory:
 
 @dataclass(frozen=True, eq=False)
 class Hours:
-    """Timestamps at `places` [t] as sines and cosines of the hour of day [2 t]."""
+    """Timestamps at `indices` [t] as sines and cosines of the hour of day [2 t]."""
 
-    places: Places
+    indices: Indices
 
     def encode(self, columns: Columns) -> Floats:
-        angle = 2 * np.pi * (columns.timestamp[:, self.places] % DAY_S) / DAY_S
+        angle = 2 * np.pi * (columns.timestamp[:, self.indices] % DAY_S) / DAY_S
         return np.hstack([np.sin(angle), np.cos(angle)])
 
 
@@ -148,7 +148,7 @@ class Encoder:
     categories: Categories
     by_category: ByCategory | None
     hours: Hours
-    field_of_feature: Places
+    field_of_feature: Indices
     usual_level: tuple[str, ...]
     usual_hour: Floats
     center: Floats
@@ -162,11 +162,11 @@ class Encoder:
         by = self.by_category
         used = (
             not self.numbers.logged.all(),
-            len(self.missing.places) > 0,
+            len(self.missing.indices) > 0,
             self.numbers.logged.any(),
             by is not None and by.amount is not None,
-            len(self.categories.places) > 0,
-            len(self.hours.places) > 0,
+            len(self.categories.indices) > 0,
+            len(self.hours.indices) > 0,
             by is not None and by.time is not None,
         )
         return tuple(group for group, there in zip(GROUPS, used, strict=True) if there)
@@ -174,13 +174,13 @@ class Encoder:
     @property
     def upper(self) -> NDArray[np.bool_]:
         """Features [d] of which only large values are strange: amounts and surprisals."""
-        counts = len(self.missing.places) + len(self.categories.places)
+        counts = len(self.missing.indices) + len(self.categories.indices)
         by = (
             0
             if self.by_category is None
             else (self.by_category.amount is not None) + (self.by_category.time is not None)
         )
-        times = 2 * len(self.hours.places)
+        times = 2 * len(self.hours.indices)
         return np.concatenate([self.numbers.logged, np.ones(counts + by, np.bool_), np.zeros(times, np.bool_)])
 
     def encode(self, columns: Columns) -> Floats:
@@ -191,7 +191,7 @@ class Encoder:
     def usual_numbers(self) -> Floats:
         """What takes the place of a missing number, as a feature [d]; NaN for features that are none of the numbers."""
         usual = np.full(len(self.center), np.nan)
-        usual[: len(self.numbers.places)] = self.numbers.of(self.numbers.fill)
+        usual[: len(self.numbers.indices)] = self.numbers.of(self.numbers.fill)
         return (usual - self.center) / self.scale
 
     def raw(self, columns: Columns) -> Floats:
@@ -201,10 +201,10 @@ class Encoder:
         return np.hstack([*plain, *by_category, self.hours.encode(columns)])
 
 
-def places_of(column: NDArray[np.object_], levels: Sequence[str]) -> Places:
-    """The place of each text [n] among the levels; of all others, one more than the last."""
-    place = {level: number for number, level in enumerate(levels)}
-    return np.array([place.get(level, len(place)) for level in column], np.intp)
+def indices_of(column: NDArray[np.object_], levels: Sequence[str]) -> Indices:
+    """The index of each text [n] among the levels; of all others, one more than the last."""
+    index = {level: number for number, level in enumerate(levels)}
+    return np.array([index.get(level, len(index)) for level in column], np.intp)
 
 
 def hour_of_day(seconds: Floats) -> NDArray[np.intp]:

@@ -15,9 +15,9 @@ from eddy.model.features.encoder import (
     Encoder,
     Floats,
     Hours,
+    Indices,
     Missing,
     Numbers,
-    Places,
     hour_of_day,
 )
 from eddy.model.schema.columns import Columns
@@ -86,36 +86,36 @@ def _chosen(groups: tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def _amount(schema: TransactionSchema) -> int | None:
-    """The place of the amount among the numeric columns."""
+    """The index of the amount among the numeric columns."""
     field = schema.role("amount")
     return None if field is None else schema.numeric.index(field.name)
 
 
 def _fit_numbers(columns: Columns, amount: int | None, groups: tuple[str, ...], floor: float) -> Numbers:
-    places = np.array(
-        [place for place in range(columns.numeric.shape[1]) if ("amount" if place == amount else "numbers") in groups],
+    indices = np.array(
+        [index for index in range(columns.numeric.shape[1]) if ("amount" if index == amount else "numbers") in groups],
         np.intp,
     )
-    values = columns.numeric[:, places]
-    if not len(places):
-        return Numbers(places, np.empty(0), np.empty(0, np.bool_), np.empty(0), floor)
+    values = columns.numeric[:, indices]
+    if not len(indices):
+        return Numbers(indices, np.empty(0), np.empty(0, np.bool_), np.empty(0), floor)
     fill = np.nanmedian(values, axis=0)  # scikit-learn's SimpleImputer takes nine times as long
-    logged = places == amount if amount is not None else np.zeros(len(places), np.bool_)
+    logged = indices == amount if amount is not None else np.zeros(len(indices), np.bool_)
     mean = np.nanmean(np.abs(values), axis=0)
-    return Numbers(places, fill, logged, np.where(logged & (mean > 0), mean, 1.0), floor)
+    return Numbers(indices, fill, logged, np.where(logged & (mean > 0), mean, 1.0), floor)
 
 
 def _fit_missing(columns: Columns, groups: tuple[str, ...]) -> Missing:
     absent = np.isnan(columns.numeric).sum(axis=0)
-    places = np.flatnonzero(absent) if "missing" in groups else np.empty(0, np.intp)
-    rows, counts = len(columns) + PSEUDO_COUNTS, absent[places] + PSEUDO_COUNTS / 2
-    return Missing(places, -np.log1p(-counts / rows), -np.log(counts / rows))
+    indices = np.flatnonzero(absent) if "missing" in groups else np.empty(0, np.intp)
+    rows, counts = len(columns) + PSEUDO_COUNTS, absent[indices] + PSEUDO_COUNTS / 2
+    return Missing(indices, -np.log1p(-counts / rows), -np.log(counts / rows))
 
 
 def _fit_categories(columns: Columns, groups: tuple[str, ...]) -> Categories:
-    places = np.arange(columns.categorical.shape[1] if "categories" in groups else 0)
-    fitted = [_surprisals(columns.categorical[:, place]) for place in places]
-    return Categories(places, tuple(known for known, _ in fitted), np.array([worst for _, worst in fitted]))
+    indices = np.arange(columns.categorical.shape[1] if "categories" in groups else 0)
+    fitted = [_surprisals(columns.categorical[:, index]) for index in indices]
+    return Categories(indices, tuple(known for known, _ in fitted), np.array([worst for _, worst in fitted]))
 
 
 def _surprisals(column: NDArray[np.object_]) -> tuple[dict[str, float], float]:
@@ -168,7 +168,7 @@ def _explained(levels: NDArray[np.object_], values: Floats) -> float:
     return float(1 - (within**2).sum() / (len(values) - len(names)) / values.var(ddof=1))
 
 
-def _means(amounts: Floats, rows: Places, levels: int) -> Floats:
+def _means(amounts: Floats, rows: Indices, levels: int) -> Floats:
     """Mean amount of each level, drawn to that of all by 5 pseudo-counts; of unseen levels that of all."""
     overall = float(amounts.mean()) or 1.0
     counts, sums = np.bincount(rows, minlength=levels + 1), np.bincount(rows, amounts, minlength=levels + 1)
@@ -176,7 +176,7 @@ def _means(amounts: Floats, rows: Places, levels: int) -> Floats:
     return np.where(means > 0, means, overall)
 
 
-def _hour_surprisals(hours: Places, rows: Places, levels: int) -> Floats:
+def _hour_surprisals(hours: Indices, rows: Indices, levels: int) -> Floats:
     """-log p(hour given level) [levels + 1, 24], counts smoothed around the clock, drawn to everyone's p(hour)."""
     counts = np.bincount(rows * 24 + hours, minlength=(levels + 1) * 24).reshape(-1, 24).astype(np.float64)
     smooth = (np.roll(counts, 1, axis=1) + 2 * counts + np.roll(counts, -1, axis=1)) / 4
@@ -189,7 +189,7 @@ def _hours(columns: Columns, by_category: ByCategory | None, groups: tuple[str, 
     """The timestamps that are judged by themselves: all but the one that is judged by the category."""
     judged = by_category.time if by_category else None
     times = range(columns.timestamp.shape[1]) if "hour" in groups else ()
-    return Hours(np.array([place for place in times if place != judged], np.intp))
+    return Hours(np.array([index for index in times if index != judged], np.intp))
 
 
 def _fields(
@@ -199,13 +199,13 @@ def _fields(
     categories: Categories,
     by_category: ByCategory | None,
     hours: Hours,
-) -> Places:
+) -> Indices:
     first_level, first_time = len(schema.numeric), len(schema.numeric) + len(schema.categorical)
     by = [] if by_category is None else [by_category.amount, by_category.time]
     offsets = (0, first_time)
-    of_category = [place + offset for place, offset in zip(by, offsets, strict=False) if place is not None]
-    times = first_time + hours.places
-    plain = (numbers.places, missing.places, first_level + categories.places, np.array(of_category, np.intp))
+    of_category = [index + offset for index, offset in zip(by, offsets, strict=False) if index is not None]
+    times = first_time + hours.indices
+    plain = (numbers.indices, missing.indices, first_level + categories.indices, np.array(of_category, np.intp))
     return np.concatenate([*plain, times, times]).astype(np.intp)
 
 

@@ -14,7 +14,7 @@ Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class TrainingDiagnostics:
     """Rows that the networks were not trained on, and how the training went.
 
     Args:
@@ -22,7 +22,7 @@ class Evidence:
             the bottleneck says of them; z is 0 where there is no network.
         anomalies: rows labelled as anomalies, in the same way; none where there is no label.
         history: (step, training loss, loss on held-out rows), in order.
-        unseen: by place of the categorical column the share of held-out rows whose level no training row has.
+        unseen: by index of the categorical column the share of held-out rows whose level no training row has.
     """
 
     held_out: Columns
@@ -35,14 +35,14 @@ class Evidence:
     unseen: Mapping[int, float] = field(default_factory=dict)
 
 
-def some_rows(columns: Columns, most: int) -> Columns:
+def evenly_sampled(columns: Columns, most: int) -> Columns:
     """At most so many rows, evenly spread over all: tables are in order of time."""
     return columns[np.linspace(0, len(columns) - 1, most).astype(np.intp)] if len(columns) > most else columns
 
 
 def unseen_levels(categories: Categories, columns: Columns) -> dict[int, float]:
-    """By place of the categorical column the share of rows whose level is not known."""
-    pairs = zip(categories.places.tolist(), categories.surprisals, strict=True)
+    """By index of the categorical column the share of rows whose level is not known."""
+    pairs = zip(categories.indices.tolist(), categories.surprisals, strict=True)
     return {
-        place: float(np.mean([level not in known for level in columns.categorical[:, place]])) for place, known in pairs
+        index: float(np.mean([level not in known for level in columns.categorical[:, index]])) for index, known in pairs
     }

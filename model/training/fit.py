@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
-from eddy.model.components.score_model import ScoreModel, seen
+from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
 from eddy.model.onnx_export import graph
 from eddy.model.schema.schema import Columns, TransactionSchema
@@ -19,11 +19,11 @@ from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Detector
 from eddy.model.serving.scorer import Scorer
 from eddy.model.training import preprocessing
-from eddy.model.training.diagnostics import Evidence, some_rows, unseen_levels
+from eddy.model.training.diagnostics import TrainingDiagnostics, evenly_sampled, unseen_levels
 from eddy.model.training.fit_calibration import calibrate
 
 PROBE_ROWS = 32
-EVIDENCE_ROWS = 5_000
+DIAGNOSTIC_ROWS = 5_000
 LIBRARIES = ("eddy-stream", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
 Progress = Callable[[str, float], None]
@@ -43,7 +43,7 @@ class Learned:
     keras: bytes | None
     calibration: Calibration
     probe: Probe
-    evidence: Evidence
+    diagnostics: TrainingDiagnostics
     learned: NDArray[np.intp]
     held_out: NDArray[np.intp]
     notes: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Learned:
     @property
     def loss(self) -> float | None:
         """On held-out rows, the least that was reached; None where there is no network."""
-        return min((held_out for _, _, held_out in self.evidence.history), default=None)
+        return min((held_out for _, _, held_out in self.diagnostics.history), default=None)
 
     def detector(self, version: str = "not stored") -> Detector:
         """Judges by this model, under the threshold of its own alert rate."""
@@ -70,7 +70,7 @@ def learn(
     """Learns a model from the columns of n normal transactions (`model.training.prepare.prepare`).
 
     Args:
-        anomalies: labelled ones, for the evidence; nothing is learned from them.
+        anomalies: labelled ones, for the diagnostics; nothing is learned from them.
 
     Raises:
         ConfigError: the settings make nothing of these columns.
@@ -79,22 +79,22 @@ def learn(
     learned, held_out = columns[rows.learned], columns[rows.held_out]
 
     progress("learning the features", 0.02)
-    ground = preprocessing.lay(learned, held_out, schema, config)
+    prepared = preprocessing.fit_preprocessing(learned, held_out, schema, config)
 
     network = None
     history: tuple[Step, ...] = ()
-    if category_pairs.suit(ground.encoder, config):
+    if preprocessing.suits_pairs(prepared.encoder, config):
         progress("counting pairs of categories", 0.1)
-        model = ground.model(pairs=category_pairs.fit(learned.categorical, ground.encoder.categories))
+        model = prepared.model(pairs=category_pairs.fit(learned.categorical, prepared.encoder.categories))
     elif config.clusters:
         progress("looking for clusters", 0.1)
-        model = ground.model(clusters=gaussian_clusters.fit(ground.white, config.clusters, config.seed))
+        model = prepared.model(clusters=gaussian_clusters.fit(prepared.white, config.clusters, config.seed))
     else:
         progress("starting TensorFlow", 0.05)
-        network = Autoencoder(ground.u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
+        network = Autoencoder(prepared.u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
         history = network.fit(
-            ground.u,
-            ground.u_held_out,
+            prepared.u,
+            prepared.u_held_out,
             config.steps,
             config.batch,
             config.loss,
@@ -102,7 +102,7 @@ def learn(
             progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
         )
         progress("learning what the networks miss", 0.9)
-        model = ground.model(network.members(), ground.residuals(network.reconstruct(ground.shown)))
+        model = prepared.model(network.members(), prepared.residuals(network.reconstruct(prepared.clipped_held_out)))
 
     progress("calibrating", 0.93)
     scoring = graph.build(schema, model)
@@ -120,7 +120,7 @@ def learn(
         keras=network.to_bytes() if network else None,
         calibration=calibration,
         probe=Probe.of(probe, probe_score),
-        evidence=_evidence(
+        diagnostics=_diagnose(
             model, scorer, network, held_out, anomalies, [(s.done, s.loss, s.held_out_loss) for s in history]
         ),
         learned=rows.learned,
@@ -174,24 +174,24 @@ def _split(rows: int, config: TrainingConfig) -> _Rows:
     return _Rows(np.sort(order[count:last]), held_out, np.concatenate([held_out, np.sort(others)]))
 
 
-def _evidence(
+def _diagnose(
     model: ScoreModel,
     scorer: Scorer,
     network: Autoencoder | None,
     held_out: Columns,
     anomalies: Columns | None,
     history: Sequence[tuple[int, float, float]],
-) -> Evidence:
+) -> TrainingDiagnostics:
     """A look at the model from outside: some held-out rows and some anomalies, as it sees them."""
-    normal = some_rows(held_out, EVIDENCE_ROWS)
-    strange = held_out[:0] if anomalies is None else some_rows(anomalies, EVIDENCE_ROWS)
+    normal = evenly_sampled(held_out, DIAGNOSTIC_ROWS)
+    strange = held_out[:0] if anomalies is None else evenly_sampled(anomalies, DIAGNOSTIC_ROWS)
     latents = []
     for rows in (normal, strange):
         x = model.encoder.encode(rows)
-        u = seen(x, model.inputs.apply(x), model.network_input)
+        u = to_network_input(x, model.inputs.apply(x), model.network_input)
         latents.append(network.latent(u) if network else np.empty((len(rows), 0), np.float32))
     unseen = unseen_levels(model.encoder.categories, held_out)
-    return Evidence(
+    return TrainingDiagnostics(
         normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history), unseen
     )
 

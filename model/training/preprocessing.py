@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from eddy.model.components import tail_scores, whitening
 from eddy.model.components.autoencoder import Layer
-from eddy.model.components.category_pairs import Pairs
+from eddy.model.components.category_pairs import Pairs, countable
 from eddy.model.components.gaussian_clusters import Clusters
-from eddy.model.components.score_model import ScoreModel, seen
+from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.components.whitening import Whitening
 from eddy.model.config import TrainingConfig
 from eddy.model.features import fit
@@ -26,7 +26,7 @@ OUTER_SHARE = 0.005
 
 
 @dataclass(frozen=True, eq=False)
-class Groundwork:
+class Preprocessed:
     """Features of the rows to learn from, x [n, d], whitened, and as the networks see them, u [n, d].
 
     Args:
@@ -45,22 +45,24 @@ class Groundwork:
     highest: Floats32
 
     @property
-    def shown(self) -> Floats32:
-        """What the networks are shown of the rows held out [h, d]."""
+    def clipped_held_out(self) -> Floats32:
+        """The networks' input of the rows held out [h, d], within the bounds."""
         return np.clip(self.u_held_out, self.lowest, self.highest)
 
     def residuals(self, reconstructions: Iterable[Floats32]) -> tuple[Whitening, ...] | None:
         """The whitening of what each network misses of the rows held out; none for the textbook's squared error.
 
         Args:
-            reconstructions: what each network makes of `shown` [h, d].
+            reconstructions: what each network makes of `clipped_held_out`, [h, d].
         """
         if self.config.score == "mse":
             return None
         spread = self.u.std(axis=0, dtype=np.float64)
         unit = np.where(spread > 1e-9, spread, 1.0)
         missed = ((self.u_held_out - each).astype(np.float64) for each in reconstructions)
-        return tuple(whitening.fit(each, unit, strangest(self.config), whitening.steady(self.x)) for each in missed)
+        return tuple(
+            whitening.fit(each, unit, excluded_share(self.config), whitening.steady(self.x)) for each in missed
+        )
 
     def model(
         self,
@@ -73,7 +75,7 @@ class Groundwork:
         return ScoreModel(
             encoder=self.encoder,
             inputs=self.inputs,
-            margins=tail_scores.fit(self.x, self.encoder.upper),
+            tail_scores=tail_scores.fit(self.x, self.encoder.upper),
             members=members,
             residuals=residuals,
             clusters=clusters,
@@ -85,12 +87,20 @@ class Groundwork:
         )
 
 
-def strangest(config: TrainingConfig) -> float:
+def suits_pairs(encoder: Encoder, config: TrainingConfig) -> bool:
+    """Whether pairs of categories replace the networks: all features are categories, and no other score was chosen."""
+    chosen = config.parts != "balanced" or config.score != "whitened" or config.clusters
+    return not chosen and countable(len(encoder.categories.indices), len(encoder.field_of_feature))
+
+
+def excluded_share(config: TrainingConfig) -> float:
     """The share of rows that whitening leaves out."""
     return max(0.01, 2 * config.contamination)
 
 
-def lay(learned: Columns, held_out: Columns, schema: TransactionSchema, config: TrainingConfig) -> Groundwork:
+def fit_preprocessing(
+    learned: Columns, held_out: Columns, schema: TransactionSchema, config: TrainingConfig
+) -> Preprocessed:
     """Learns the features and their whitening.
 
     Raises:
@@ -98,19 +108,19 @@ def lay(learned: Columns, held_out: Columns, schema: TransactionSchema, config: 
     """
     encoder = fit.fit(learned, schema, config.features, config.hinge)
     x, x_held_out = encoder.encode(learned), encoder.encode(held_out)
-    inputs = whitening.fit(x, np.ones(x.shape[1]), strangest(config), whitening.steady(x))
+    inputs = whitening.fit(x, np.ones(x.shape[1]), excluded_share(config), whitening.steady(x))
     white = inputs.apply(x)
-    u = seen(x, white, config.network_input)
+    u = to_network_input(x, white, config.network_input)
     outer = 0.0 if config.score == "mse" else OUTER_SHARE  # the textbook's network gets all that it has seen
     lowest, highest = np.quantile(u, (outer, 1.0 - outer), axis=0).astype(np.float32)
-    return Groundwork(
+    return Preprocessed(
         config=config,
         encoder=encoder,
         inputs=inputs,
         x=x,
         white=white,
         u=u,
-        u_held_out=seen(x_held_out, inputs.apply(x_held_out), config.network_input),
+        u_held_out=to_network_input(x_held_out, inputs.apply(x_held_out), config.network_input),
         lowest=lowest,
         highest=highest,
     )

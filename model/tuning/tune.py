@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.data.conversion import TableError, anomalous, columns_of
 from eddy.model.evaluation.metrics import average_precision
-from eddy.model.evaluation.paired_bootstrap import Gain, Scored, compared
+from eddy.model.evaluation.paired_bootstrap import Gain, ScoresByKind, estimate_gain
 from eddy.model.onnx_export.graph import ParityError
 from eddy.model.schema.schema import Columns, TransactionSchema
 from eddy.model.training.fit import learn
@@ -57,7 +57,7 @@ class Judged:
     normal: Columns
     anomalies: Mapping[str, Columns]
 
-    def scores(self, score: Callable[[Columns], Floats]) -> Scored:
+    def scores(self, score: Callable[[Columns], Floats]) -> ScoresByKind:
         return score(self.normal), {kind: score(rows) for kind, rows in self.anomalies.items()}
 
 
@@ -222,7 +222,7 @@ def _gain(task: Task, base: TrainingConfig, config: TrainingConfig, told: Told) 
         told("comparing with the defaults", place, 2, None)
         ways.append(task.test.scores(_scoring(rows, task.schema, settings)))
     told("comparing with the defaults", 2, 2, None)
-    return compared(ways[0], ways[1], base.seed)
+    return estimate_gain(ways[0], ways[1], base.seed)
 
 
 def _scoring(rows: Columns, schema: TransactionSchema, config: TrainingConfig) -> Callable[[Columns], Floats]:

@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from eddy.model.exploration.distributions import RARE_SHARE
-from eddy.model.exploration.finding import Finding, Section, Weight
+from eddy.model.exploration.finding import Finding, Section, Severity
 from eddy.model.exploration.findings import findings, next_commands
 from eddy.model.exploration.findings_labels import duration
 from eddy.model.exploration.label_leakage import FEWEST
@@ -12,8 +12,6 @@ from eddy.model.exploration.profile import Exploration
 from eddy.reports.exploration import browsable_table, columns, plots, rows
 from eddy.reports.exploration.columns import percent, when
 from eddy.reports.page import Page
-
-_WORDS = {Weight.STOP: "Mend first", Weight.WARNING: "Look at", Weight.HINT: "Know"}
 
 
 def exploration_report(found: Exploration, source: str) -> Page:
@@ -48,18 +46,17 @@ def exploration_report(found: Exploration, source: str) -> Page:
 
 
 def _verdict(sentences: tuple[Finding, ...]) -> str:
-    if any(finding.weight is Weight.STOP for finding in sentences):
-        return "Do not train yet: what is marked “Mend first” would make a model fail or deceive."
-    if any(finding.weight is Weight.WARNING for finding in sentences):
-        return "The table can be learned from; what is marked “Look at” is worth a look before it is."
+    if any(finding.severity is Severity.ERROR for finding in sentences):
+        return "Do not train yet: what is marked “Error” would make a model fail or deceive."
+    if any(finding.severity is Severity.WARNING for finding in sentences):
+        return "The table can be learned from; check what is marked “Warning” first."
     return "Nothing speaks against training a model on this table."
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     """Every second part of its text is code. `place`: of its section on the page, after the summary."""
     return {
-        "word": _WORDS[finding.weight],
-        "kind": finding.weight.name,
+        "severity": finding.severity,
         "parts": (finding.text[0].upper() + finding.text[1:]).split("`"),
         "place": get_args(Section).index(finding.section) + 2,
     }

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from eddy.model.exploration.distributions import Distribution
 from eddy.model.exploration.drift import ColumnDrift, Drift
 from eddy.model.exploration.label_leakage import Labels, Separation
-from eddy.model.exploration.outliers import FAR, StrangeRow
+from eddy.model.exploration.outliers import FAR, OutlierRow
 from eddy.model.exploration.profile import Exploration
 from eddy.model.exploration.typed_table import Floats
 from eddy.reports.exploration import plots as draw
@@ -24,7 +24,7 @@ def shown(found: Exploration) -> dict[str, Any]:
         "duplicates": _duplicates(found),
         "places": ", ".join(f"{place:,}" for place in found.duplicates.places),
         "outliers": _outliers(found),
-        "farthest": [_farthest(row) for row in found.strangest],
+        "farthest": [_farthest(row) for row in found.outlier_rows],
         "labels": _labels(labels, len(found.view)) if labels else [],
         "separations": [_separation(each) for each in labels.separations[:MOST_SEPARATIONS]] if labels else [],
         "drift_plots": _drift_plots(found, drift) if drift else [],
@@ -52,7 +52,7 @@ def _outliers(found: Exploration) -> list[tuple[object, ...]]:
     ]
 
 
-def _farthest(row: StrangeRow) -> tuple[object, ...]:
+def _farthest(row: OutlierRow) -> tuple[object, ...]:
     because = ", ".join(f"{name} = {value} ({far:.0f})" for name, value, far in row.reasons)
     label = [] if row.anomalous is None else ["anomalous" if row.anomalous else "normal"]
     return (row.row, round(row.distance, 1), *label, because or "nothing in particular")

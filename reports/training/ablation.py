@@ -1,11 +1,11 @@
-"""The section of the training report on the ablation: what contamination and groups of features do to the score."""
+"""The section of the training report on other settings: what contamination and groups of features do to the score."""
 
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eddy.model.training.ablation import FEWEST_ANOMALIES, SMALLEST_DIFFERENCE, Choice, Compared
+from eddy.model.training.ablation import FEWEST_ANOMALIES, SMALLEST_DIFFERENCE, AblationResult, RunComparison
 from eddy.reports import plots
 from eddy.reports.page import unbroken
 from eddy.reports.plots import GREY
@@ -14,62 +14,64 @@ AGREEMENT_LIMIT = 0.1
 """With some dozens of rows, a smaller difference in agreement is chance."""
 
 
-def shown(compared: Compared) -> dict[str, Any]:
+def shown(result: AblationResult) -> dict[str, Any]:
     """What `ablation.html` shows."""
     return {
-        "found": compared,
-        "labelled": _labelled(compared),
+        "found": result,
+        "labelled": _labelled(result),
         "agreement_limit": AGREEMENT_LIMIT,
         "smallest_difference": SMALLEST_DIFFERENCE,
         "fewest": FEWEST_ANOMALIES,
-        "bars": bars(compared),
-        "alt": "; ".join(f"{choice.variant.name}: {choice.agreement:.0%} in common" for choice in compared.choices),
-        "runs": [_row(compared, choice) for choice in compared.choices],
+        "bars": bars(result),
+        "alt": "; ".join(
+            f"{comparison.run.name}: {comparison.agreement:.0%} in common" for comparison in result.comparisons
+        ),
+        "runs": [_row(result, comparison) for comparison in result.comparisons],
     }
 
 
-def _labelled(compared: Compared) -> bool:
-    return compared.choices[0].average_precision is not None
+def _labelled(result: AblationResult) -> bool:
+    return result.comparisons[0].average_precision is not None
 
 
-def _row(compared: Compared, choice: Choice) -> tuple[object, ...]:
-    gain = _gain(compared, choice)
-    beside = f" ({gain:+.3f})" if choice is not compared.choices[0] else ""
+def _row(result: AblationResult, comparison: RunComparison) -> tuple[object, ...]:
+    gain = _gain(result, comparison)
+    beside = f" ({gain:+.3f})" if comparison is not result.comparisons[0] else ""
     return (
-        unbroken(choice.variant.name),
-        f"{choice.agreement:.0%}",
-        f"{choice.correlation:.2f}",
-        *([unbroken(f"{choice.average_precision:.3f}{beside}")] if _labelled(compared) else []),
-        advice(compared, choice),
+        unbroken(comparison.run.name),
+        f"{comparison.agreement:.0%}",
+        f"{comparison.correlation:.2f}",
+        *([unbroken(f"{comparison.average_precision:.3f}{beside}")] if _labelled(result) else []),
+        advice(result, comparison),
     )
 
 
-def _gain(compared: Compared, choice: Choice) -> float:
+def _gain(result: AblationResult, comparison: RunComparison) -> float:
     """Over the settings as chosen, in average precision; 0 where there is none."""
-    return (choice.average_precision or 0.0) - (compared.choices[0].average_precision or 0.0)
+    return (comparison.average_precision or 0.0) - (result.comparisons[0].average_precision or 0.0)
 
 
-def advice(compared: Compared, choice: Choice) -> str:
-    """How to read a choice's metrics, and what to do."""
-    chosen, do = compared.choices[0], f"eddy train ... {choice.variant.option}"
-    if choice is chosen:
+def advice(result: AblationResult, comparison: RunComparison) -> str:
+    """How to read a comparison's metrics, and what to do."""
+    chosen, do = result.comparisons[0], f"eddy train ... {comparison.run.option}"
+    if comparison is chosen:
         return "What the others are compared with: here, two trainings of the same settings."
-    others = chosen.agreement - choice.agreement >= AGREEMENT_LIMIT
-    if not _labelled(compared):
-        return _by_agreement(choice, others, do)
-    gain = _gain(compared, choice)
-    if gain >= compared.chance:
+    others = chosen.agreement - comparison.agreement >= AGREEMENT_LIMIT
+    if not _labelled(result):
+        return _by_agreement(comparison, others, do)
+    gain = _gain(result, comparison)
+    if gain >= result.chance:
         return f"Finds the labelled anomalies better. Try {do} and compare the two: eddy models compare"
-    if gain <= -compared.chance:
-        group = choice.variant.without
+    if gain <= -result.chance:
+        group = comparison.run.without
         return f"Finds the labelled anomalies worse: {f'keep {group}' if group else 'leave the setting as it is'}."
     if others:
         return "Other rows would score highest, but the labels cannot say which are right: leave it as it is."
     return "Makes no difference beyond chance: leave it as it is."
 
 
-def _by_agreement(choice: Choice, others: bool, do: str) -> str:
-    group = choice.variant.without
+def _by_agreement(comparison: RunComparison, others: bool, do: str) -> str:
+    group = comparison.run.without
     if group and others:
         return f"Other rows would score highest: the group {group} decides much. If it should not, leave it out: {do}"
     if group:
@@ -80,17 +82,17 @@ def _by_agreement(choice: Choice, others: bool, do: str) -> str:
 
 
 @plots.drawn
-def bars(compared: Compared) -> Figure:
-    """Agreement of each choice, beside it average precision where there are labels; the chosen settings' are lines."""
-    choices = compared.choices
-    labelled = _labelled(compared)
-    figure, places = plots.subplots(1, 1 + labelled, 8.0, 0.8 + 0.27 * len(choices))
-    names = [choice.variant.name for choice in choices]
-    _bars(places[0], names, [choice.agreement for choice in choices], AGREEMENT_LIMIT)
+def bars(result: AblationResult) -> Figure:
+    """Agreement of each run, beside it average precision where there are labels; the chosen settings' are lines."""
+    comparisons = result.comparisons
+    labelled = _labelled(result)
+    figure, places = plots.subplots(1, 1 + labelled, 8.0, 0.8 + 0.27 * len(comparisons))
+    names = [comparison.run.name for comparison in comparisons]
+    _bars(places[0], names, [comparison.agreement for comparison in comparisons], AGREEMENT_LIMIT)
     places[0].set(xlabel="top-scoring rows in common", xlim=(0, 1.02))
     plots.percents(places[0].xaxis)
     if labelled:
-        _bars(places[1], [], [choice.average_precision or 0.0 for choice in choices], compared.chance)
+        _bars(places[1], [], [comparison.average_precision or 0.0 for comparison in comparisons], result.chance)
         places[1].set_xlabel("average precision")
         places[1].set_xlim(left=0)
     return figure

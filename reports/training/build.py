@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eddy.model.training.ablation import Compared, Judges, compare
+from eddy.model.training.ablation import AblationResult, EvaluationSet, ablate
 from eddy.model.training.fit import Learned, Progress
 from eddy.model.training.prepare import Prepared
 from eddy.reports.training.report import training_report
@@ -20,13 +20,15 @@ def build(model: Learned, prepared: Prepared, progress: Progress, notes: Sequenc
     return training_report(model, sentences, ablation).html()
 
 
-def _ablation(model: Learned, prepared: Prepared, progress: Progress) -> Compared:
-    evidence, anomalies = model.evidence, len(prepared.anomalies)
-    labelled = evidence.anomalies[:0] if model.config.keep_labelled else evidence.anomalies  # these were learned, too
-    judges = Judges(evidence.held_out, labelled, anomalies / (anomalies + len(prepared.columns)))
-    return compare(
+def _ablation(model: Learned, prepared: Prepared, progress: Progress) -> AblationResult:
+    diagnostics, anomalies = model.diagnostics, len(prepared.anomalies)
+    labelled = (
+        diagnostics.anomalies[:0] if model.config.keep_labelled else diagnostics.anomalies
+    )  # these were learned, too
+    rows = EvaluationSet(diagnostics.held_out, labelled, anomalies / (anomalies + len(prepared.columns)))
+    return ablate(
         prepared.columns[model.learned],
-        judges,
+        rows,
         model.schema,
         model.config,
         lambda done: progress("trying other settings", 0.6 * done),

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from eddy.model.exploration import tsne
+from eddy.model.exploration import row_map
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.text import one_in
-from eddy.model.training.diagnostics import Evidence
+from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports import plots
 from eddy.reports.page import environment
@@ -42,7 +42,7 @@ class LatentMap:
 
 def maps(learned: Learned) -> dict[str, Any] | None:
     """What `latent_map.html` shows; None without a bottleneck."""
-    dimensions = learned.evidence.latent.shape[1]
+    dimensions = learned.diagnostics.latent.shape[1]
     if not dimensions:
         return None
     return {"dimensions": dimensions, "flat": _shown(learned, 2, flat), "solid": _shown(learned, 3, turning)}
@@ -50,7 +50,7 @@ def maps(learned: Learned) -> dict[str, Any] | None:
 
 def _shown(learned: Learned, dimensions: int, draw: Callable[..., object]) -> dict[str, Any]:
     """A map, and how many rows of each kind are on it."""
-    placed = draw_map(learned.evidence, dimensions, learned.config.seed)
+    placed = draw_map(learned.diagnostics, dimensions, learned.config.seed)
     anomalous = int(placed.anomalous.sum())
     unlabelled = len(placed) - anomalous
     return {
@@ -61,18 +61,18 @@ def _shown(learned: Learned, dimensions: int, draw: Callable[..., object]) -> di
     }
 
 
-def draw_map(evidence: Evidence, dimensions: int, seed: int = 0) -> LatentMap:
+def draw_map(diagnostics: TrainingDiagnostics, dimensions: int, seed: int = 0) -> LatentMap:
     """Lays out a sample of the held-out rows and of the labelled anomalies in 2 or 3 dimensions.
 
     In the sample are the top-scoring held-out rows, for which the map is drawn, and others at random.
     """
     rng = np.random.default_rng(seed)
-    anomalies = _sample_indices(len(evidence.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), rng)
-    held_out = _with_top_scoring(evidence.scores.score, ROWS[dimensions] - len(anomalies), rng)
-    latent = np.concatenate([evidence.latent[held_out], evidence.anomaly_latent[anomalies]]).astype(np.float64)
-    score = np.concatenate([evidence.scores.score[held_out], evidence.anomaly_scores.score[anomalies]])
+    anomalies = _sample_indices(len(diagnostics.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), rng)
+    held_out = _with_top_scoring(diagnostics.scores.score, ROWS[dimensions] - len(anomalies), rng)
+    latent = np.concatenate([diagnostics.latent[held_out], diagnostics.anomaly_latent[anomalies]]).astype(np.float64)
+    score = np.concatenate([diagnostics.scores.score[held_out], diagnostics.anomaly_scores.score[anomalies]])
     anomalous = np.arange(len(score)) >= len(held_out)
-    return LatentMap(tsne.embed(latent, dimensions, seed), score, anomalous)
+    return LatentMap(row_map.embed(latent, dimensions, seed), score, anomalous)
 
 
 def _sample_indices(rows: int, most: int, rng: np.random.Generator) -> Indices:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from eddy.model.config import DEFAULTS
 from eddy.model.serving.text import one_in, shares_text
-from eddy.model.training.ablation import Compared
-from eddy.model.training.diagnostics import Evidence
+from eddy.model.training.ablation import AblationResult
+from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports.observed_expected import observed_expected
 from eddy.reports.page import Page, unbroken
@@ -23,33 +23,33 @@ REASONS = 3
 UNSEEN_SHARE = 0.001
 
 
-def training_report(learned: Learned, notes: Sequence[str] = (), compared: Compared | None = None) -> Page:
+def training_report(learned: Learned, notes: Sequence[str] = (), ablated: AblationResult | None = None) -> Page:
     """The results of a training, as a page of its own.
 
     Args:
         learned: a `model.training.fit.Learned`.
         notes: sentences about what was done with the table before: what was dropped, filled in, left out, sampled.
-        compared: what other settings lead to, if that was tried.
+        ablated: what other settings lead to, if that was tried.
     """
-    evidence, config, calibration = learned.evidence, learned.config, learned.calibration
-    threshold, history = calibration.score_at(config.alert_rate), evidence.history
+    diagnostics, config, calibration = learned.diagnostics, learned.config, learned.calibration
+    threshold, history = calibration.score_at(config.alert_rate), diagnostics.history
     return Page(
         "training.html",
         notes=notes,
-        held_out=len(evidence.scores.score),
-        anomalies=len(evidence.anomalies),
+        held_out=len(diagnostics.scores.score),
+        anomalies=len(diagnostics.anomalies),
         summary=_summary(learned, threshold),
         unseen=_unseen(learned),
         loss=plots.losses(history) if len(history) > 1 else None,
         overfitted=len(history) > 1 and history[-1][2] > 1.1 * min(loss for _, _, loss in history),
-        scores=plots.scores(evidence.scores.score, evidence.anomaly_scores.score, threshold),
-        calibration=plots.calibration(calibration, evidence.scores.score, threshold),
+        scores=plots.scores(diagnostics.scores.score, diagnostics.anomaly_scores.score, threshold),
+        calibration=plots.calibration(calibration, diagnostics.scores.score, threshold),
         calibration_rows=calibration.rows,
         rate=one_in(config.alert_rate),
         reaching=config.alert_rate * calibration.rows,
         examples=_examples(learned),
         maps=latent_map.maps(learned),
-        ablation=compared and ablation.shown(compared),
+        ablation=ablated and ablation.shown(ablated),
         settings=_settings(learned),
         **_fields(learned),
         **_observed_expected(learned),
@@ -57,23 +57,23 @@ def training_report(learned: Learned, notes: Sequence[str] = (), compared: Compa
 
 
 def _summary(learned: Learned, threshold: float) -> list[tuple[str, object]]:
-    evidence, rate = learned.evidence, learned.config.alert_rate
+    diagnostics, rate = learned.diagnostics, learned.config.alert_rate
     rows: list[tuple[str, object]] = [
         ("rows that the model learned from", len(learned.learned)),
         ("rows held out: the model has not learned from them, all pictures show them", len(learned.held_out)),
-        ("labelled anomalies, not learned from", len(evidence.anomalies)),
+        ("labelled anomalies, not learned from", len(diagnostics.anomalies)),
         ("fields that are scored", len(learned.schema.scored)),
         ("threshold", f"score {threshold:,.4g}, which {one_in(rate)} normal rows should reach"),
-        ("held-out rows that reach it", _reaching(evidence.scores.score, threshold)),
+        ("held-out rows that reach it", _reaching(diagnostics.scores.score, threshold)),
     ]
-    if len(evidence.anomalies):
-        rows.append(("labelled anomalies that reach it", _reaching(evidence.anomaly_scores.score, threshold)))
+    if len(diagnostics.anomalies):
+        rows.append(("labelled anomalies that reach it", _reaching(diagnostics.anomaly_scores.score, threshold)))
     return rows
 
 
 def _unseen(learned: Learned) -> list[str]:
     """Categories that keep bringing new levels, each of which scores high, and the share of rows with one."""
-    names, unseen = learned.schema.categorical, learned.evidence.unseen
+    names, unseen = learned.schema.categorical, learned.diagnostics.unseen
     return [f"{names[place]} {share:.1%}" for place, share in unseen.items() if share > UNSEEN_SHARE]
 
 
@@ -84,23 +84,23 @@ def _reaching(score: Floats, threshold: float) -> str:
 
 def _fields(learned: Learned) -> dict[str, object]:
     """Shares of the score, and what the score would do without each field (nothing is trained again)."""
-    evidence, fields = learned.evidence, learned.schema.scored
-    score, each = evidence.scores.score, evidence.scores.contributions
+    diagnostics, fields = learned.diagnostics, learned.schema.scored
+    score, each = diagnostics.scores.score, diagnostics.scores.contributions
     groups = [("normal", each), ("top-scoring 1 %", each[_top(score)])]
-    if len(evidence.anomalies):
-        groups.append(("labelled anomalous", evidence.anomaly_scores.contributions))
+    if len(diagnostics.anomalies):
+        groups.append(("labelled anomalous", diagnostics.anomaly_scores.contributions))
     shares = [(name, mean_shares(rows)) for name, rows in groups]
     weight = shares[-1][1]
     without = [
-        (fields[field], _agreement(score, each[:, field]), _precision(evidence, field))
+        (fields[field], _agreement(score, each[:, field]), _precision(diagnostics, field))
         for field in np.argsort(-weight, kind="stable")[:MOST_FIELDS].tolist()
     ]
     return {
         "fields": len(fields),
         "most_fields": MOST_FIELDS,
         "contributions": contributions(fields, shares, weight),
-        "precision": _precision(evidence),
-        "without": without if len(evidence.anomalies) else [row[:2] for row in without],
+        "precision": _precision(diagnostics),
+        "without": without if len(diagnostics.anomalies) else [row[:2] for row in without],
     }
 
 
@@ -109,15 +109,15 @@ def _agreement(score: Floats, contribution: Floats) -> str:
     return f"{len(np.intersect1d(before, after)) / len(before):.0%}"
 
 
-def _precision(evidence: Evidence, without: int | None = None) -> float | None:
+def _precision(diagnostics: TrainingDiagnostics, without: int | None = None) -> float | None:
     """Average precision of the labelled anomalies, if there are any."""
     from sklearn.metrics import average_precision_score
 
-    if not len(evidence.anomalies):
+    if not len(diagnostics.anomalies):
         return None
-    both = (evidence.scores, evidence.anomaly_scores)
+    both = (diagnostics.scores, diagnostics.anomaly_scores)
     score = np.concatenate([rows.score - (0 if without is None else rows.contributions[:, without]) for rows in both])
-    return float(average_precision_score(np.arange(len(score)) >= len(evidence.scores.score), score))
+    return float(average_precision_score(np.arange(len(score)) >= len(diagnostics.scores.score), score))
 
 
 def _top(score: Floats) -> NDArray[np.intp]:
@@ -126,17 +126,17 @@ def _top(score: Floats) -> NDArray[np.intp]:
 
 
 def _observed_expected(learned: Learned) -> dict[str, object]:
-    evidence, names = learned.evidence, learned.schema.numeric
-    weight = mean_shares(evidence.scores.contributions[_top(evidence.scores.score)])
-    normal = evidence.held_out.numeric, evidence.scores.expected
-    anomalous = evidence.anomalies.numeric, evidence.anomaly_scores.expected
+    diagnostics, names = learned.diagnostics, learned.schema.numeric
+    weight = mean_shares(diagnostics.scores.contributions[_top(diagnostics.scores.score)])
+    normal = diagnostics.held_out.numeric, diagnostics.scores.expected
+    anomalous = diagnostics.anomalies.numeric, diagnostics.anomaly_scores.expected
     figure = observed_expected(names, weight, SMALL_PICTURES, normal, anomalous) if names else None
     return {"observed": figure, "numeric": len(names), "most_numeric": SMALL_PICTURES}
 
 
 def _examples(learned: Learned) -> list[tuple[object, ...]]:
-    top = np.argsort(-learned.evidence.scores.score, kind="stable")[:EXAMPLES]
-    verdicts = learned.detector().judge(learned.evidence.held_out[top])
+    top = np.argsort(-learned.diagnostics.scores.score, kind="stable")[:EXAMPLES]
+    verdicts = learned.detector().judge(learned.diagnostics.held_out[top])
     reasons = verdicts.reasons(range(len(top)), REASONS)
     return [
         (score, unbroken(one_in(rarity)), shares_text(largest, score))

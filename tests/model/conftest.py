@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from eddy.model.components import category_pairs, gaussian_clusters, tail_scores, whitening
 from eddy.model.components.autoencoder import Layer
-from eddy.model.components.score_model import ScoreModel, seen
+from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.config import NetworkInput, Parts
 from eddy.model.data.conversion import columns_of
 from eddy.model.features import fit
@@ -149,7 +149,7 @@ def random_model(
     encoder = fit.fit(columns, schema, groups, hinge)
     x = encoder.encode(columns)
     inputs = whitening.fit(x, np.ones(x.shape[1]))
-    u = seen(x, inputs.apply(x), network_input)
+    u = to_network_input(x, inputs.apply(x), network_input)
     rng = np.random.default_rng(seed)
     networks = () if count or paired else tuple(_random_layers(u.shape[1], rng) for _ in range(members))
     missed = [(u - forward(layers, u)).astype(np.float64) for layers in networks]
@@ -157,7 +157,7 @@ def random_model(
     return ScoreModel(
         encoder=encoder,
         inputs=inputs,
-        margins=tail_scores.fit(x, encoder.upper),
+        tail_scores=tail_scores.fit(x, encoder.upper),
         members=networks,
         residuals=None if mse else tuple(whitening.fit(each, spread) for each in missed),
         clusters=gaussian_clusters.fit(inputs.apply(x), count, seed) if count else None,

@@ -12,7 +12,7 @@ from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Verdicts
 from eddy.model.serving.scorer import Scores
-from eddy.model.training.diagnostics import Evidence
+from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit_calibration import calibrate
 
 SHOPS = np.array(["grocery", "fuel", "<b>travel</b>", ""], object)
@@ -24,7 +24,7 @@ class Made:
 
     schema: TransactionSchema
     calibration: Calibration
-    evidence: Evidence
+    diagnostics: TrainingDiagnostics
     learned: NDArray[np.intp]
     held_out: NDArray[np.intp]
     config: TrainingConfig = field(default=replace(DEFAULTS, alert_rate=0.01))
@@ -52,8 +52,8 @@ def made(
     scores, strange_scores = _scores(normal, rng, 1.0), _scores(strange, rng, 3.0)
     space = rng.normal(size=(rows + anomalies, latent)).astype(np.float32)
     history = tuple((step, 1 / step + 0.05, 1 / step + 0.06) for step in range(50, 3_001, 50))
-    evidence = Evidence(normal, scores, space[:rows], strange, strange_scores, space[rows:], history)
-    return Made(schema, calibrate(scores.score), evidence, np.arange(5 * rows), np.arange(rows))
+    diagnostics = TrainingDiagnostics(normal, scores, space[:rows], strange, strange_scores, space[rows:], history)
+    return Made(schema, calibrate(scores.score), diagnostics, np.arange(5 * rows), np.arange(rows))
 
 
 def _schema(numeric: int, categorical: int, times: int) -> TransactionSchema:

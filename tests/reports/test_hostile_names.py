@@ -12,9 +12,9 @@ from eddy.model.config import DEFAULTS
 from eddy.model.data.conversion import Sample, columns_of
 from eddy.model.evaluation.compare import compare
 from eddy.model.evaluation.evaluate import prepare, run
-from eddy.model.exploration import row_map, tsne
+from eddy.model.exploration import row_map
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
-from eddy.model.training.ablation import Choice, Variant
+from eddy.model.training.ablation import AblationRun, RunComparison
 from eddy.model.tuning import tune
 from eddy.reports.evaluation.comparison import comparison_report
 from eddy.reports.evaluation.report import evaluation_report
@@ -28,7 +28,7 @@ from tests.model.exploration.payments import explored, payments
 from tests.model.tuning.test_tune import Ellipse, tuned
 from tests.model.tuning.test_tune import payments as to_tune
 from tests.reports.learned import made
-from tests.reports.training.test_ablation import compared
+from tests.reports.training.test_ablation import result
 
 HOSTILE = """--></title></style></script></svg>"'><script>hostile()</script><hostile onload=hostile()>$x$ {{ 7 * 7 }}"""
 """Leaves comments, attributes and scripts where it is not escaped, and becomes a script and an element."""
@@ -59,7 +59,7 @@ class Tags(HTMLParser):
 def quick_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Maps without t-SNE, and without the megabytes of plotly.js."""
     monkeypatch.setattr(row_map, "lay_out", lambda rows, *_: np.zeros((len(rows), 2)))
-    monkeypatch.setattr(tsne, "embed", lambda rows, dimensions, _: np.resize(rows, (len(rows), dimensions)))
+    monkeypatch.setattr(row_map, "embed", lambda rows, dimensions, _: np.resize(rows, (len(rows), dimensions)))
     monkeypatch.setattr("plotly.offline.get_plotlyjs", lambda: "")
 
 
@@ -88,12 +88,13 @@ def hostile_table() -> pd.DataFrame:
 def training() -> Page:
     model = made()
     fields = tuple(replace(field, name=f"{HOSTILE} {n}") for n, field in enumerate(model.schema.fields))
-    evidence = replace(model.evidence, unseen={0: 0.5})
-    evidence.held_out.categorical[:] = HOSTILE
-    model = replace(model, schema=TransactionSchema(fields), evidence=evidence)
-    chosen, other = compared().choices
-    choices = (chosen, Choice(Variant(HOSTILE, DEFAULTS, HOSTILE, HOSTILE), other.agreement, 0.8, 0.9))
-    return training_report(model, [HOSTILE], replace(compared(), choices=choices))
+    diagnostics = replace(model.diagnostics, unseen={0: 0.5})
+    diagnostics.held_out.categorical[:] = HOSTILE
+    model = replace(model, schema=TransactionSchema(fields), diagnostics=diagnostics)
+    ablated = result()
+    run = AblationRun(HOSTILE, DEFAULTS, HOSTILE, HOSTILE)
+    comparisons = (ablated.comparisons[0], RunComparison(run, 0.5, 0.8, 0.9))
+    return training_report(model, [HOSTILE], replace(ablated, comparisons=comparisons))
 
 
 def evaluation(report: Callable[..., Page]) -> Page:
@@ -126,7 +127,7 @@ def test_what_stands_in_a_table_is_text_in_every_report(name: str) -> None:
 
 def test_what_plotly_gets_cannot_end_its_script() -> None:
     model = made()
-    placed = latent_map.draw_map(model.evidence, 3)
+    placed = latent_map.draw_map(model.diagnostics, 3)
     groups = [latent_map.Group(HOSTILE, "#000000", np.ones(len(placed), np.bool_))]
     html = latent_map.turning(placed, groups, model.calibration)
     assert "hostile()" in html

@@ -19,6 +19,7 @@ from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.scorer import Scorer
 from eddy.model.training.fit import learn
+from eddy.model.training.preprocessing import suits_pairs
 
 Levels = NDArray[np.object_]
 RandomModel = Callable[..., ScoreModel]
@@ -128,23 +129,23 @@ def test_tables_keep_within_their_bounds_and_rare_levels_share_a_place(most_cell
 def test_where_pairs_take_the_place_of_the_networks() -> None:
     levels = columns_of(payments())
     encoder = fit.fit(levels, schema_of(4))
-    assert category_pairs.suit(encoder, DEFAULTS)
-    assert category_pairs.suit(encoder, TrainingConfig(members=1, contamination=0.0, steps=10))
+    assert suits_pairs(encoder, DEFAULTS)
+    assert suits_pairs(encoder, TrainingConfig(members=1, contamination=0.0, steps=10))
     for chosen in ({"parts": "both"}, {"parts": "network"}, {"parts": "inputs"}, {"score": "mse"}, {"clusters": 4}):
-        assert not category_pairs.suit(encoder, replace(DEFAULTS, **chosen)), chosen
+        assert not suits_pairs(encoder, replace(DEFAULTS, **chosen)), chosen
     alone = fit.fit(Columns(levels.numeric, levels.categorical[:, :1], levels.timestamp), schema_of(1))
-    assert not category_pairs.suit(alone, DEFAULTS)
+    assert not suits_pairs(alone, DEFAULTS)
     wide = np.repeat(levels.categorical, 17, axis=1)
-    assert not category_pairs.suit(fit.fit(columns_of(wide), schema_of(68)), DEFAULTS)
+    assert not suits_pairs(fit.fit(columns_of(wide), schema_of(68)), DEFAULTS)
 
 
 def test_with_numbers_pairs_take_the_networks_place_only_where_categories_alone_are_chosen() -> None:
     levels = payments()
     columns = Columns(np.random.default_rng(0).normal(size=(len(levels), 1)), levels, np.empty((len(levels), 0)))
     schema = TransactionSchema((Field("amount", Kind.NUMERIC, role="amount"), *schema_of(4).fields))
-    assert not category_pairs.suit(fit.fit(columns, schema), DEFAULTS)
-    assert not category_pairs.suit(fit.fit(columns, schema, tuple(set(GROUPS) - {"numbers"})), DEFAULTS)
-    assert category_pairs.suit(fit.fit(columns, schema, ("categories",)), DEFAULTS)
+    assert not suits_pairs(fit.fit(columns, schema), DEFAULTS)
+    assert not suits_pairs(fit.fit(columns, schema, tuple(set(GROUPS) - {"numbers"})), DEFAULTS)
+    assert suits_pairs(fit.fit(columns, schema, ("categories",)), DEFAULTS)
 
 
 @pytest.mark.parametrize("most_cells", [category_pairs.MOST_CELLS, 2_000])
@@ -185,7 +186,7 @@ def learned() -> Any:
 
 
 def test_a_model_of_categories_needs_no_network(learned: Any) -> None:
-    assert (learned.keras, learned.loss, learned.evidence.history) == (None, None, ())
+    assert (learned.keras, learned.loss, learned.diagnostics.history) == (None, None, ())
     assert "no network was trained" in " ".join(learned.notes)
     assert not any("too many levels" in note for note in learned.notes)
 

@@ -9,11 +9,11 @@ def x() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(10_000, 2))
 
 
-def both(x: np.ndarray) -> tail_scores.Margins:
+def both(x: np.ndarray) -> tail_scores.TailScores:
     return tail_scores.fit(x, np.array([False, True]))
 
 
-def test_the_middle_has_no_margin_and_the_tail_has_that_of_its_share(x: np.ndarray) -> None:
+def test_the_middle_scores_nothing_and_the_tail_has_that_of_its_share(x: np.ndarray) -> None:
     quantiles = np.quantile(x[:, 0], [0.5, 0.999, 0.001])
     found = both(x).apply(np.column_stack([quantiles, quantiles]))[:, 0]
     np.testing.assert_allclose(found, [0.0, -np.log(0.002), -np.log(0.002)], atol=0.1)
@@ -25,13 +25,13 @@ def test_where_only_large_values_are_strange_small_ones_count_nothing(x: np.ndar
     assert low[0] > 5
 
 
-def test_beyond_all_rows_a_margin_grows_no_further(x: np.ndarray) -> None:
+def test_beyond_all_rows_a_tail_score_grows_no_further(x: np.ndarray) -> None:
     far, farther = both(x).apply(np.array([[1e3, 1e3], [1e15, 1e15]]))
     np.testing.assert_array_equal(far, farther)
     assert (far <= np.log(10_001 / 0.5)).all()
 
 
-def test_a_constant_feature_has_no_margin_and_breaks_nothing() -> None:
+def test_a_constant_feature_scores_nothing_and_breaks_nothing() -> None:
     found = tail_scores.fit(np.zeros((100, 1)), np.array([False])).apply(np.array([[0.0], [5.0]]))
     np.testing.assert_array_equal(found, 0.0)
 

@@ -61,7 +61,7 @@ def test_a_field_that_tells_nothing_about_the_amount_is_not_the_category(
     blind = Columns(shuffled, columns.categorical, columns.timestamp)
     encoder = fit.fit(blind, schema)
     assert encoder.by_category is None
-    assert len(encoder.hours.places) == 1
+    assert len(encoder.hours.indices) == 1
 
 
 def test_an_hour_is_strange_where_the_category_has_none() -> None:

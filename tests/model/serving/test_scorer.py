@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eddy.model.components.score_model import ScoreModel, seen
+from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.data.conversion import columns_of
 from eddy.model.features.encoder import BEYOND
 from eddy.model.onnx_export import graph
@@ -99,7 +99,7 @@ def test_expected_numbers_are_the_mean_reconstruction_in_original_units(
     columns = columns_of(make_table(800), schema)
     model = random_model(columns, schema, network_input="standardised")
     x = model.encoder.encode(columns)
-    u = seen(x, model.inputs.apply(x), "standardised")
+    u = to_network_input(x, model.inputs.apply(x), "standardised")
     shown = np.clip(u, model.lowest, model.highest)
     kept = np.clip(reconstructions(model, shown).mean(axis=0), model.lowest, model.highest)
     kept = np.clip(kept, model.encoder.lowest + BEYOND, model.encoder.highest - BEYOND)

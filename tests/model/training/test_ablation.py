@@ -1,4 +1,4 @@
-"""Other choices: the right ones are tried, and held against each other as alerts and labels would."""
+"""The ablation tries the right settings, and compares them by their top rows and by labels."""
 
 import subprocess
 import sys
@@ -12,23 +12,31 @@ import pytest
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.features import fit
 from eddy.model.schema.schema import Columns, TransactionSchema
-from eddy.model.training.ablation import CHOSEN, Judges, Variant, compare, judged, quickened, variants
+from eddy.model.training.ablation import (
+    CHOSEN,
+    AblationRun,
+    EvaluationSet,
+    ablate,
+    compare_scores,
+    quick_config,
+    runs_to_compare,
+)
 from tests.places import ROOT
 
 MakeTable = Callable[..., pd.DataFrame]
 CLUSTERS = TrainingConfig(clusters=2)
 """Needs no TensorFlow, and so no process of its own."""
-TWO = [Variant(CHOSEN, DEFAULTS), Variant("other", DEFAULTS)]
+TWO = [AblationRun(CHOSEN, DEFAULTS), AblationRun("other", DEFAULTS)]
 
 SIDE_BY_SIDE = """
 import numpy as np
 from dataclasses import replace
 from eddy.model.components.autoencoder import Autoencoder, _trimmed
-from eddy.model.training.ablation import Judges, compare
+from eddy.model.training.ablation import EvaluationSet, ablate
 from eddy.model.config import TrainingConfig
 from eddy.model.data.schema_inference import infer
 from eddy.model.data.conversion import columns_of
-from eddy.model.training.variants import side_by_side
+from eddy.model.training.ablation import train_side_by_side
 from eddy.producer.synthetic import SyntheticStream
 import pandas as pd
 
@@ -54,15 +62,15 @@ table = pd.DataFrame(chunk.columns)
 schema = infer(table)
 columns = columns_of(table, schema)
 config = TrainingConfig(steps=60, batch=64)
-told = []
-judges = Judges(columns[700:], columns[:20], 0.01)
-first, again = (compare(columns[:700], judges, schema, config, told.append) for _ in range(2))
+shares = []
+evaluation_set = EvaluationSet(columns[700:], columns[:20], 0.01)
+first, again = (ablate(columns[:700], evaluation_set, schema, config, shares.append) for _ in range(2))
 assert first == again
-assert [choice.variant.name for choice in first.choices][:2] == ["as chosen", "contamination 0"]
-assert first.steps == 60 and all(0 <= choice.agreement <= 1 for choice in first.choices)
-assert told[: len(told) // 2] == sorted(told[: len(told) // 2]) and told[-1] == 1.0
+assert [each.run.name for each in first.comparisons][:2] == ["as chosen", "contamination 0"]
+assert first.steps == 60 and all(0 <= each.agreement <= 1 for each in first.comparisons)
+assert shares[: len(shares) // 2] == sorted(shares[: len(shares) // 2]) and shares[-1] == 1.0
 textbook = replace(config, score="mse", network_input="standardised", members=1)
-scoring = side_by_side(columns[:700], columns[700:], schema, [textbook], 2, print)
+scoring = train_side_by_side(columns[:700], columns[700:], schema, [textbook], 2, print)
 assert np.isfinite([score(columns[:50]) for score in scoring[0]]).all()
 """
 
@@ -77,7 +85,7 @@ def strange(columns: Columns) -> Columns:
 def test_each_group_that_makes_a_feature_is_left_out_once(columns: Columns, schema: TransactionSchema) -> None:
     groups = fit.fit(columns, schema).groups
     assert groups == ("numbers", "missing", "amount", "amount_by_category", "categories", "hour_by_category")
-    chosen = variants(DEFAULTS, groups)
+    chosen = runs_to_compare(DEFAULTS, groups)
     assert [variant.name for variant in chosen[:2]] == ["as chosen", "contamination 0"]
     assert chosen[0].config == DEFAULTS
     assert [variant.without for variant in chosen[2:]] == list(groups)
@@ -93,13 +101,13 @@ def test_groups_that_were_not_chosen_are_not_tried_and_one_alone_is_not_left_out
 ) -> None:
     used = fit.fit(columns, schema, ("amount", "hour")).groups
     assert used == ("amount", "hour")
-    assert [variant.without for variant in variants(DEFAULTS, used)] == ["", "", "amount", "hour"]
-    assert len(variants(DEFAULTS, ("amount",))) == 2
+    assert [variant.without for variant in runs_to_compare(DEFAULTS, used)] == ["", "", "amount", "hour"]
+    assert len(runs_to_compare(DEFAULTS, ("amount",))) == 2
 
 
 def test_rows_that_were_said_to_be_clean_are_tried_as_contaminated() -> None:
     clean = replace(DEFAULTS, contamination=0.0)
-    other = variants(clean, ("numbers",))[1]
+    other = runs_to_compare(clean, ("numbers",))[1]
     assert (other.name, other.option, other.config.contamination) == (
         "contamination 0.01",
         "--contamination 0.01",
@@ -108,27 +116,27 @@ def test_rows_that_were_said_to_be_clean_are_tried_as_contaminated() -> None:
 
 
 def test_quick_models_have_one_network_and_a_sixth_of_the_steps() -> None:
-    quick = quickened(DEFAULTS)
+    quick = quick_config(DEFAULTS)
     assert (quick.members, quick.steps, quick.batch) == (1, 500, 256)
-    assert quickened(replace(DEFAULTS, steps=600)).steps == 300
-    assert quickened(replace(DEFAULTS, steps=40)).steps == 40
+    assert quick_config(replace(DEFAULTS, steps=600)).steps == 300
+    assert quick_config(replace(DEFAULTS, steps=40)).steps == 40
 
 
 def test_agreement_with_the_same_scores_is_one_and_with_others_less() -> None:
     rng = np.random.default_rng(0)
     normal, strange = rng.normal(size=3_000), rng.normal(3, 1, 30)
-    same = judged(TWO, [[(normal, strange), (normal, strange)]] * 2, 0.01, 0, 0)
-    assert [(choice.agreement, round(choice.correlation, 9)) for choice in same.choices] == [(1.0, 1.0)] * 2
+    same = compare_scores(TWO, [[(normal, strange), (normal, strange)]] * 2, 0.01, 0, 0)
+    assert [(each.agreement, round(each.correlation, 9)) for each in same.comparisons] == [(1.0, 1.0)] * 2
     turned = (-normal, -strange)
-    other = judged(TWO, [[(normal, strange), (normal, strange)], [turned, turned]], 0.01, 0, 0).choices[1]
+    other = compare_scores(TWO, [[(normal, strange), (normal, strange)], [turned, turned]], 0.01, 0, 0).comparisons[1]
     assert (other.agreement, round(other.correlation, 9)) == (0.0, -1.0)
 
 
 def test_anomalies_count_at_their_share_of_the_table() -> None:
-    """All strangest rows are anomalies when they are many, none of 1,000 when they are one in a million."""
+    """All top rows are anomalies when they are many, none of 1,000 when they are one in a million."""
     normal, strange = np.arange(1_000.0), np.arange(2_000.0, 3_000.0)
-    strangest = [[(normal, strange)] * 2, [(normal, strange - 1_999.5)] * 2]
-    often, seldom = (judged(TWO, strangest, share, 0, 0).choices[1] for share in (0.5, 1e-6))
+    scores = [[(normal, strange)] * 2, [(normal, strange - 1_999.5)] * 2]
+    often, seldom = (compare_scores(TWO, scores, share, 0, 0).comparisons[1] for share in (0.5, 1e-6))
     assert often.agreement < 0.6
     assert seldom.agreement > 0.99
     assert often.average_precision is not None
@@ -139,28 +147,28 @@ def test_anomalies_count_at_their_share_of_the_table() -> None:
 def test_differences_that_seeds_make_are_chance() -> None:
     rng = np.random.default_rng(0)
     normal, strange = rng.normal(size=1_000), rng.normal(2, 1, 20)
-    steady = judged(TWO, [[(normal, strange)] * 2] * 2, 0.02, 0, 0)
-    shaken = judged(TWO, [[(normal, strange), (normal, strange - 1)]] * 2, 0.02, 0, 0)
+    steady = compare_scores(TWO, [[(normal, strange)] * 2] * 2, 0.02, 0, 0)
+    shaken = compare_scores(TWO, [[(normal, strange), (normal, strange - 1)]] * 2, 0.02, 0, 0)
     assert steady.chance == 0.02
     assert shaken.chance > 0.1
 
 
-def test_too_few_anomalies_are_not_judged_by() -> None:
+def test_too_few_anomalies_give_no_average_precision() -> None:
     normal = np.arange(100.0)
     for count in (0, 9):
-        few = judged(TWO, [[(normal, np.arange(float(count)))] * 2] * 2, 0.01, 0, 0)
-        assert [choice.average_precision for choice in few.choices] == [None, None]
-        assert few.choices[1].agreement == 1.0
+        few = compare_scores(TWO, [[(normal, np.arange(float(count)))] * 2] * 2, 0.01, 0, 0)
+        assert [each.average_precision for each in few.comparisons] == [None, None]
+        assert few.comparisons[1].agreement == 1.0
 
 
 def test_labels_tell_which_group_finds_anomalies(columns: Columns, schema: TransactionSchema, strange: Columns) -> None:
     config = replace(CLUSTERS, features=("numbers", "categories"))
-    compared = compare(columns[500:], Judges(columns[:500], strange, 0.01), schema, config)
-    found = {choice.variant.name: choice.average_precision for choice in compared.choices}
+    result = ablate(columns[500:], EvaluationSet(columns[:500], strange, 0.01), schema, config)
+    found = {each.run.name: each.average_precision for each in result.comparisons}
     assert found["as chosen"] is not None
     assert found["without numbers"] is not None
     assert found["without numbers"] < 0.2 < 0.7 < found["as chosen"]
-    assert (compared.rows, compared.steps, compared.times) == (2_500, 0, 4)
+    assert (result.rows, result.steps, result.times) == (2_500, 0, 4)
 
 
 def test_networks_are_trained_side_by_side_each_by_itself() -> None:

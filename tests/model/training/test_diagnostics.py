@@ -4,7 +4,7 @@ import numpy as np
 
 from eddy.model.features.encoder import Categories
 from eddy.model.schema.schema import Columns
-from eddy.model.training.diagnostics import some_rows, unseen_levels
+from eddy.model.training.diagnostics import evenly_sampled, unseen_levels
 
 
 def columns(rows: int) -> Columns:
@@ -13,11 +13,11 @@ def columns(rows: int) -> Columns:
 
 
 def test_a_sample_of_rows_reaches_from_the_first_to_the_last() -> None:
-    some = some_rows(columns(1_000), 10)
+    some = evenly_sampled(columns(1_000), 10)
     assert some.numeric[[0, -1], 0].tolist() == [0.0, 999.0]
     assert len(some) == 10
-    assert len(some_rows(columns(4), 10)) == 4
-    assert len(some_rows(columns(0), 10)) == 0
+    assert len(evenly_sampled(columns(4), 10)) == 4
+    assert len(evenly_sampled(columns(0), 10)) == 0
 
 
 def test_levels_that_no_training_row_has_are_counted_by_column() -> None:

@@ -102,6 +102,7 @@ def test_the_next_command_and_the_findings_stand_at_the_top() -> None:
     ).html()
     top = html[: html.index("Columns</h2>")]
     assert "Do not train yet" in top
+    assert '<span class="error">Error</span>' in top
     assert "looks like a second label" in top
     assert "eddy schema &#39;my payments.csv&#39; --out schema.toml" in top
     assert f'href="#part-{SECTIONS.index("Labels") + 1}"' in top

@@ -11,7 +11,7 @@ import pytest
 from eddy.model.config import TrainingConfig
 from eddy.model.data.schema_inference import infer
 from eddy.model.serving.artifact import REPORT, ArtifactStore
-from eddy.model.training.ablation import Compared, Judges, compare
+from eddy.model.training.ablation import AblationResult, EvaluationSet, ablate
 from eddy.model.training.train import train
 from eddy.producer.synthetic import SyntheticStream
 from eddy.reports.training import build
@@ -32,11 +32,11 @@ def test_the_report_shows_other_settings_and_without_a_report_none_is_tried(
 ) -> None:
     calls = []
 
-    def recorded(*given: object) -> Compared:
+    def recorded(*given: object) -> AblationResult:
         calls.append(given)
-        return compare(*given)  # type: ignore[arg-type]
+        return ablate(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(build, "compare", recorded)
+    monkeypatch.setattr(build, "ablate", recorded)
     table = payments(800)
     steps: list[str] = []
     shares: list[float] = []
@@ -55,9 +55,9 @@ def test_the_report_shows_other_settings_and_without_a_report_none_is_tried(
         assert ("trying other settings" in steps) is report
         assert shares == sorted(shares)
         shares.clear()
-    judges = calls[0][1]
-    assert isinstance(judges, Judges)
-    assert (len(judges.anomalies), judges.share) == (20, 20 / 800)
+    evaluation_set = calls[0][1]
+    assert isinstance(evaluation_set, EvaluationSet)
+    assert (len(evaluation_set.anomalies), evaluation_set.share) == (20, 20 / 800)
     page = (store.path / store.active() / REPORT).read_text().replace("\N{NO-BREAK SPACE}", " ")
     assert "<td>contamination 0</td>" in page
     assert "<td>without hour_by_category</td>" in page
@@ -68,7 +68,7 @@ def test_rows_learned_in_spite_of_their_label_evaluate_nothing(tmp_path: Path) -
     config = replace(CLUSTERS, keep_labelled=True)
     train(table, infer(table), store, NOW, config, report=build.build)
     page = (store.path / store.active() / REPORT).read_text()
-    section = page[page.index(">Ablation</h2>") :]
+    section = page[page.index(">Other settings</h2>") :]
     assert "average precision</th>" not in section
 
 
@@ -76,9 +76,9 @@ def test_settings_that_cannot_be_tried_do_not_cost_the_model(tmp_path: Path, mon
     def failing(*_: object) -> None:
         raise np.linalg.LinAlgError("no convergence")
 
-    monkeypatch.setattr(build, "compare", failing)
+    monkeypatch.setattr(build, "ablate", failing)
     table, store = payments(600), ArtifactStore(tmp_path)
     train(table, infer(table), store, NOW, CLUSTERS, report=build.build)
     page = (store.path / store.active() / REPORT).read_text()
     assert "Other settings could not be tried: no convergence." in page
-    assert ">Ablation</h2>" not in page
+    assert ">Other settings</h2>" not in page

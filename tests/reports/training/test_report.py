@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eddy.model.exploration import tsne
+from eddy.model.exploration import row_map
 from eddy.reports.training import latent_map
 from eddy.reports.training.report import training_report
 from tests.reports.learned import Made, made
@@ -19,7 +19,7 @@ def quick_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Maps without t-SNE, which has tests of its own."""
     for dimensions in latent_map.ROWS:
         monkeypatch.setitem(latent_map.ROWS, dimensions, 80)
-    monkeypatch.setattr(tsne, "embed", lambda rows, dimensions, _: np.resize(rows, (len(rows), dimensions)))
+    monkeypatch.setattr(row_map, "embed", lambda rows, dimensions, _: np.resize(rows, (len(rows), dimensions)))
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +89,8 @@ def test_without_a_label_the_map_shows_rarity() -> None:
 
 def test_scores_below_zero_and_a_history_of_nothing_have_a_report() -> None:
     learned = made()
-    lower = learned.evidence.scores._replace(score=learned.evidence.scores.score - 30)
-    html = report(replace(learned, evidence=replace(learned.evidence, scores=lower, history=())))
+    lower = learned.diagnostics.scores._replace(score=learned.diagnostics.scores.score - 30)
+    html = report(replace(learned, diagnostics=replace(learned.diagnostics, scores=lower, history=())))
     assert "There is no curve of the loss" in html
 
 
@@ -98,7 +98,7 @@ def test_a_loss_that_rises_on_held_out_rows_and_a_rate_beyond_the_rows_are_warne
     learned = made()
     rising = ((1, 0.5, 0.5), (2, 0.3, 0.4), (3, 0.1, 0.6))
     rare = replace(learned.config, alert_rate=1e-5)
-    html = report(replace(learned, config=rare, evidence=replace(learned.evidence, history=rising)))
+    html = report(replace(learned, config=rare, diagnostics=replace(learned.diagnostics, history=rising)))
     assert "the networks overfit" in html
     assert "it is an extrapolation" in text(html)
     assert 'class="note warning"' not in report(replace(learned, config=replace(rare, alert_rate=0.1)))
@@ -106,20 +106,22 @@ def test_a_loss_that_rises_on_held_out_rows_and_a_rate_beyond_the_rows_are_warne
 
 def test_categories_that_bring_new_levels_are_warned_of() -> None:
     learned = made()
-    unseen = replace(learned.evidence, unseen={0: 0.0, 1: 0.123})
-    html = report(replace(learned, evidence=unseen))
+    unseen = replace(learned.diagnostics, unseen={0: 0.0, 1: 0.123})
+    html = report(replace(learned, diagnostics=unseen))
     assert "has: shop 1 12.3%." in html
 
 
 def test_striking_out_the_field_that_finds_anomalies_costs_precision() -> None:
     learned = made(numeric=2, categorical=0, times=0, anomalies=60)
-    strange = learned.evidence.anomaly_scores
+    strange = learned.diagnostics.anomaly_scores
     parts = np.column_stack([np.full(60, 50.0), np.full(60, 0.1)]).astype(np.float32)
-    telling = replace(learned.evidence, anomaly_scores=strange._replace(contributions=parts, score=parts.sum(axis=1)))
+    telling = replace(
+        learned.diagnostics, anomaly_scores=strange._replace(contributions=parts, score=parts.sum(axis=1))
+    )
     rows = dict(
         re.findall(
             r"<td>(amount of \$ number \d)</td><td>\d+%</td><td[^>]*>([\d.]+)",
-            report(replace(learned, evidence=telling)),
+            report(replace(learned, diagnostics=telling)),
         )
     )
     assert float(rows["amount of $ number 0"]) < 0.5 < float(rows["amount of $ number 1"])
@@ -136,7 +138,7 @@ def test_the_whole_report_loads_nothing_and_is_small_enough_to_keep(whole: str) 
 
 def test_the_turning_map_has_every_row_once_and_no_button_that_sends_anything() -> None:
     learned = made()
-    drawn = latent_map.draw_map(learned.evidence, 3)
+    drawn = latent_map.draw_map(learned.diagnostics, 3)
     html = latent_map.turning(drawn, latent_map.groups(drawn, learned.calibration), learned.calibration)
     assert sum(len(cloud["x"]) for cloud in clouds(html)) == len(drawn)
     assert '"modeBarButtons"' in html
@@ -156,9 +158,9 @@ def test_the_top_scoring_held_out_rows_are_on_the_map_and_anomalies_are_at_most_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(latent_map.ROWS, 2, 120)
-    evidence = made(anomalies=80).evidence
-    drawn = latent_map.draw_map(evidence, 2)
-    top_scoring = np.sort(evidence.scores.score)[-latent_map.TOP_SCORING :]
+    diagnostics = made(anomalies=80).diagnostics
+    drawn = latent_map.draw_map(diagnostics, 2)
+    top_scoring = np.sort(diagnostics.scores.score)[-latent_map.TOP_SCORING :]
     assert len(drawn) == 120
     assert np.isin(top_scoring, drawn.score[~drawn.anomalous]).all()
     assert drawn.anomalous.sum() == 30
