@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG_TEXT = 60
+
+Cell = tuple[str, str]
+"""The text of a cell, and the class that styles it: number, long or none."""
 
 
 class Page:
@@ -44,25 +46,21 @@ def environment() -> Environment:
     return made
 
 
-class Cell(NamedTuple):
-    """The text of a cell, and the class that styles it: number, long or none."""
-
-    text: str
-    kind: str
-
-
 def _cells(table: tuple[Sequence[str], Iterable[Sequence[object]]]) -> tuple[list[Cell], list[list[Cell]]]:
-    """Head and rows: text as it is, numbers with separators and four digits or all before the point, None empty."""
+    """Head and rows of a table; columns of nothing but numbers are set to the right."""
     columns, rows = table[0], [list(row) for row in table[1]]
     numeric = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
-    head = [Cell(name, "number" if number else "") for name, number in zip(columns, numeric, strict=True)]
-    return head, [[_cell(value, number) for value, number in zip(row, numeric, strict=True)] for row in rows]
+
+    def line(values: Sequence[object]) -> list[Cell]:
+        return [_cell(value, number) for value, number in zip(values, numeric, strict=True)]
+
+    return line(columns), [line(row) for row in rows]
 
 
 def _cell(value: object, number: bool) -> Cell:
     """On a narrow screen a sentence is to be scrolled to, not to be squeezed into a word a line."""
     text = _text(value)
-    return Cell(text, "number" if number else "long" if len(text) > LONG_TEXT else "")
+    return text, "number" if number else "long" if len(text) > LONG_TEXT else ""
 
 
 def _is_number(value: object) -> bool:
@@ -71,6 +69,7 @@ def _is_number(value: object) -> bool:
 
 
 def _text(value: object) -> str:
+    """Numbers with separators, and four digits or all before the point; None and NaN are empty."""
     if value is None or value != value:
         return ""
     if isinstance(value, bool):

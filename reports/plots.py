@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import wraps
 from html import escape
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -120,6 +120,27 @@ def mean_shares(contributions: NDArray[np.floating[Any]]) -> Floats:
     """Each field's share of the mean score of rows, from their contributions [n, f]."""
     mean = contributions.mean(axis=0, dtype=np.float64)
     return np.asarray(mean / (np.abs(mean).sum() or 1.0))
+
+
+class Group(NamedTuple):
+    """Some rows of a map that share a colour."""
+
+    name: str
+    colour: str
+    rows: NDArray[np.bool_]
+
+
+@drawn
+def point_map(places: Floats, groups: Sequence[Group]) -> Figure:
+    """Rows at their places [n, 2], the last group on top. The axes have no unit and are not drawn."""
+    figure, one = axes(8.0, 5.4)
+    for place, group in enumerate(groups):
+        x, y = places[group.rows].T
+        one.scatter(x, y, s=8 + 4 * place, c=group.colour, alpha=0.75, lw=0, rasterized=True, label=group.name)
+    one.set_axis_off()
+    if len(groups) > 1:
+        one.legend(loc="upper left", bbox_to_anchor=(0.0, 1.08), ncols=len(groups), markerscale=2, borderpad=0)
+    return figure
 
 
 @drawn

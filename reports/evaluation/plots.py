@@ -58,7 +58,7 @@ def rarities(normal: Floats, anomalies: Floats, threshold: float, names: tuple[s
     plots.threshold_line(axes, threshold)
     axes.set(xscale="log", yscale="log", xlabel="rarity", ylabel="share of rows", xlim=(1.0, bins[0]))
     _rarity_axis(axes.xaxis)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{_plain(100 * value)} %")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{np.format_float_positional(100 * value, 10, trim='-')} %")
     figure.legend(loc="outside upper left", ncols=3)
     return figure
 
@@ -68,11 +68,6 @@ def _rarity_axis(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(numticks=7))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(lambda value, _: _rarity_label(value))
-
-
-def _plain(share: float) -> str:
-    """A share as a decimal number, however small."""
-    return f"{share:.10f}".rstrip("0").rstrip(".")
 
 
 def _rarity_label(rate: float) -> str:
@@ -95,7 +90,7 @@ def calibration(points: Sequence[CalibrationPoint], threshold: float) -> Figure:
     ends = (least, 1.0)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="requested", ylabel="observed")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: _plain(value))
+        axis.set_major_formatter(lambda value, _: np.format_float_positional(value, 10, trim="-"))
     axes.grid()
     figure.legend(loc="outside upper left", ncols=2)
     return figure

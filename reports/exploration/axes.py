@@ -1,4 +1,4 @@
-"""Axes of small plots: the scale that suits a column, and few ticks, all different."""
+"""Numbers in few letters, and axes of small plots: the scale that suits a column, few ticks, all different."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +17,14 @@ def short(value: float, digits: int = 3) -> str:
         if unit <= size < 1e12:
             return f"{value / (1e3 if letter == 'k' else unit):.{digits}g}{letter}"
     return f"{value:.{max(digits, 4)}g}"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Nothing, a share that can be read, or `< 0.01%`."""
+    if share == 0:
+        return "0"
+    least = 10.0 ** -(digits + 2)
+    return f"{share:.{digits}%}" if share >= least else f"< {least:.{digits}%}"
 
 
 def scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:

@@ -1,4 +1,4 @@
-"""What an exploration shows of single columns and pairs of them, and the words for shares and times."""
+"""What an exploration shows of single columns and pairs of them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from eddy.model.exploration.distributions import ColumnFacts, Distribution
 from eddy.model.exploration.profile import Exploration
 from eddy.reports.exploration import plots as draw
+from eddy.reports.exploration.axes import percent
 
 MOST_BARS, MOST_PAIRS = 60, 15
 NOTABLE = 0.3
@@ -41,10 +42,3 @@ def _axis(spread: Distribution) -> str:
 def when(seconds: float) -> str:
     """2026-03-01 12:00."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
-
-
-def percent(share: float) -> str:
-    """Nothing, a share that can be read, or `< 0.01 %`."""
-    if share == 0:
-        return "0"
-    return f"{share:.2%}" if share >= 0.0001 else "< 0.01%"

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgba
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from eddy.model.exploration.correlations import Correlations
 from eddy.model.exploration.distributions import Distribution, LevelFacts
@@ -15,32 +15,30 @@ from eddy.model.exploration.label_leakage import Labels
 from eddy.model.exploration.row_map import Projection
 from eddy.model.exploration.seasonality import DAY_S, Rhythm
 from eddy.reports import plots
-from eddy.reports.exploration.axes import scaled, short
-from eddy.reports.plots import ANOMALOUS, NORMAL, OTHERS, Floats, name_label
+from eddy.reports.exploration.axes import percent, scaled, short
+from eddy.reports.plots import ANOMALOUS, NORMAL, OTHERS, Floats, Group, name_label
 
 SMALL, SMALL_HEIGHT = 2.7, 1.5
-LAST = OTHERS[2]
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SEPARATORS = 15
 
 
-@plots.drawn
 def distribution(spread: Distribution) -> Figure:
     """Share of the rows in each bin; the anomalous ones as a line."""
-    made, axes = plots.axes(SMALL, SMALL_HEIGHT)
-    axes.stairs(spread.normal, spread.edges, fill=True, color=NORMAL, alpha=0.75)
-    if spread.anomalous is not None:
-        axes.stairs(spread.anomalous, spread.edges, color=ANOMALOUS, linewidth=1.3)
-    scaled(axes, spread.scale, spread.edges, spread.linear_within)
-    return made
+    return _spread(spread, spread.normal, spread.anomalous, ANOMALOUS)
+
+
+def first_and_last(first: Floats, last: Floats, spread: Distribution) -> Figure:
+    """How a column was spread in the first fifth of the rows and in the last."""
+    return _spread(spread, first, last, OTHERS[2])
 
 
 @plots.drawn
-def first_and_last(first: Floats, last: Floats, spread: Distribution) -> Figure:
-    """How a column was spread in the first fifth of the rows and in the last."""
+def _spread(spread: Distribution, filled: Floats, line: Floats | None, colour: str) -> Figure:
     made, axes = plots.axes(SMALL, SMALL_HEIGHT)
-    axes.stairs(first, spread.edges, fill=True, color=NORMAL, alpha=0.6)
-    axes.stairs(last, spread.edges, color=LAST, linewidth=1.4)
+    axes.stairs(filled, spread.edges, fill=True, color=NORMAL, alpha=0.7)
+    if line is not None:
+        axes.stairs(line, spread.edges, color=colour, linewidth=1.3)
     scaled(axes, spread.scale, spread.edges, spread.linear_within)
     return made
 
@@ -54,21 +52,15 @@ def levels(facts: LevelFacts) -> Figure:
     end = most * (1.6 + 0.04 * longest)  # names take from the width that numbers need
     for place, (_, share, rate) in enumerate(facts.top):
         axes.barh(-place, share, color=NORMAL, alpha=0.75, height=0.7)
-        axes.text(share, -place, f" {_share(share)}", va="center", fontsize=7.5)
+        axes.text(share, -place, f" {percent(share, 1)}", va="center", fontsize=7.5)
         if rate is not None:
-            axes.text(end, -place, _share(rate), va="center", ha="right", fontsize=7.5, color=ANOMALOUS)
+            axes.text(end, -place, percent(rate, 1), va="center", ha="right", fontsize=7.5, color=ANOMALOUS)
     axes.set_yticks(-np.arange(len(names)), names)
     axes.set_xlim(0, end)
     axes.set_xticks([])
     axes.tick_params(left=False)
     axes.spines["bottom"].set_visible(False)
     return made
-
-
-def _share(share: float) -> str:
-    if share == 0:
-        return "0"
-    return f"{share:.1%}" if share >= 0.001 else "<0.1%"
 
 
 @plots.drawn
@@ -78,9 +70,9 @@ def missing(shares: Sequence[tuple[str, float]]) -> Figure:
     values = [share for _, share in shares]
     plots.bars(axes, [name_label(name) for name, _ in shares], values, alpha=0.75)
     for place, share in enumerate(values):
-        axes.text(share, place, f" {_share(share)}", va="center", fontsize=8)
+        axes.text(share, place, f" {percent(share, 1)}", va="center", fontsize=8)
     axes.set_xlim(0, min(1.1, 1.15 * max(values)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}" if share <= 1 else ""))
+    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}" if share <= 1 else "")
     return made
 
 
@@ -89,9 +81,8 @@ def over_time(rhythm: Rhythm) -> Figure:
     """Rows, amounts and the share of anomalies, bin by bin."""
     parts = 1 + (rhythm.amounts is not None) + (rhythm.rates is not None)
     made, places = plots.subplots(parts, 1, 8.6, 0.5 + 1.55 * parts)
-    edges = (
-        np.append(rhythm.bin_starts, rhythm.bin_starts[-1] + rhythm.bin_s) / DAY_S
-    )  # matplotlib counts days since 1970
+    seconds = np.append(rhythm.bin_starts, rhythm.bin_starts[-1] + rhythm.bin_s)
+    edges = seconds / DAY_S  # matplotlib counts days since 1970
     times = (edges[1:] + edges[:-1]) / 2
     remaining = iter(places)
     axes = next(remaining)
@@ -103,7 +94,7 @@ def over_time(rhythm: Rhythm) -> Figure:
         axes = next(remaining)
         axes.plot(times, rhythm.rates, color=ANOMALOUS, linewidth=1.2, marker=_marker(rhythm.rates), markersize=4)
         _labelled(axes, "anomalous")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.3g}" if share == 0 else f"{share:.2%}"))
+        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.3g}" if share == 0 else f"{share:.2%}")
     for axes in places:
         axes.set_xlim(edges[0], edges[-1])
         locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
@@ -134,7 +125,7 @@ def _labelled(axes: Axes, name: str) -> None:
     if axes.get_yscale() == "linear":
         axes.set_ylim(0)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=axes.get_ylim()[1] >= 1))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.yaxis.set_major_formatter(lambda value, _: short(value))
 
 
 @plots.drawn
@@ -148,12 +139,12 @@ def hours(rhythm: Rhythm) -> Figure:
     places[0].set_title("rows by weekday and hour (UTC)", loc="left", fontsize=9)
     bar = made.colorbar(mesh, ax=places[0], pad=0.01, aspect=12)
     bar.ax.yaxis.set_major_locator(MaxNLocator(4))
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: short(value))
     bar.outline.set_visible(False)
     if rhythm.hour_rates is not None:
         places[1].bar(np.arange(24) + 0.5, np.nan_to_num(rhythm.hour_rates), color=ANOMALOUS, alpha=0.8, width=0.8)
         places[1].set_title("anomalous, by hour", loc="left", fontsize=9)
-        places[1].yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.2%}"))
+        plots.percents(places[1].yaxis, 2)
         places[1].yaxis.set_major_locator(MaxNLocator(4))
         places[1].set_ylim(0, 1.1 * float(np.nanmax(rhythm.hour_rates)) or 0.01)
         places[1].grid(axis="y")
@@ -165,17 +156,12 @@ def hours(rhythm: Rhythm) -> Figure:
 
 def _rising() -> Colormap:
     """From the page itself to blue: right on light and on dark."""
-    return LinearSegmentedColormap.from_list("rising", [(*_rgb(NORMAL), 0.03), (*_rgb(NORMAL), 1.0)])
+    return LinearSegmentedColormap.from_list("rising", [to_rgba(NORMAL, 0.03), to_rgba(NORMAL)])
 
 
 def _both_ways() -> Colormap:
-    ends = [(*_rgb(ANOMALOUS), 1.0), (*_rgb(ANOMALOUS), 0.0), (*_rgb(NORMAL), 0.0), (*_rgb(NORMAL), 1.0)]
-    return LinearSegmentedColormap.from_list("both", list(zip((0.0, 0.5, 0.5, 1.0), ends, strict=True)))
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    return red, green, blue
+    ends = [(ANOMALOUS, 1.0), (ANOMALOUS, 0.0), (NORMAL, 0.0), (NORMAL, 1.0)]
+    return LinearSegmentedColormap.from_list("both", list(zip((0.0, 0.5, 0.5, 1.0), map(to_rgba, ends), strict=True)))
 
 
 @plots.drawn
@@ -215,23 +201,10 @@ def separations(found: Labels) -> Figure:
     return made
 
 
-@plots.drawn
 def map_of_rows(found: Projection) -> Figure:
     """The map; anomalies on top."""
-    made, axes = plots.axes(7.0, 5.6)
-    is_anomalous = found.anomalous if found.anomalous is not None else np.zeros(len(found.points), np.bool_)
-    for rows, colour, name, size in (
-        (~is_anomalous, NORMAL, "normal", 6),
-        (is_anomalous, ANOMALOUS, "labelled anomalous", 11),
-    ):
-        if rows.any():
-            label = name if found.anomalous is not None else "rows"
-            across, up = found.points[rows].T
-            axes.scatter(across, up, s=size, color=colour, alpha=0.8, linewidth=0, label=label, rasterized=True)
-    if found.anomalous is not None:
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.08), ncols=2, markerscale=2)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return made
+    labels = found.anomalous
+    if labels is None:
+        return plots.point_map(found.points, [Group("rows", NORMAL, np.ones(len(found.points), np.bool_))])
+    groups = [Group("normal", NORMAL, ~labels), Group("labelled anomalous", ANOMALOUS, labels)]
+    return plots.point_map(found.points, [group for group in groups if group.rows.any()])

@@ -10,7 +10,8 @@ from eddy.model.exploration.label_leakage import FEWEST
 from eddy.model.exploration.outliers import FAR
 from eddy.model.exploration.profile import Exploration
 from eddy.reports.exploration import browsable_table, columns, plots, rows
-from eddy.reports.exploration.columns import percent, when
+from eddy.reports.exploration.axes import percent
+from eddy.reports.exploration.columns import when
 from eddy.reports.page import Page
 
 

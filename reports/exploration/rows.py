@@ -12,7 +12,7 @@ from eddy.model.exploration.outliers import FAR, OutlierRow
 from eddy.model.exploration.profile import Exploration
 from eddy.model.exploration.typed_table import Floats
 from eddy.reports.exploration import plots as draw
-from eddy.reports.exploration.columns import percent
+from eddy.reports.exploration.axes import percent
 
 MOST_OUTLIERS, MOST_SEPARATIONS, MOST_DRIFTS, DRAWN_DRIFTS = 25, 30, 25, 8
 

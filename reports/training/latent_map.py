@@ -1,11 +1,10 @@
 """Maps of the latent space in a page: one to look at (matplotlib), one to turn (plotly, embedded, offline)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from eddy.model.exploration import row_map
@@ -15,7 +14,7 @@ from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports import plots
 from eddy.reports.page import environment
-from eddy.reports.plots import Floats
+from eddy.reports.plots import Floats, Group
 
 Indices = NDArray[np.intp]
 
@@ -42,23 +41,23 @@ class LatentMap:
 
 def maps(learned: Learned) -> dict[str, Any] | None:
     """What `latent_map.html` shows; None without a bottleneck."""
-    dimensions = learned.diagnostics.latent.shape[1]
+    diagnostics, calibration, seed = learned.diagnostics, learned.calibration, learned.config.seed
+    dimensions = diagnostics.latent.shape[1]
     if not dimensions:
         return None
-    return {"dimensions": dimensions, "flat": _shown(learned, 2, flat), "solid": _shown(learned, 3, turning)}
-
-
-def _shown(learned: Learned, dimensions: int, draw: Callable[..., object]) -> dict[str, Any]:
-    """A map, and how many rows of each kind are on it."""
-    placed = draw_map(learned.diagnostics, dimensions, learned.config.seed)
-    anomalous = int(placed.anomalous.sum())
-    unlabelled = len(placed) - anomalous
+    flat, solid = draw_map(diagnostics, 2, seed), draw_map(diagnostics, 3, seed)
     return {
-        "drawn": draw(placed, groups(placed, learned.calibration), learned.calibration),
-        "unlabelled": unlabelled,
-        "top": min(TOP_SCORING, unlabelled),
-        "anomalous": anomalous,
+        "dimensions": dimensions,
+        "flat": _counts(flat) | {"drawn": plots.point_map(flat.places, groups(flat, calibration))},
+        "solid": _counts(solid) | {"drawn": turning(solid, groups(solid, calibration), calibration)},
     }
+
+
+def _counts(drawn: LatentMap) -> dict[str, Any]:
+    """How many rows of each kind are on a map."""
+    anomalous = int(drawn.anomalous.sum())
+    unlabelled = len(drawn) - anomalous
+    return {"unlabelled": unlabelled, "top": min(TOP_SCORING, unlabelled), "anomalous": anomalous}
 
 
 def draw_map(diagnostics: TrainingDiagnostics, dimensions: int, seed: int = 0) -> LatentMap:
@@ -85,14 +84,6 @@ def _with_top_scoring(score: Floats, most: int, rng: np.random.Generator) -> Ind
     return np.sort(np.concatenate([order[: min(TOP_SCORING, most)], others]))
 
 
-class Group(NamedTuple):
-    """Some rows of a map that share a colour."""
-
-    name: str
-    colour: str
-    rows: NDArray[np.bool_]
-
-
 def groups(drawn: LatentMap, calibration: Calibration) -> tuple[Group, ...]:
     """The rows by label, or by rarity where no row is labelled; the last is drawn on top."""
     if drawn.anomalous.any():
@@ -107,18 +98,6 @@ def groups(drawn: LatentMap, calibration: Calibration) -> tuple[Group, ...]:
     return tuple(group for group in found if group.rows.any())
 
 
-@plots.drawn
-def flat(drawn: LatentMap, coloured: Sequence[Group], _: Calibration) -> Figure:
-    """The map in two dimensions. Its axes have no unit and are not drawn."""
-    figure, axes = plots.axes(8.0, 5.4)
-    for place, group in enumerate(coloured):
-        x, y = drawn.places[group.rows].T
-        axes.scatter(x, y, s=8 + 4 * place, c=group.colour, alpha=0.75, lw=0, rasterized=True, label=group.name)
-    axes.set_axis_off()
-    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.08), ncols=len(coloured), markerscale=2, borderpad=0)
-    return figure
-
-
 def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibration) -> str:
     """The map in three dimensions, as HTML with plotly.js in it; put it into a page once."""
     import plotly.graph_objects as go
@@ -126,15 +105,8 @@ def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibratio
     from plotly.offline import get_plotlyjs
 
     figure = go.Figure([_cloud(drawn, group, calibration) for group in coloured])
-    hidden = {
-        "visible": True,
-        "title": "",
-        "showticklabels": False,
-        "showbackground": False,
-        "showspikes": False,
-        "zeroline": False,
-        "gridcolor": "#9097a1",
-    }
+    off = ("showticklabels", "showbackground", "showspikes", "zeroline")
+    hidden = {"title": "", "gridcolor": "#9097a1", **dict.fromkeys(off, False)}
     figure.update_layout(
         scene={"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "cube"},
         paper_bgcolor="rgba(0,0,0,0)",
@@ -153,17 +125,9 @@ def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibratio
 def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object":
     import plotly.graph_objects as go
 
-    x, y, z = drawn.places[group.rows].T.round(2)
     score = drawn.score[group.rows]
     rarity = calibration.rarity(score)
     texts = [f"{group.name}: score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
     marker = {"size": 3, "color": group.colour, "opacity": 0.85, "line": {"width": 0}}
-    return go.Scatter3d(
-        x=x.tolist(),
-        y=y.tolist(),
-        z=z.tolist(),
-        mode="markers",
-        marker=marker,
-        text=texts,
-        hovertemplate="%{text}<extra></extra>",
-    )
+    places = dict(zip("xyz", drawn.places[group.rows].T.round(2).tolist(), strict=True))
+    return go.Scatter3d(**places, mode="markers", marker=marker, text=texts, hovertemplate="%{text}<extra></extra>")

@@ -20,6 +20,7 @@ from eddy.reports.evaluation.comparison import comparison_report
 from eddy.reports.evaluation.report import evaluation_report
 from eddy.reports.exploration.report import exploration_report
 from eddy.reports.page import Page
+from eddy.reports.plots import Group
 from eddy.reports.training import latent_map
 from eddy.reports.training.report import training_report
 from eddy.reports.tuning.report import tuning_report
@@ -128,7 +129,7 @@ def test_what_stands_in_a_table_is_text_in_every_report(name: str) -> None:
 def test_what_plotly_gets_cannot_end_its_script() -> None:
     model = made()
     placed = latent_map.draw_map(model.diagnostics, 3)
-    groups = [latent_map.Group(HOSTILE, "#000000", np.ones(len(placed), np.bool_))]
+    groups = [Group(HOSTILE, "#000000", np.ones(len(placed), np.bool_))]
     html = latent_map.turning(placed, groups, model.calibration)
     assert "hostile()" in html
     assert "<script>hostile" not in html
