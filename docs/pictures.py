@@ -27,7 +27,7 @@ from eddy.model.serving.detector import Detector, Verdicts
 from eddy.model.training.fit import learn
 from eddy.producer.synthetic import SyntheticStream
 from eddy.reports import plots
-from eddy.reports.training.plots import LINE
+from eddy.reports.plots import GREY
 
 FOLDER = Path(__file__).parent / "pictures"
 GROUND = "#f4f5f7"  # readable on light and on dark pages
@@ -108,7 +108,7 @@ def noise() -> Figure:
         line = np.quantile(score(missed), 0.99)
         rank = [(score(missed) > score(row)).mean() for row in strange]
         place.scatter(*missed.T, s=4, lw=0, alpha=0.4, color=plots.NORMAL)
-        place.contour(grid[..., 0], grid[..., 1], score(grid), [line], colors=[LINE])
+        place.contour(grid[..., 0], grid[..., 1], score(grid), [line], colors=[GREY])
         for row, letter in zip(strange, "AB", strict=True):
             place.scatter(*row, s=30, color=plots.ANOMALOUS)
             place.annotate(letter, row, (5, 4), textcoords="offset points")
@@ -158,7 +158,7 @@ def calibration() -> Figure:
     asked = np.geomspace(0.1, 1e-4, 13)
     came = np.array([(rarity <= rate).mean() for rate in asked])
     figure, axes = plots.axes(6.0, 3.6)
-    axes.plot(1 / asked, 1 / asked, color=LINE, ls="--", lw=1, label="as asked")
+    axes.plot(1 / asked, 1 / asked, color=GREY, ls="--", lw=1, label="as asked")
     axes.plot(1 / asked[came > 0], 1 / came[came > 0], "o-", color=plots.NORMAL, label="as it came")
     axes.set(xscale="log", yscale="log", xlabel="asked: one in", ylabel="flagged: one in")
     for axis in (axes.xaxis, axes.yaxis):

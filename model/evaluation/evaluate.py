@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Texts
 from eddy.model.data.conversion import NORMAL_WORDS, Sample, TableError, anomalous, columns_of
 from eddy.model.data.schema_inference import infer
 from eddy.model.evaluation import baselines
-from eddy.model.evaluation.metrics import MOST_KINDS, Bools, Figures, Floats, figures
+from eddy.model.evaluation.metrics import MOST_KINDS, Figures, figures
 from eddy.model.features import fit
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
@@ -39,7 +40,7 @@ class Rows:
     table: pd.DataFrame
     labels: tuple[str, ...]
     anomalous: Bools | None
-    kinds: NDArray[np.object_] | None
+    kinds: Texts | None
     time_s: Floats | None
     share: float = 1.0
 
@@ -242,9 +243,9 @@ def _times(table: pd.DataFrame, schema: TransactionSchema) -> Floats | None:
     return columns_of(table, TransactionSchema((time,))).timestamp[:, 0]
 
 
-def _kinds(table: pd.DataFrame, labels: Sequence[str], found: Bools) -> NDArray[np.object_] | None:
+def _kinds(table: pd.DataFrame, labels: Sequence[str], found: Bools) -> Texts | None:
     """The label with the most names of anomalies, if one has several."""
-    best: NDArray[np.object_] | None = None
+    best: Texts | None = None
     most = 1
     for name in labels:
         words = table[name].astype("object").fillna("").astype(str).str.strip().to_numpy(np.object_)

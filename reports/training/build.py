@@ -10,14 +10,14 @@ from eddy.reports.training.report import training_report
 
 def build(model: Learned, prepared: Prepared, progress: Progress, notes: Sequence[str] = ()) -> str:
     """The report's page (HTML), for `model.training.train.train`; `notes` say what was done with the table before."""
-    said, ablation = [*notes, *prepared.notes, *model.notes], None
+    sentences, ablation = [*notes, *prepared.notes, *model.notes], None
     try:
         if model.keras or model.config.clusters:  # pairs of categories leave nothing to vary
             ablation = _ablation(model, prepared, progress)
     except (ArithmeticError, ValueError) as error:  # what is only tried must not cost the model that was learned
-        said.append(f"Other settings could not be tried: {error}.")
+        sentences.append(f"Other settings could not be tried: {error}.")
     progress("drawing the report", 0.6)
-    return training_report(model, said, ablation).html()
+    return training_report(model, sentences, ablation).html()
 
 
 def _ablation(model: Learned, prepared: Prepared, progress: Progress) -> AblationResult:

@@ -112,7 +112,7 @@ def test_the_report_shows_both_and_names_nobody(
 def test_without_labels_the_report_says_so(table: pd.DataFrame, schema: TransactionSchema, columns: Columns) -> None:
     done = trial(table, by("temperature", schema, columns), by("amount", schema, columns))
     html = comparison_report(done, compare(done), "march.csv").html()
-    assert "Nothing in these rows is labelled" in html
+    assert "None of these rows is labelled" in html
     assert html.count("<svg") == 2
 
 

@@ -21,10 +21,10 @@ def trial(table: pd.DataFrame, schema: TransactionSchema, *detectors: Detector) 
 
 @pytest.fixture
 def labelled(make_table: MakeTable) -> pd.DataFrame:
-    strange = np.arange(3_000) % 40 == 0
+    anomalous = np.arange(3_000) % 40 == 0
     kinds = np.resize(["<script>", "drained", "spree"], 3_000)
-    table = make_table(3_000).assign(is_fraud=strange, fraud_kind=np.where(strange, kinds, ""))
-    table.loc[strange, "amount"] *= 30
+    table = make_table(3_000).assign(is_fraud=anomalous, fraud_kind=np.where(anomalous, kinds, ""))
+    table.loc[anomalous, "amount"] *= 30
     return table
 
 
@@ -35,7 +35,7 @@ def test_with_labels_everything_is_there(
     html = evaluation_report(trial(labelled, schema, detector), "march.parquet").html()
     for words in (
         "march.parquet", detector.version, "isolation forest", "pca", "Precision and recall", "Calibration",
-        "Kinds of anomalies", "At the threshold", "Observed and expected", "The strangest rows", "mislead",
+        "Kinds of anomalies", "At the threshold", "Observed and expected", "Top-scoring rows", "mislead",
         "10 alerts a day", "first half in time",
     ):  # fmt: skip
         assert words in html
