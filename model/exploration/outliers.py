@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.stats import iqr, norm
 
 from eddy.model.exploration.distributions import Distribution
 from eddy.model.exploration.typed_table import Floats, Levels, View
@@ -88,8 +88,7 @@ def _deviation(known: Floats) -> float:
     """
     if len(np.unique(known[:: max(1, len(known) // LOOK_ROWS)])) <= FEW_VALUES:
         return float(known.std())
-    low, quarter, upper, high = np.quantile(known, (0.05, 0.25, 0.75, 0.95))
-    return max(float((upper - quarter) / (2 * ndtri(0.75))), float((high - low) / (2 * ndtri(0.95))))
+    return max(float(iqr(known, rng=(100 - p, p), scale=2 * norm.ppf(p / 100))) for p in (75, 95))
 
 
 def _transformed(numbers: Floats, spread: Distribution) -> Floats:

@@ -23,7 +23,7 @@ from eddy.model.exploration.seasonality import Rhythm, rhythm
 from eddy.model.exploration.typed_table import View, view
 from eddy.model.schema.schema import Kind
 
-Progress = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Called with what is being done and the share of all work that is done."""
 
 
@@ -50,7 +50,7 @@ def explore(
     source_rows: int,
     guesses: Sequence[Guess],
     seed: int = 0,
-    progress: Progress = lambda *_: None,
+    progress: ProgressCallback = lambda *_: None,
 ) -> Exploration:
     """Looks at a table from all sides.
 

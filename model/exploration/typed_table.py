@@ -136,9 +136,8 @@ def view(table: pd.DataFrame, source_rows: int, guesses: Sequence[Guess]) -> Vie
 def by_schema(table: pd.DataFrame, schema: TransactionSchema) -> tuple[Guess, ...]:
     """What a schema file says of a table's columns; those that it does not name are ignored."""
     said = {field.name: Guess(field, "as the schema file says") for field in schema.fields}
-    unnamed = (Guess(Field(name, Kind.IGNORED), "the schema file does not name it") for name in map(str, table.columns))
-    rest = {guess.field.name: guess for guess in unnamed}
-    return tuple((rest | said)[name] for name in map(str, table.columns))
+    unnamed = "the schema file does not name it"
+    return tuple(said.get(name) or Guess(Field(name, Kind.IGNORED), unnamed) for name in map(str, table.columns))
 
 
 def sample_indices(rows: int, most: int, seed: int) -> Indices:

@@ -23,6 +23,7 @@ from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.data.conversion import TableError, anomalous, columns_of
 from eddy.model.evaluation.metrics import average_precision
 from eddy.model.evaluation.paired_bootstrap import Gain, ScoresByKind, estimate_gain
+from eddy.model.exploration.typed_table import sample_indices
 from eddy.model.onnx_export.graph import ParityError
 from eddy.model.schema.schema import Columns, TransactionSchema
 from eddy.model.training.fit import learn
@@ -32,7 +33,7 @@ from eddy.model.tuning.study import UNUSABLE, Told, Trial, Values, importances, 
 from eddy.model.tuning.synthetic_anomalies import inject
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 LEARN, JUDGE = 0.6, 0.2
 FEWEST_ANOMALIES = 10
@@ -120,13 +121,13 @@ def tune(
         TableError: not even the defaults can learn from these rows.
     """
     settings = space(task.schema)
-    some = task.learn[_drawn(len(task.learn), limits.rows, base.seed)]
+    sample = task.learn[sample_indices(len(task.learn), limits.rows, base.seed)]
     cheap = replace(base, steps=min(base.steps, limits.steps), members=min(base.members, limits.members))
 
     search(
         study,
         settings,
-        lambda chosen: judge(task, some, configured(cheap, settings, chosen)),
+        lambda chosen: judge(task, sample, configured(cheap, settings, chosen)),
         limits.trials,
         go_on,
         told,
@@ -163,7 +164,7 @@ def divide(table: pd.DataFrame, schema: TransactionSchema, seed: int = 0) -> Tas
         validation = np.concatenate([validation, first[strange[first]]])
     labelled = int(strange[validation].sum()) >= FEWEST_ANOMALIES
 
-    def judged(rows: Rows, seed: int) -> Judged:
+    def judged(rows: Indices, seed: int) -> Judged:
         return _judged(table.iloc[np.sort(rows)], learned.schema, strange[np.sort(rows)], labelled, seed)
 
     return Task(learned.schema, learned.columns, judged(validation, seed), judged(test, seed + 1), labelled, by_time)
@@ -195,12 +196,9 @@ def _finalists(
     task: Task, base: TrainingConfig, settings: tuple[Setting, ...], trials: tuple[Trial, ...], count: int, told: Told
 ) -> tuple[Finalist, ...]:
     """The defaults and the best others of the search, trained in full; best first."""
-    best = sorted(
-        ((trial.value, -trial.number, trial.chosen) for trial in trials if trial.value is not None),
-        key=lambda t: t[:2],
-        reverse=True,
-    )
-    entries = {configured(base, settings, chosen): (chosen, value) for value, _, chosen in reversed(best)}
+    scored = [(trial.value, trial.chosen) for trial in trials[::-1] if trial.value is not None]
+    worst_first = sorted(scored, key=lambda entry: entry[0])
+    entries = {configured(base, settings, chosen): (chosen, value) for value, chosen in worst_first}
     default = entries.pop(base)
     others = sorted(entries.values(), key=lambda entry: -entry[1])[:count]
     found = []
@@ -249,7 +247,7 @@ def _judged(
     return Judged(normal, {kind: made for kind, (made, _) in inject(normal, seed).items()})
 
 
-def _order(table: pd.DataFrame, schema: TransactionSchema, seed: int) -> tuple[Rows, bool]:
+def _order(table: pd.DataFrame, schema: TransactionSchema, seed: int) -> tuple[Indices, bool]:
     """All rows in the order of time; at random where there is no time, or always the same."""
     time = schema.role("time")
     if time is not None:
@@ -257,10 +255,6 @@ def _order(table: pd.DataFrame, schema: TransactionSchema, seed: int) -> tuple[R
         if np.ptp(seconds) > 0:
             return np.argsort(seconds, kind="stable"), True
     return np.random.default_rng(seed).permutation(len(table)), False
-
-
-def _drawn(rows: int, count: int, seed: int) -> Rows:
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
 
 
 def _joined(some: Columns, others: Columns) -> Columns:

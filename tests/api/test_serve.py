@@ -26,7 +26,7 @@ from eddy.model.serving.artifact import ArtifactStore, Manifest, Probe
 from eddy.model.serving.detector import Detector
 from eddy.model.serving.scorer import Scorer
 
-COMMAND = "import typer; from eddy.cli.serve import serve; typer.run(serve)"
+COMMAND = "import typer; from eddy.cli.running.serve import serve; typer.run(serve)"
 
 
 def distance_graph() -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from eddy.cli.topics import app
+from eddy.cli.start.topics import app
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.topics import TopicAdmin, TopicPlan, TopicState, check, create, plans

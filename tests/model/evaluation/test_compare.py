@@ -55,7 +55,7 @@ def by(field: str, schema: TransactionSchema, trained: Columns) -> Detector:
 
 def trial(table: pd.DataFrame, *detectors: Detector) -> Trial:
     schema = detectors[0].schema
-    rows, _, notes = prepare(Sample(table, len(table)), schema, beside=False)
+    rows, _, notes = prepare(Sample(table, len(table)), schema, with_baselines=False)
     return run(detectors, rows, 10, None, notes)
 
 

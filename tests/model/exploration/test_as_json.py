@@ -164,12 +164,12 @@ def test_a_schema_decides_what_columns_are() -> None:
 
 
 def test_figures_are_json_without_values_of_hidden_columns() -> None:
-    table = payments(email=["ann@example.org", "bob@example.org"] * 600)
+    table = payments(shop="bakery", email=["ann@example.org", "bob@example.org"] * 600)
     table.loc[5, "amount"] = np.nan
     text = json.dumps(figures(explored(table), "a.csv"), allow_nan=False)
     read = json.loads(text)
     assert read["rows"] == 1_200
-    assert {finding["severity"] for finding in read["findings"]} == {"info"}
+    assert [finding["severity"] for finding in read["findings"]] == ["info"]
     assert {"findings", "next", "columns", "drift", "labels", "duplicates", "correlations"} <= read.keys()
     for secret in ("ann@example.org", "c-7", "t-77"):
         assert f'"{secret}"' not in text

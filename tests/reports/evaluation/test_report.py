@@ -68,11 +68,11 @@ def test_without_labels_it_says_what_is_missing_and_shows_the_rest(
 def test_several_versions_stand_side_by_side(
     labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector
 ) -> None:
-    rows, _, notes = prepare(Sample(labelled, len(labelled)), schema, beside=False)
+    rows, _, notes = prepare(Sample(labelled, len(labelled)), schema, with_baselines=False)
     html = evaluation_report(run([detector, detector], rows, 10, None, notes), "march.parquet").html()
     assert html.count(f"<h3>{detector.version}</h3>") == 2 * 7
 
 
 def run_alone(table: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> Trial:
-    rows, _, notes = prepare(Sample(table, len(table)), schema, beside=False)
+    rows, _, notes = prepare(Sample(table, len(table)), schema, with_baselines=False)
     return run([detector], rows, 10, None, notes)

@@ -7,13 +7,14 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from eddy.cli import training_options as options
 from eddy.cli.console import fail, out, say
-from eddy.cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
 from eddy.cli.interruption import interruptible
+from eddy.cli.models import training_options as options
+from eddy.cli.tables import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of
 from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, ConfigError, TrainingConfig
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.model.serving.calibration import ThresholdError
+from eddy.monitoring.progress import sharing
 from eddy.settings import load
 
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds

@@ -6,9 +6,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eddy.cli import readers
+from eddy.cli.inspecting import messages
+from eddy.cli.inspecting.since import since_ms
 from eddy.cli.main import app
-from eddy.cli.since import since_ms
 from eddy.messaging.kafka import broker as kafka
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.messages import Alert, Coordinates, alert_message
@@ -53,7 +53,7 @@ def test_alerts_since_a_time_are_those_alone() -> None:
 @pytest.mark.usefixtures("alerted")
 @pytest.mark.parametrize("rows", [1, 2, 5, 100])
 def test_many_alerts_come_in_several_tables(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(readers, "TABLE_ROWS", rows)
+    monkeypatch.setattr(messages, "TABLE_ROWS", rows)
     shown = CliRunner().invoke(app, ["alerts"]).output
     assert [shown.count(f"t-{i}") for i in range(5)] == [1] * 5
     assert "5 in total" in shown

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eddy.cli.score import score
+from eddy.cli.models.score import score
 from eddy.model.data.conversion import columns_of
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eddy.cli.evaluate import evaluate
+from eddy.cli.models.evaluate import evaluate
 from eddy.model.evaluation import baselines
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.synthetic import SyntheticStream

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from eddy.cli.interruption import INTERRUPTED
-from eddy.cli.tune import tune
+from eddy.cli.models.tune import tune
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT

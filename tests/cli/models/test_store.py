@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from eddy.cli.models import app
+from eddy.cli.models.store import app
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.artifact import GRAPH, ArtifactStore
 from tests.plugins.artifacts import artifact_store as artifact_store

@@ -1,15 +1,13 @@
-"""What the commands about tables share: their arguments, reading with progress, bars."""
+"""What the commands about tables share: their arguments, and reading with progress."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eddy.cli.console import err
+from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # pandas would cost every command a second
     from pandas import DataFrame
@@ -85,45 +83,3 @@ def read(
 
     with counting(f"reading {Path(data).name}", expected_rows(data), quiet=quiet) as advance:
         return read_sample(data, rows, seed, advance, texts=schema.texts if schema else ())
-
-
-@contextmanager
-def counting(
-    doing: str, total: int | None = None, unit: str = "rows", quiet: bool = False
-) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error that shows rate and time left; what it gives is called with the number done so far."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} {task.fields[unit]}"),
-        TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=err, disable=quiet, transient=True) as bar:
-        task = bar.add_task(doing, total=total, unit=unit, rate="")
-
-        def advance(done: int) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            bar.update(task, completed=done, rate=f"{done / elapsed:,.0f}/s" if elapsed else "")
-
-        yield advance
-
-
-@contextmanager
-def sharing(quiet: bool = False) -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error; what it gives is called with what is being done and the share of all that is done."""
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )  # fmt: skip
-    with Progress(*columns, console=err, disable=quiet) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda doing, share: bar.update(task, description=doing, completed=share)

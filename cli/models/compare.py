@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eddy.cli.console import fail, out, say
-from eddy.cli.data import Artifacts, AsJson, Data, read
-from eddy.cli.evaluate import Budget, Label, Report, Rows, print_figures, summary
-from eddy.cli.models import detector_of, print_json, store_of
+from eddy.cli.models.evaluate import Budget, Label, Report, Rows, print_figures, summary
+from eddy.cli.models.store import detector_of, print_json, store_of
+from eddy.cli.tables import Artifacts, AsJson, Data, read
 from eddy.model.serving.text import contributions_text, one_in
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
@@ -78,7 +78,7 @@ def _compare(
     from eddy.model.evaluation.evaluate import prepare, run
 
     schema = detectors[0].schema
-    judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, beside=False)
+    judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, with_baselines=False)
     trial = run(detectors, judged, budget, None, notes)
     return trial, hold_against(trial)
 

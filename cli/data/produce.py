@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eddy.cli.console import err, fail, say
+from eddy.cli.tables import SchemaFile, schema_of
+from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from eddy.messaging.ports import Broker
     from eddy.producer.messages import Outgoing
     from eddy.producer.publish import Pace, Report
-    from eddy.producer.synthetic import SyntheticStream, Transactions
+    from eddy.producer.synthetic import SyntheticStream
     from eddy.settings import Settings
 
 app = typer.Typer(help="Publish transactions, synthetic or from a table.", no_args_is_help=True)
@@ -38,7 +40,9 @@ def synthetic(
     fraud: Annotated[float, typer.Option(help="Average share of frauds.", min=0, max=0.5)] = 0.002,
     cards: Annotated[int, typer.Option(help="Number of cardholders; each pays about twice a day.", min=1)] = 2_000,
     start: Annotated[datetime, typer.Option(help="Event time of the first transaction (UTC).")] = datetime(2026, 1, 1),
-    to: Annotated[Path | None, typer.Option(help="Write a Parquet file with labels, instead of publishing.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Write a Parquet, CSV or JSON-lines file with labels, instead of publishing.")
+    ] = None,
     topic: Topic = None,
 ) -> None:
     """Publish synthetic payments with frauds: card testing, sprees, odd hours, drained accounts.
@@ -69,12 +73,14 @@ def synthetic(
 
 @app.command()
 def file(
-    path: Annotated[Path, typer.Argument(help="A Parquet or CSV file of transactions.")],
+    path: Annotated[
+        str, typer.Argument(help="A CSV, Parquet, JSON-lines or npz file, or a pattern such as 'days/*.parquet'.")
+    ],
     rate: Rate = None,
     speedup: Annotated[
         float | None, typer.Option(help="Replay by event time, this many times faster.", min=1e-6)
     ] = None,
-    schema: Annotated[Path | None, typer.Option(help="Schema file from `eddy schema` (default: inferred).")] = None,
+    schema: SchemaFile = None,
     topic: Topic = None,
 ) -> None:
     """Publish the rows of a table in event-time order, with their original event times. Labels are not sent.
@@ -87,14 +93,14 @@ def file(
 
         eddy produce file transactions.csv --schema schema.toml --rate 1000
     """
-    from eddy.model.schema.schema import TransactionSchema
     from eddy.producer.publish import Pace
-    from eddy.producer.replay import Replay
 
     if rate is not None and speedup is not None:
         fail("--rate and --speedup exclude each other: give one of them", code=2)
     with _mendable():
-        replay = Replay(path, None if schema is None else TransactionSchema.from_toml(_text(schema)))
+        from eddy.producer.replay import Replay
+
+        replay = Replay(path, schema_of(schema))
         if not replay.in_order:
             say(f"{path} is not sorted by event time: reading and sorting it first", err, "yellow")
         report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
@@ -113,21 +119,18 @@ def connect(settings: Settings) -> Broker:
 
 
 def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
-    from eddy.producer.tables import write_parquet
-
     if count is None:
         fail("--to needs --count, the number of transactions to write", code=2)
-    with _mendable(), _bar(count) as advance:
-        written = write_parquet(path, _watched(stream.chunks(count), advance))
+    written = 0
+    with _mendable():
+        from eddy.model.data.writers import writing
+
+        with writing(path) as write, counting("writing", count, "transactions") as advance:
+            for chunk in stream.chunks(count):
+                write(chunk.table())
+                written += len(chunk)
+                advance(written)
     say(f"{written:,} transactions written to {path}")
-
-
-def _watched(chunks: Iterable[Transactions], advance: Callable[[int], None]) -> Iterator[Transactions]:
-    done = 0
-    for chunk in chunks:
-        yield chunk
-        done += len(chunk)
-        advance(done)
 
 
 def _publish(
@@ -139,7 +142,11 @@ def _publish(
     settings = load(topic_transactions=topic)
     broker = connect(settings)
     _check_topic(broker, settings)
-    with stop_on_signals() as stop, closing(broker.publisher()) as publisher, _bar(count) as advance:
+    with (
+        stop_on_signals() as stop,
+        closing(broker.publisher()) as publisher,
+        counting("sending", count, "transactions") as advance,
+    ):
         report = publish(
             batches,
             publisher,
@@ -189,34 +196,15 @@ def _end(report: Report) -> None:
 
 
 @contextmanager
-def _bar(count: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; what it gives is to be called with the number done so far."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.completed:,}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("", total=count, rate="")
-
-        def advance(done: int) -> None:
-            elapsed = bar.tasks[0].elapsed or 0
-            bar.update(task, completed=done, rate=f"{done / elapsed:,.0f}/s" if elapsed else "")
-
-        yield advance
-
-
-@contextmanager
 def _mendable() -> Iterator[None]:
-    from eddy.model.schema.schema import SchemaError
-    from eddy.producer.tables import TableError
-
+    """Ends with a sentence where a table or a schema cannot be used."""
+    try:
+        from eddy.model.data.conversion import TableError
+        from eddy.model.data.writers import OutputError
+        from eddy.model.schema.schema import SchemaError
+    except ModuleNotFoundError as error:
+        fail(f"tables need {error.name}, which is not installed: pip install 'eddy-stream[tables]'")
     try:
         yield
-    except (TableError, SchemaError) as error:
+    except (OutputError, TableError, SchemaError) as error:
         fail(str(error))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{path} cannot be read: {error}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eddy.cli.console import fail, out, say
-from eddy.cli.data import AsJson, Data, SchemaFile, read, schema_of, sharing
+from eddy.cli.tables import AsJson, Data, SchemaFile, read, schema_of
+from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
     from eddy.model.exploration.profile import Exploration

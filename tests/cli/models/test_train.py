@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eddy.cli.train import CALIBRATION_ROWS, train
+from eddy.cli.models.train import CALIBRATION_ROWS, train
 from eddy.model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
 from eddy.model.features.encoder import GROUPS
 from eddy.model.serving.artifact import ArtifactStore

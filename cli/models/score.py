@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eddy.cli.console import fail, out, say
-from eddy.cli.data import Artifacts, AsJson, Data, counting
-from eddy.cli.models import detector_of, print_json, store_of
+from eddy.cli.models.store import detector_of, print_json, store_of
+from eddy.cli.tables import Artifacts, AsJson, Data
 from eddy.model.serving.text import contributions_text, one_in
+from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # pandas would cost every command half a second
     from rich.table import Table

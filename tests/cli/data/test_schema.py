@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eddy.cli.schema import schema
+from eddy.cli.data.schema import schema
 from eddy.model.data.schema_inference import infer
 from eddy.model.schema.schema import TransactionSchema
 from eddy.producer.synthetic import SyntheticStream

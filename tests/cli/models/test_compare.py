@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eddy.cli.compare import compare
+from eddy.cli.models.compare import compare
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.synthetic import SyntheticStream
 from tests.plugins.artifacts import artifact_store as artifact_store

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eddy.cli.explore import explore
+from eddy.cli.data.explore import explore
 from eddy.model.exploration import row_map
 from tests.model.exploration.payments import payments
 

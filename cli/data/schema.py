@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eddy.cli.console import err, fail, out, say
-from eddy.cli.data import AsJson, Data, read
+from eddy.cli.tables import AsJson, Data, read
 
 if TYPE_CHECKING:
     from eddy.model.data.conversion import Sample

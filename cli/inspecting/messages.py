@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from eddy.cli.console import err, out, say
-from eddy.cli.since import Since
+from eddy.cli.inspecting.since import Since
 from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
 from eddy.messaging.ports import Reader, Record
 from eddy.model.serving.text import contributions_text, one_in

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer
 
 from eddy.devbroker.brokers import Engine, EngineKind
 
-_COMMAND = "import typer; from eddy.cli.broker import broker; typer.run(broker)"
+_COMMAND = "import typer; from eddy.cli.start.broker import broker; typer.run(broker)"
 
 
 @contextmanager

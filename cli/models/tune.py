@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli import training_options as options
 from eddy.cli.console import err, fail, out, say
-from eddy.cli.data import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of, sharing
 from eddy.cli.interruption import interruptible
+from eddy.cli.models import training_options as options
+from eddy.cli.tables import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of
 from eddy.model.config import DEFAULTS
+from eddy.monitoring.progress import bars, sharing
 
 if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
     from pandas import DataFrame
@@ -186,26 +187,11 @@ def _tell(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) ->
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Told]:
-    """A bar for each stage, with the best value so far and the time left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    """A bar for each stage, with the best value so far."""
+    with bars(quiet) as update:
 
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[best]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(elapsed_when_finished=False),
-    )  # fmt: skip
-    with Progress(*columns, console=err, disable=quiet, speed_estimate_period=600) as bar:
-        stages: dict[str, Any] = {}
+        def on_progress(doing: str, done: int, of: int, best: float | None) -> None:
+            found = "" if best is None else f", best so far {best:.3f}"
+            update(doing, done, of, f"{done} of {of}{found}", stage=doing)
 
-        def told(doing: str, done: int, of: int, best: float | None) -> None:
-            if doing not in stages:
-                stages[doing] = bar.add_task(doing, total=of, completed=done, best="")
-            bar.update(stages[doing], completed=done, best="" if best is None else f"best so far {best:.3f}")
-
-        yield told
+        yield on_progress

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eddy.cli.console import fail, out, say
-from eddy.cli.data import Artifacts, AsJson, Data, read, sharing
-from eddy.cli.models import detector_of, print_json, store_of
+from eddy.cli.models.store import detector_of, print_json, store_of
+from eddy.cli.tables import Artifacts, AsJson, Data, read
+from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from eddy.model.evaluation.evaluate import Trial
