@@ -69,6 +69,7 @@ def _begin(settings: Settings, teller: Teller, children: Children, stack: ExitSt
     """Everything up to the first message."""
     _keep_logs_off_the_screen(children, stack)
     store = model.store_path()
+    model.remove_unused(store, time.time())
     training = _begin_training(store, children, settings)
     stage = _set_up(settings, store, teller, children, stack)
     _finish_training(training, store, teller, children)

@@ -17,7 +17,7 @@ from pathlib import Path
 KAFKA_VERSION = "4.3.1"
 STARTED = "Kafka Server started"
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 20  # Docker takes whole seconds only
 REMEDY = "Mend what it complains of, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."
 
 Say = Callable[[str], None]

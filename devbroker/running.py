@@ -1,0 +1,152 @@
+"""What callers can do with a broker, and what the throw-away ones have in common, whichever engine runs them."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Never, Self, TypedDict, Unpack
+
+from eddy.devbroker.node import BrokerStartError, Guard, Say, choose_ports, silent
+
+
+class NodeOptions(TypedDict, total=False):
+    """How a throw-away broker is started.
+
+    Attributes:
+        port: where clients connect; 0, the default, for any free port.
+        data: keeps the topics here, also afterwards; by default in a directory that is removed with the broker.
+        advertised_port: opens a second listener (`proxied_address`) that sends its clients on to this port of this
+            machine: the port of a proxy in front of it.
+        extra: Kafka properties that win over ours.
+        say: is given a sentence about what takes time.
+    """
+
+    port: int
+    data: Path | None
+    advertised_port: int | None
+    extra: Mapping[str, str] | None
+    say: Say
+
+
+class RunningBroker(ABC):
+    """A broker to work with, and, where it is ours, to inject faults into."""
+
+    address: str
+    """What clients are given as bootstrap server."""
+
+    @property
+    @abstractmethod
+    def proxied_address(self) -> str:
+        """Where a proxy connects to, when there is an `advertised_port`."""
+
+    @property
+    @abstractmethod
+    def log(self) -> Path:
+        """The broker's log, as far as it has come."""
+
+    @property
+    @abstractmethod
+    def running(self) -> bool:
+        """Whether it has been started and has not ended; a frozen one runs."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ends it cleanly, and removes all that was made for it. May be called again."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """kill -9; what it has stored remains for `restart`."""
+
+    @abstractmethod
+    def restart(self) -> Self:
+        """Starts it again on the same ports and the same data; one that still runs is stopped first."""
+
+    @abstractmethod
+    def freeze(self) -> None:
+        """Connections stay open, nothing answers."""
+
+    @abstractmethod
+    def thaw(self) -> None:
+        """Ends `freeze`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class GivenBroker(RunningBroker):
+    """Somebody else's broker: it is used, and left as it is."""
+
+    running = True
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def stop(self) -> None:
+        """Does nothing: we did not start it."""
+
+    def _refuse(self) -> Never:
+        raise BrokerStartError(
+            f"the broker at {self.address} is not ours to kill, freeze, restart or put a proxy before; "
+            "unset EDDY_KAFKA_BOOTSTRAP_SERVERS to get one that is"
+        )
+
+    kill = restart = freeze = thaw = _refuse
+    proxied_address = log = property(_refuse)
+
+
+class ThrowAwayBroker(RunningBroker):
+    """One Kafka node of our own, which ends with this process."""
+
+    def __init__(self, **options: Unpack[NodeOptions]) -> None:
+        """Nothing runs yet: see `start`."""
+        self._ports = choose_ports(options.get("port", 0), options.get("advertised_port"))
+        self._extra, self._say = dict(options.get("extra") or {}), options.get("say", silent)
+        self._data = options.get("data")
+        self._own = Path(tempfile.mkdtemp(prefix="eddy-broker-"))
+        self.address = f"127.0.0.1:{self._ports.clients}"
+        self._guard: Guard | None = None
+        self._owner = os.getpid()
+        atexit.register(self._at_exit)
+
+    @property
+    def proxied_address(self) -> str:
+        return f"127.0.0.1:{self._ports.proxied}"
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Returns when the broker serves.
+
+        Raises:
+            BrokerStartError: with the end of the broker's log, or what the engine said.
+        """
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Ends it cleanly."""
+
+    def stop(self) -> None:
+        self._end()
+        shutil.rmtree(self._own, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def _guarded(self, command: str, *arguments: str) -> None:
+        self._guard = Guard(command, arguments)
+        self._guard.start()
+
+    def _dismiss_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
+
+    def _at_exit(self) -> None:
+        """A forked child leaves the broker alone: it is its parent's."""
+        if os.getpid() == self._owner:
+            self.stop()
