@@ -7,7 +7,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Never, Self, TypedDict, Unpack
+from typing import Never, Protocol, Self, TypedDict, Unpack
 
 from eddy.devbroker.node import BrokerStartError, Guard, Say, choose_ports, silent
 
@@ -31,64 +31,47 @@ class NodeOptions(TypedDict, total=False):
     say: Say
 
 
-class RunningBroker(ABC):
-    """A broker to work with, and, where it is ours, to inject faults into."""
+class RunningBroker(Protocol):
+    """A broker to work with, and, where it is ours, to inject faults into; a context manager that stops it.
+
+    Clients are given `address`, a proxy connects to `proxied_address`. `stop` ends the broker cleanly, removes all that
+    was made for it, and may be called again. `kill` is kill -9. `restart` starts it on the same ports and data; one
+    that still runs is stopped first. While frozen, it keeps connections open, and answers nothing; it counts as
+    `running`.
+    """
 
     address: str
-    """What clients are given as bootstrap server."""
 
     @property
-    @abstractmethod
-    def proxied_address(self) -> str:
-        """Where a proxy connects to, when there is an `advertised_port`."""
-
+    def proxied_address(self) -> str: ...
     @property
-    @abstractmethod
-    def log(self) -> Path:
-        """The broker's log, as far as it has come."""
-
+    def log(self) -> Path: ...
     @property
-    @abstractmethod
-    def running(self) -> bool:
-        """Whether it has been started and has not ended; a frozen one runs."""
+    def running(self) -> bool: ...
 
-    @abstractmethod
+    def stop(self) -> None: ...
+    def kill(self) -> None: ...
+    def restart(self) -> Self: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+class GivenBroker:
+    """Somebody else's broker: it is used, and left as it is."""
+
+    def __init__(self, address: str) -> None:
+        self.address, self.running = address, True
+
     def stop(self) -> None:
-        """Ends it cleanly, and removes all that was made for it. May be called again."""
-
-    @abstractmethod
-    def kill(self) -> None:
-        """kill -9; what it has stored remains for `restart`."""
-
-    @abstractmethod
-    def restart(self) -> Self:
-        """Starts it again on the same ports and the same data; one that still runs is stopped first."""
-
-    @abstractmethod
-    def freeze(self) -> None:
-        """Connections stay open, nothing answers."""
-
-    @abstractmethod
-    def thaw(self) -> None:
-        """Ends `freeze`."""
+        """Does nothing: we did not start it."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
-
-
-class GivenBroker(RunningBroker):
-    """Somebody else's broker: it is used, and left as it is."""
-
-    running = True
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-
-    def stop(self) -> None:
-        """Does nothing: we did not start it."""
+        """Does nothing either."""
 
     def _refuse(self) -> Never:
         raise BrokerStartError(
@@ -100,7 +83,7 @@ class GivenBroker(RunningBroker):
     proxied_address = log = property(_refuse)
 
 
-class ThrowAwayBroker(RunningBroker):
+class ThrowAwayBroker(ABC):
     """One Kafka node of our own, which ends with this process."""
 
     def __init__(self, **options: Unpack[NodeOptions]) -> None:
@@ -136,6 +119,9 @@ class ThrowAwayBroker(RunningBroker):
 
     def __enter__(self) -> Self:
         return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def _guarded(self, command: str, *arguments: str) -> None:
         self._guard = Guard(command, arguments)
