@@ -8,7 +8,6 @@ from typing import Protocol
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +15,7 @@ from rich.text import Text
 from eddy.demo.model import Step
 from eddy.demo.tracker import Shown, Snapshot
 from eddy.model.serving.text import contributions_text, one_in, value_text
+from eddy.monitoring.progress import sharing
 
 CONTRIBUTIONS = 2
 PLAIN_EVERY_S = 5.0
@@ -58,11 +58,9 @@ class Teller:
             for step in _thinned(steps):
                 self.say(f"  {step.share:4.0%} {step.doing}")
             return
-        columns = (TextColumn("  {task.description}"), BarColumn(None), TaskProgressColumn())
-        with Progress(*columns, console=self.console, transient=True, expand=True) as bar:
-            task = bar.add_task("training", total=1.0)
+        with sharing(transient=True, console=self.console) as advance:
             for step in steps:
-                bar.update(task, completed=step.share, description=step.doing)
+                advance(step.doing, step.share)
 
     @contextmanager
     def live(self) -> Iterator[View]:

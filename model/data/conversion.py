@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eddy.model.data import values
 from eddy.model.data.files import TableError as TableError
 from eddy.model.data.sources import ROWS, STANDARD_INPUT, MixedColumn, Piece, pieces
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
@@ -200,7 +201,7 @@ def anomalous(table: pd.DataFrame, schema: TransactionSchema) -> NDArray[np.bool
 
 def words_of(label: "pd.Series[Any]") -> "pd.Series[Any]":
     """What a label says, row by row, in lower case; "" where it says nothing. Whole numbers have no decimal point."""
-    return _whole(label).astype("object").fillna("").astype(str).str.strip().str.lower()
+    return values.whole(label).astype("object").fillna("").astype(str).str.strip().str.lower()
 
 
 def _side_by_side(columns: list[NDArray[Any]], rows: int, kind: type) -> NDArray[Any]:
@@ -212,9 +213,7 @@ _CURE_OF_AMOUNT = "write amounts as numbers with a decimal point and without a c
 
 
 def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if pd.api.types.is_datetime64_any_dtype(column):
-        numbers[:] = np.nan
+    numbers = values.numbers(column)
     _refuse(
         column,
         np.isnan(numbers) & column.notna().to_numpy(),
@@ -225,9 +224,9 @@ def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
 
 
 def _levels(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
-    if field.unit == "integer":
-        column = _integers(column)
-    return _whole(column).astype("object").where(column.notna(), "").astype(str).to_numpy(np.object_)
+    found = values.texts(_integers(column) if field.unit == "integer" else column)
+    found[column.isna().to_numpy()] = ""
+    return found
 
 
 def _integers(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -243,43 +242,21 @@ def _integers(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return numbers.astype("Int64")
 
 
-def _whole(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Floats as integers where all are whole: gaps have made them floats, and as text they have no decimal point."""
-    if pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all()):
-        return column.astype("Int64")
-    return column
-
-
 def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
-    if field.unit == "iso8601":
-        times = pd.to_datetime(_no_numbers(column), utc=True, errors="coerce", format=_text_format(column))
-        seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(np.float64)
-    else:
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        seconds = numbers / (1000.0 if field.unit == "ms" else 1.0)
-    within = (seconds >= EARLIEST_S) & (seconds < LATEST_S)
+    seconds = values.seconds(column, field.unit)
     _refuse(
         column,
-        ~within,
+        ~((seconds >= EARLIEST_S) & (seconds < LATEST_S)),
         f"is no time from 1970 to 2199 in unit {field.unit}: correct it, or set another unit in the "
         "schema (iso8601, s, ms)",
     )
     if field.unit == "ms":
         early = np.full(len(seconds), bool((seconds < _SECONDS_TAKEN_FOR_MS).all()))
         _refuse(column, early, 'is in January 1970 in unit ms, as all are: set unit = "s" in the schema')
-    return np.asarray(seconds)
+    return seconds
 
 
 _SECONDS_TAKEN_FOR_MS = 2.5e6
-
-
-def _no_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """What is to be read as text: a number would pass for nanoseconds."""
-    return column.where(column.isna(), None) if pd.api.types.is_numeric_dtype(column) else column
-
-
-def _text_format(column: "pd.Series[Any]") -> str | None:
-    return None if pd.api.types.is_datetime64_any_dtype(column) else "ISO8601"
 
 
 def _refuse(column: "pd.Series[Any]", bad: NDArray[np.bool_], why: str) -> None:

@@ -4,6 +4,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,18 +20,18 @@ _MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "-nan")
 
 
 def batches(path: Path, texts: frozenset[str]) -> Iterator[pa.Table]:
-    names, delimiter = _head(path)
-    _refuse_data_as_header(names)
-    refuse_duplicates([name for name in names if name])
+    head = _head(path)
+    _refuse_data_as_header(head.names)
+    refuse_duplicates(head.names)
     known: dict[str, str] = dict.fromkeys(texts, "text")
     with opened(path) as file:
         try:
             with pa.csv.open_csv(
                 file,
-                pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK),
-                pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=head.names, skip_rows=head.lines),
+                pa.csv.ParseOptions(delimiter=head.delimiter, newlines_in_values=True),
                 pa.csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
+                    column_types=dict.fromkeys(head.names, pa.string()), null_values=[""], strings_can_be_null=True
                 ),
             ) as reader:
                 for batch in reader:
@@ -68,24 +70,54 @@ def _first_line_not_utf8(path: Path) -> str:
     return "a line"
 
 
-def _head(path: Path) -> tuple[list[str], str]:
-    """Names of the columns, and what separates cells."""
+_DELIMITERS = ",;\t|"
+_LOOK_LINES = 20
+
+
+@dataclass(frozen=True)
+class _Head:
+    """How a file begins: the names of its columns, what separates cells, and the lines before the first row."""
+
+    names: list[str]
+    delimiter: str
+    lines: int
+
+
+def _head(path: Path) -> _Head:
     with opened(path) as file:
         text = file.read(1 << 18).decode("utf-8-sig", errors="replace")
-    if not text.strip():
+    body = text.lstrip("\r\n ")
+    if not body.strip():
         raise TableError("it is empty: give a table of past transactions")
     if "\0" in text:
         raise TableError("it is not text: give a CSV file in UTF-8, or name it as what it is")
-    first_line = text.lstrip().partition("\n")[0]
-    delimiter = max(",;\t|", key=lambda mark: (mark == "," and mark in first_line, first_line.count(mark)))
-    return next(csv.reader(io.StringIO(text.lstrip()), delimiter=delimiter)), delimiter
+    before = len(text[: len(text) - len(body)].rstrip(" ").splitlines())
+    told = re.match(r'"?sep=(.)"?\s*?(\r\n|\n|\r)', body)  # Excel's
+    if told:
+        body, before = body[told.end() :], before + 1
+    delimiter = told[1] if told else max(_DELIMITERS, key=lambda mark: _fit(body, mark))
+    cells, lines = next(_records(body, delimiter))
+    if any("\ufffd" in cell for cell in cells):
+        raise TableError(f"line {before + 1} is not UTF-8: save the file in that encoding")
+    names = [cell.strip() or f"unnamed_{place}" for place, cell in enumerate(cells)]
+    return _Head(names, delimiter, before + lines)
+
+
+def _fit(text: str, delimiter: str) -> tuple[bool, float, int, bool]:
+    """How well a separator fits: it gives several names, and as many cells in the rows below."""
+    counts = [len(cells) for cells, _ in islice(_records(text, delimiter), _LOOK_LINES)]
+    alike = counts.count(counts[0]) / len(counts)
+    return counts[0] > 1, alike, counts[0], delimiter == ","
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
+    """The cells of each line that has any, and how many lines have been read so far."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return ((cells, reader.line_num) for cells in reader if cells)
 
 
 def _typed_table(batch: pa.RecordBatch, known: dict[str, str]) -> pa.Table:
-    columns: dict[str, pa.Array] = {}
-    for place, name in enumerate(batch.schema.names):
-        columns[name or f"unnamed_{place}"] = _typed(batch.column(place), name, known)
-    return pa.table(columns)
+    return pa.table({name: _typed(batch.column(name), name, known) for name in batch.schema.names})
 
 
 _LONGEST_CELL = 100_000

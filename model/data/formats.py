@@ -87,10 +87,19 @@ def _plain(column: pa.Array, as_text: bool) -> pa.Array:
     if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_large_string(kind):
         column = column.cast(pa.string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        column = pa.array([value if value is None else value.hex() for value in column.to_pylist()], pa.string())
+        column = pa.array([value if value is None else _of_bytes(value) for value in column.to_pylist()], pa.string())
     if as_text and (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
         column = _as_text(column)
     return column
+
+
+def _of_bytes(value: bytes) -> str:
+    """Text that was not marked as such, as some writers leave it; what is none in hexadecimal."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return value.hex() if "\0" in text else text
 
 
 def _as_text(numbers: pa.Array) -> pa.Array:

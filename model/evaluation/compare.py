@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from eddy.model.arrays import Bools, Floats, Indices
 from eddy.model.evaluation.evaluate import Judged, Trial
-from eddy.model.evaluation.metrics import Bools, Floats
 from eddy.model.serving.detector import Contribution
 
 STRANGEST_SHARE = 0.01
@@ -86,7 +85,7 @@ def _strangest_shared(first: Floats, second: Floats) -> float:
     return len(np.intersect1d(a, b)) / count
 
 
-def _most_apart(first: Judged, second: Judged) -> NDArray[np.intp]:
+def _most_apart(first: Judged, second: Judged) -> Indices:
     a, b = first.verdicts, second.verdicts
     ratio = np.abs(np.log(a.rarity) - np.log(b.rarity))
     contested: Bools = a.anomalous != b.anomalous

@@ -1,4 +1,4 @@
-"""Figures in words and as rows of tables: the same in reports and on the terminal."""
+"""Metrics in words and as rows of tables: the same in reports and on the terminal."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,16 @@ from eddy.reports.page import unbroken
 def method_rows(trial: Trial) -> list[tuple[object, ...]]:
     """One row per method: name, and the figures that FIGURES names."""
     return [(name, *_row(found)) for name, found in _methods(trial)]
+
+
+def detection_metrics(trial: Trial) -> dict[str, object]:
+    """What `detection_metrics.html` shows; for labelled rows."""
+    return {
+        "metrics": list(FIGURES),
+        "by_metric": method_rows(trial),
+        "budget": budget_sentence(trial),
+        "textbook": textbook_sentence(trial),
+    }
 
 
 def kind_rows(trial: Trial) -> list[tuple[object, ...]]:
@@ -59,7 +69,7 @@ def budget_sentence(trial: Trial) -> str:
     if trial.rows.time_s is None:
         budget = f"{trial.budget:g} of every 1,000 rows, for the schema names no time"
     else:
-        budget = f"{trial.budget:g} alerts a day, the strangest of each day (UTC)"
+        budget = f"{trial.budget:g} alerts a day, the top-scoring of each day (UTC)"
         budget += f"; of this sample {trial.rows.share:.0%} of that" if trial.rows.share < 1 else ""
     return f"The budget is {budget}. {BRACKETS}"
 
@@ -69,7 +79,7 @@ def textbook_sentence(trial: Trial) -> str:
     assert trial.rows.anomalous is not None
     normal = 1 - float(trial.rows.anomalous.mean())
     return (
-        f"Accuracy and ROC AUC, the textbook's figures, mislead here: {normal:.2%} of the rows are normal, so a model "
+        f"Accuracy and ROC AUC, the textbook's metrics, mislead here: {normal:.2%} of the rows are normal, so a model "
         f"that never raises an alert has an accuracy of {normal:.2%}, and a ROC AUC near 1 still allows many false "
         "alerts for each anomaly."
     )

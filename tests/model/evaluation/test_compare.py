@@ -55,7 +55,7 @@ def by(field: str, schema: TransactionSchema, trained: Columns) -> Detector:
 
 def trial(table: pd.DataFrame, *detectors: Detector) -> Trial:
     schema = detectors[0].schema
-    rows, _, notes = prepare(Sample(table, len(table)), schema, beside=False)
+    rows, _, notes = prepare(Sample(table, len(table)), schema, with_baselines=False)
     return run(detectors, rows, 10, None, notes)
 
 
@@ -112,7 +112,7 @@ def test_the_report_shows_both_and_names_nobody(
 def test_without_labels_the_report_says_so(table: pd.DataFrame, schema: TransactionSchema, columns: Columns) -> None:
     done = trial(table, by("temperature", schema, columns), by("amount", schema, columns))
     html = comparison_report(done, compare(done), "march.csv").html()
-    assert "Nothing in these rows is labelled" in html
+    assert "None of these rows is labelled" in html
     assert html.count("<svg") == 2
 
 

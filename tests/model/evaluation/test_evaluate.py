@@ -144,7 +144,7 @@ def test_without_labels_models_judge_and_nobody_claims_figures(
 def test_the_budget_of_a_sample_is_its_share_of_the_days(
     detector: Detector, labelled: pd.DataFrame, schema: TransactionSchema
 ) -> None:
-    rows, _, _ = prepare(Sample(labelled, 10 * ROWS), schema, beside=False)
+    rows, _, _ = prepare(Sample(labelled, 10 * ROWS), schema, with_baselines=False)
     figures = run([detector], rows, 100).judged[0].figures
     assert figures is not None
     assert figures.at_budget.caught + figures.at_budget.false_alarms == 3 * 10  # on each of three days begun

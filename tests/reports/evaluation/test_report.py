@@ -21,10 +21,10 @@ def trial(table: pd.DataFrame, schema: TransactionSchema, *detectors: Detector) 
 
 @pytest.fixture
 def labelled(make_table: MakeTable) -> pd.DataFrame:
-    strange = np.arange(3_000) % 40 == 0
+    anomalous = np.arange(3_000) % 40 == 0
     kinds = np.resize(["<script>", "drained", "spree"], 3_000)
-    table = make_table(3_000).assign(is_fraud=strange, fraud_kind=np.where(strange, kinds, ""))
-    table.loc[strange, "amount"] *= 30
+    table = make_table(3_000).assign(is_fraud=anomalous, fraud_kind=np.where(anomalous, kinds, ""))
+    table.loc[anomalous, "amount"] *= 30
     return table
 
 
@@ -35,7 +35,7 @@ def test_with_labels_everything_is_there(
     html = evaluation_report(trial(labelled, schema, detector), "march.parquet").html()
     for words in (
         "march.parquet", detector.version, "isolation forest", "pca", "Precision and recall", "Calibration",
-        "Kinds of anomalies", "At the threshold", "Observed and expected", "The strangest rows", "mislead",
+        "Kinds of anomalies", "At the threshold", "Observed and expected", "Top-scoring rows", "mislead",
         "10 alerts a day", "first half in time",
     ):  # fmt: skip
         assert words in html
@@ -68,11 +68,11 @@ def test_without_labels_it_says_what_is_missing_and_shows_the_rest(
 def test_several_versions_stand_side_by_side(
     labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector
 ) -> None:
-    rows, _, notes = prepare(Sample(labelled, len(labelled)), schema, beside=False)
+    rows, _, notes = prepare(Sample(labelled, len(labelled)), schema, with_baselines=False)
     html = evaluation_report(run([detector, detector], rows, 10, None, notes), "march.parquet").html()
     assert html.count(f"<h3>{detector.version}</h3>") == 2 * 7
 
 
 def run_alone(table: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> Trial:
-    rows, _, notes = prepare(Sample(table, len(table)), schema, beside=False)
+    rows, _, notes = prepare(Sample(table, len(table)), schema, with_baselines=False)
     return run([detector], rows, 10, None, notes)

@@ -1,0 +1,86 @@
+"""What the commands about tables share: their arguments, and reading with progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eddy.monitoring.progress import counting
+
+if TYPE_CHECKING:  # pandas would cost every command a second
+    from pandas import DataFrame
+
+    from eddy.model.data.conversion import Sample
+    from eddy.model.schema.schema import TransactionSchema
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="Table of past transactions: a CSV, Parquet, JSON-lines or npz file, a pattern such as 'days/*.parquet', "
+        "or - for JSON lines on standard input.",
+        metavar="DATA",
+        show_default=False,
+    ),
+]
+Artifacts = Annotated[
+    Path | None, typer.Option("--artifacts", help="Model store (default: EDDY_ARTIFACTS).", file_okay=False)
+]
+SchemaFile = Annotated[
+    Path | None, typer.Option("--schema", help="Schema file from `eddy schema` (default: inferred).")
+]
+SampleRows = Annotated[int, typer.Option(help="Rows to sample at random from a larger table; 0: use all rows.", min=0)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, without progress.")]
+
+
+def schema_of(file: Path | None) -> TransactionSchema | None:
+    """The schema of a file; None without one.
+
+    Raises:
+        SchemaError: naming file, line and remedy.
+    """
+    from eddy.model.schema.schema import SchemaError, TransactionSchema
+
+    if file is None:
+        return None
+    try:
+        return TransactionSchema.from_toml(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError) as error:
+        raise SchemaError(f"{file} cannot be read ({error}): give a schema file in UTF-8") from None
+    except SchemaError as error:
+        raise SchemaError(f"{file}: {error}") from None
+
+
+def checked_schema(file: Path | None, schema: TransactionSchema | None, table: DataFrame) -> TransactionSchema | None:
+    """The schema of a file, if the table has the fields that it scores.
+
+    Raises:
+        SchemaError: naming file, line and remedy.
+    """
+    from eddy.model.schema.schema import SchemaError
+    from eddy.model.schema.toml import line_of
+
+    absent = [name for name in schema.scored if name not in table] if schema else []
+    if absent and file is not None:
+        line = line_of(absent[0], file.read_text(encoding="utf-8"))
+        raise SchemaError(
+            f"{file}, line {line}: the table has no column {absent[0]}; it has {', '.join(table.columns)}: correct the "
+            "name, or remove the line"
+        )
+    return schema
+
+
+def read(
+    data: str, rows: int = 0, seed: int = 0, schema: TransactionSchema | None = None, quiet: bool = False
+) -> Sample:
+    """A sample of the data (`model.data.conversion.read_sample`), with a bar that shows the rate. 0 rows: all.
+
+    Raises:
+        TableError: it cannot be read.
+    """
+    from eddy.model.data.conversion import read_sample
+    from eddy.model.data.sources import expected_rows
+
+    with counting(f"reading {Path(data).name}", expected_rows(data), quiet=quiet) as advance:
+        return read_sample(data, rows, seed, advance, texts=schema.texts if schema else ())
