@@ -11,7 +11,7 @@ from typing import Unpack
 from eddy.devbroker import cache
 from eddy.devbroker.cache import OLDEST_JAVA, Java
 from eddy.devbroker.local import LocalBroker
-from eddy.devbroker.node import KAFKA_VERSION, BrokerStartError, Say, silent
+from eddy.devbroker.node import KAFKA_VERSION, BrokerStartError, OnProgress, silent
 from eddy.devbroker.running import GivenBroker, NodeOptions, RunningBroker
 from eddy.settings import Settings
 
@@ -37,20 +37,20 @@ class Engine:
     java: Java | None = None
 
 
-def choose(settings: Settings, say: Say = silent) -> Engine:
-    """The first engine that is available; takes long only where Docker must fetch its image, which `say` is given."""
+def choose(settings: Settings, on_progress: OnProgress = silent) -> Engine:
+    """The first engine that is available; takes long only where Docker must fetch its image, after `on_progress`."""
     if "kafka_bootstrap_servers" in settings.model_fields_set:
         address = settings.kafka_bootstrap_servers
         return Engine(EngineKind.GIVEN, f"Broker: {address}, named by EDDY_KAFKA_BOOTSTRAP_SERVERS.", address)
     missing: list[str] = []
     for attempt in (_docker, _local):
-        found = attempt(say, missing)
+        found = attempt(on_progress, missing)
         if found is not None:
             return found
     return Engine(EngineKind.NONE, f"Broker: no engine for a real one ({'; '.join(missing)}).")
 
 
-def _docker(say: Say, missing: list[str]) -> Engine | None:
+def _docker(on_progress: OnProgress, missing: list[str]) -> Engine | None:
     try:
         from eddy.devbroker import docker  # here: it is an extra, and takes a second to import
     except ImportError:
@@ -60,14 +60,14 @@ def _docker(say: Say, missing: list[str]) -> Engine | None:
     if version is None:
         missing.append("no Docker engine answers")
         return None
-    problem = docker.why_no_image(say)
+    problem = docker.why_no_image(on_progress)
     if problem is not None:
         missing.append(f"Docker {version} cannot get the image {docker.IMAGE}: {problem}")
         return None
     return Engine(EngineKind.DOCKER, f"Broker: {docker.IMAGE} in Docker {version}.")
 
 
-def _local(_: Say, missing: list[str]) -> Engine | None:
+def _local(_: OnProgress, missing: list[str]) -> Engine | None:
     java = cache.find_java()
     kept = cache.cache_dir()
     if java is None:

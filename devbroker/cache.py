@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 
 from eddy import settings
 from eddy.devbroker import processes
-from eddy.devbroker.node import KAFKA_VERSION, BrokerStartError, Say, tail
+from eddy.devbroker.node import KAFKA_VERSION, BrokerStartError, OnProgress, tail
 
 OLDEST_JAVA = 17
 _POM = Path(__file__).parent / "kafka-jars" / "pom.xml"
@@ -66,15 +66,15 @@ def can_have_jars(cache: Path) -> bool:
     return (cache / "jars").is_dir() or shutil.which("mvn") is not None
 
 
-def jars(cache: Path, say: Say) -> list[Path]:
+def jars(cache: Path, on_progress: OnProgress) -> list[Path]:
     """Kafka's jars in a fixed order; fetched by Maven the first time.
 
     Raises:
-        BrokerStartError: Maven could not; quotes what it said.
+        BrokerStartError: Maven could not; quotes its output.
     """
 
     def fetch(directory: Path) -> None:
-        say(f"Fetching Apache Kafka {KAFKA_VERSION} with Maven (44 MB, once) into {cache}")
+        on_progress(f"Fetching Apache Kafka {KAFKA_VERSION} with Maven (44 MB, once) into {cache}")
         _fetch(directory)
 
     return sorted(made_once(cache / "jars", fetch).glob("*.jar"))
@@ -90,7 +90,7 @@ def _fetch(directory: Path) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         raise BrokerStartError(f"Maven did not fetch Apache Kafka: {error}. {_MAVEN_REMEDY}") from error
     if done.returncode or not any(directory.glob("kafka_*.jar")):
-        raise BrokerStartError(f"Maven could not fetch Apache Kafka; it said:\n{tail(done.stdout)}\n{_MAVEN_REMEDY}")
+        raise BrokerStartError(f"Maven could not fetch Apache Kafka; its output:\n{tail(done.stdout)}\n{_MAVEN_REMEDY}")
 
 
 _MAVEN_REMEDY = "See that Maven reaches its repository, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."

@@ -15,7 +15,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
-from eddy.devbroker.node import KAFKA_VERSION, STOP_TIMEOUT_S, BrokerStartError, Say, properties, wait_started
+from eddy.devbroker.node import KAFKA_VERSION, STOP_TIMEOUT_S, BrokerStartError, OnProgress, properties, wait_started
 from eddy.devbroker.running import NodeOptions, ThrowAwayBroker
 
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
@@ -34,15 +34,15 @@ def engine_version() -> str | None:
         return None
 
 
-def why_no_image(say: Say) -> str | None:
-    """Fetches the image if it is not there; None when it is, else what the engine said."""
+def why_no_image(on_progress: OnProgress) -> str | None:
+    """Fetches the image if it is not there; None when it is, else the engine's error."""
     name = testcontainers_config.hub_image_name_prefix + IMAGE
     try:
         with contextlib.closing(DockerClient(timeout=_PULL_TIMEOUT_S).client) as client:
             try:
                 client.images.get(name)
             except ImageNotFound:
-                say(f"Fetching the Docker image {name} (once)")
+                on_progress(f"Fetching the Docker image {name} (once)")
                 client.images.pull(name)
     except _FAILURES as error:
         return _said(error)
@@ -71,7 +71,7 @@ class DockerBroker(ThrowAwayBroker):
 
     def start(self) -> Self:
         if self._node is None:
-            self._say(f"Starting {IMAGE}")
+            self._on_progress(f"Starting {IMAGE}")
             removal = '"$1" -P -m eddy.devbroker.docker "$2"; rm -rf "$3"'
             self._guarded(removal, sys.executable, self._name, str(self._own))
             with self._failing("start"):

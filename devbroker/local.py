@@ -82,10 +82,10 @@ class LocalBroker(ThrowAwayBroker):
     def _prepare(self) -> list[str]:
         """The command line of the broker, once everything that it needs is there."""
         kept = cache.cache_dir()
-        classpath = ":".join(str(jar) for jar in cache.jars(kept, self._say))
+        classpath = ":".join(str(jar) for jar in cache.jars(kept, self._on_progress))
 
         def make(unfinished: Path) -> None:
-            self._say("Making the class archive that lets the broker start in a second (once, about 5 s)")
+            self._on_progress("Making the class archive that lets the broker start in a second (once, about 5 s)")
             _make_archive(self._java, classpath, unfinished)
 
         archive = cache.made_once(cache.archive_path(kept, self._java), make)
@@ -152,7 +152,7 @@ def _format(jvm: list[str], data: Path, ports: Ports, extra: Mapping[str, str]) 
         tool = [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
         done = processes.run(tool)
         if done.returncode:
-            raise BrokerStartError(f"{logs} could not be made ready; Kafka said:\n{tail(done.stdout)}\n{REMEDY}")
+            raise BrokerStartError(f"{logs} could not be formatted; Kafka's output:\n{tail(done.stdout)}\n{REMEDY}")
     return config
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Never, Protocol, Self, TypedDict, Unpack
 
-from eddy.devbroker.node import BrokerStartError, Guard, Say, choose_ports, silent
+from eddy.devbroker.node import BrokerStartError, Guard, OnProgress, choose_ports, silent
 
 
 class NodeOptions(TypedDict, total=False):
@@ -21,14 +21,14 @@ class NodeOptions(TypedDict, total=False):
         advertised_port: opens a second listener (`proxied_address`) that sends its clients on to this port of this
             machine: the port of a proxy in front of it.
         extra: Kafka properties that win over ours.
-        say: is given a sentence about what takes time.
+        on_progress: is given a sentence about what takes time.
     """
 
     port: int
     data: Path | None
     advertised_port: int | None
     extra: Mapping[str, str] | None
-    say: Say
+    on_progress: OnProgress
 
 
 class RunningBroker(Protocol):
@@ -89,7 +89,7 @@ class ThrowAwayBroker(ABC):
     def __init__(self, **options: Unpack[NodeOptions]) -> None:
         """Nothing runs yet: see `start`."""
         self._ports = choose_ports(options.get("port", 0), options.get("advertised_port"))
-        self._extra, self._say = dict(options.get("extra") or {}), options.get("say", silent)
+        self._extra, self._on_progress = dict(options.get("extra") or {}), options.get("on_progress", silent)
         self._data = options.get("data")
         self._own = Path(tempfile.mkdtemp(prefix="eddy-broker-"))
         self.address = f"127.0.0.1:{self._ports.clients}"
@@ -106,7 +106,7 @@ class ThrowAwayBroker(ABC):
         """Returns when the broker serves.
 
         Raises:
-            BrokerStartError: with the end of the broker's log, or what the engine said.
+            BrokerStartError: with the end of the broker's log, or the engine's error.
         """
 
     @abstractmethod

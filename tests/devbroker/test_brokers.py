@@ -1,4 +1,4 @@
-"""A throw-away broker is real, can be ill-treated, keeps what it stored, and leaves nothing behind."""
+"""A throw-away broker is real, survives injected faults, keeps what it stored, and leaves nothing behind."""
 
 import os
 import signal

@@ -116,12 +116,12 @@ def test_a_docker_engine_that_does_not_answer_is_passed_over(
 @pytest.mark.usefixtures("_java")
 def test_a_docker_engine_that_cannot_get_the_image_is_passed_over_with_its_reason(engine: DockerEngine) -> None:
     engine.pull_error = "no such host"
-    said: list[str] = []
-    chosen = brokers.choose(load(), said.append)
+    progress: list[str] = []
+    chosen = brokers.choose(load(), progress.append)
     assert chosen.kind is EngineKind.LOCAL
     assert "Docker 28.0 cannot get the image apache/kafka:4.3.1" in chosen.why
     assert "no such host" in chosen.why
-    assert said == ["Fetching the Docker image apache/kafka:4.3.1 (once)"]
+    assert progress == ["Fetching the Docker image apache/kafka:4.3.1 (once)"]
 
 
 @pytest.mark.usefixtures("_java", "engine")
