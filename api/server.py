@@ -24,6 +24,7 @@ from prometheus_client import multiprocess
 from eddy.api.app import create_app
 from eddy.api.detectors import NotReady, StoredDetector
 from eddy.api.worker import Worker
+from eddy.model.errors import EddyError
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.monitoring import http_metrics
 from eddy.monitoring.http_metrics import HttpMetrics
@@ -38,7 +39,7 @@ SPARE_FILES = 128  # open files that are not connections
 log = structlog.stdlib.get_logger(__name__)
 
 
-class CannotListen(Exception):
+class CannotListen(EddyError):
     """The address cannot be had."""
 
 

@@ -14,15 +14,9 @@ try:  # Imports take half a second; Ctrl-C must end them without a traceback too
     from eddy.cli.models import compare, evaluate, score, store, train, tune
     from eddy.cli.running import consume, serve
     from eddy.cli.start import broker, demo, topics
-    from eddy.devbroker.node import BrokerStartError
-    from eddy.messaging.messages import UnreadableMessage
-    from eddy.messaging.ports import BrokerError
-    from eddy.model.serving.artifact import ArtifactError
-    from eddy.settings import SettingsError
+    from eddy.model.errors import EddyError
 except KeyboardInterrupt:
     sys.exit(130)  # cli.console.INTERRUPTED
-
-FIXABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, UnreadableMessage)
 
 # In the order of use.
 PANELS: dict[str, dict[str, Any]] = {
@@ -45,16 +39,28 @@ PANELS: dict[str, dict[str, Any]] = {
 }
 
 
-class Contents(TyperGroup):
-    """Lists commands in the order of use, instead of groups after single commands."""
+NEED_ONLY_TABLES = ("produce", "schema", "score")  # of the libraries that a base installation lacks
+
+
+class Commands(TyperGroup):
+    """Lists commands in the order of use. Errors that a user can fix are printed as one line, without a traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return [name for commands in PANELS.values() for name in commands]
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EddyError as error:
+            fail(str(error))
+        except ModuleNotFoundError as error:
+            extra = "tables" if ctx.invoked_subcommand in NEED_ONLY_TABLES else "train"
+            fail(f"this command needs {error.name}, which is not installed: pip install 'eddy-stream[{extra}]'")
+
 
 app = typer.Typer(
     name="eddy",
-    cls=Contents,
+    cls=Commands,
     help="Detects anomalous transactions: from a Kafka topic to explained alerts, exactly once.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -88,11 +94,9 @@ for panel, commands in PANELS.items():
 
 
 def run() -> None:
-    """The console script: errors that a user can fix are printed as one line, without a traceback."""
+    """The console script."""
     try:
         app()
-    except FIXABLE as error:
-        fail(str(error))
     except BrokenPipeError:
         sys.exit(1)
 

@@ -30,7 +30,8 @@ Artifacts = Annotated[
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="Schema file from `eddy schema` (default: inferred).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, without progress.")]
+SampleRows = Annotated[int, typer.Option(help="Rows to sample at random from a larger table; 0: use all rows.", min=0)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, without progress.")]
 
 
 def schema_of(file: Path | None) -> TransactionSchema | None:

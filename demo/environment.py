@@ -28,6 +28,7 @@ from eddy.messaging import topics
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import Broker
+from eddy.model.errors import EddyError
 from eddy.monitoring.metrics import ConsumerMetrics, serve
 from eddy.settings import Settings, load
 
@@ -40,7 +41,7 @@ NOT_SHOWN = (
 )
 
 
-class NotReady(Exception):
+class NotReady(EddyError):
     """Something did not start in time; the message says what, and what to do."""
 
 

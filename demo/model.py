@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from eddy import model, producer
 from eddy.devbroker import cache
+from eddy.model.errors import EddyError
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 
 _STEPS = 2_000
 
 
-class TrainingFailed(Exception):
+class TrainingFailed(EddyError):
     """There is no model; the message quotes what the training said."""
 
 

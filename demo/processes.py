@@ -19,6 +19,7 @@ from typing import IO, Self
 
 from eddy.devbroker.node import Guard, tail
 from eddy.devbroker.processes import undisturbed
+from eddy.model.errors import EddyError
 from eddy.monitoring import signals
 from eddy.settings import Settings, environment_for
 
@@ -73,7 +74,7 @@ class Interruptions:
             raise Interrupted(self._received)
 
 
-class ChildEnded(Exception):
+class ChildEnded(EddyError):
     """A child ended that was to stay; the message quotes the end of its log."""
 
 

@@ -9,15 +9,15 @@ from rich.console import Console
 
 from eddy.consumer.audit import Audit, audit
 from eddy.demo import model, summary
-from eddy.demo.environment import NOT_SHOWN, NotReady, Stage, set_up
+from eddy.demo.environment import NOT_SHOWN, Stage, set_up
 from eddy.demo.model import TrainingFailed
-from eddy.demo.processes import Child, ChildEnded, Children, Interrupted, Interruptions
+from eddy.demo.processes import Child, Children, Interrupted, Interruptions
 from eddy.demo.stream import Sending
 from eddy.demo.summary import Outcome
 from eddy.demo.tracker import Snapshot, Tracker, Watchers
 from eddy.demo.view import Teller
 from eddy.devbroker import brokers
-from eddy.devbroker.brokers import BrokerStartError, Engine, EngineKind
+from eddy.devbroker.brokers import Engine, EngineKind
 from eddy.messaging.ports import BrokerError, Reader
 from eddy.monitoring import logs
 from eddy.settings import Settings, load
@@ -28,23 +28,17 @@ _FRAME_S = 0.1
 _KEPT_LOOK_S = 0.5
 
 
-class DemoError(Exception):
-    """The demo could not go on; the message says why, and what to do."""
-
-
 def demonstrate(seconds: float | None, *, keep: bool, console: Console) -> int:
     """The whole demo; returns the exit code. However it ends, nothing is left running.
 
     Raises:
-        DemoError: a piece did not start, or ended early.
+        EddyError: a piece did not start, or ended early.
     """
     try:
         return _play(load(demo_seconds=seconds), Teller(console), keep)
     except Interrupted as interrupted:
         console.print("Stopped; nothing is left running.")
         return interrupted.exit_code
-    except (BrokerStartError, ChildEnded, NotReady, TrainingFailed) as error:
-        raise DemoError(str(error)) from error
 
 
 def _play(settings: Settings, teller: Teller, keep: bool) -> int:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eddy.model.errors import EddyError
+
 KAFKA_VERSION = "4.3.1"
 STARTED = "Kafka Server started"
 START_TIMEOUT_S = 60.0
@@ -24,7 +26,7 @@ Say = Callable[[str], None]
 """Is given a sentence about what takes time just now."""
 
 
-class BrokerStartError(Exception):
+class BrokerStartError(EddyError):
     """A throw-away broker could not be had; the message ends with what to do."""
 
 

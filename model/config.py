@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from eddy.model.errors import EddyError
 from eddy.model.serving.calibration import check_rate
 
 Loss = Literal["huber", "mse"]
@@ -14,7 +15,7 @@ CALIBRATION_ROWS = 200_000
 """Rows at most that serve the calibration, beside those held out: what a sample leaves over of a large table."""
 
 
-class ConfigError(ValueError):
+class ConfigError(EddyError, ValueError):
     """A setting of training that cannot be; the message says which, what was received and what to do."""
 
 

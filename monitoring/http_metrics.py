@@ -22,7 +22,7 @@ LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5
 
 
 def share_between_processes() -> Path:
-    """From now on this process and its children keep metrics in the directory returned; metrics made before do not move.
+    """From now on this process and its children keep metrics in the returned directory; earlier metrics do not move.
 
     The client library decides where values live when it is first imported, by a variable of the environment. By the
     time a command runs that has long happened, so the decision is taken again here.

@@ -121,7 +121,7 @@ class ConsumerMetrics:
         self._state.lag = dict(records)
 
     def model(self, version: str, threshold: float, rate: float | None) -> None:
-        """Which model judges under which line: a score, and the alert rate that it stands for, if it does."""
+        """The model in use and its threshold: a score, and the alert rate it stands for, if any."""
         self._state.model = _Model(version, threshold, rate)
 
 

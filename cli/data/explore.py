@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eddy.cli.console import fail, out, say
-from eddy.cli.tables import AsJson, Data, SchemaFile, read, schema_of
+from eddy.cli.console import print_json, say, written_to
+from eddy.cli.tables import AsJson, Data, SampleRows, SchemaFile, read, schema_of
 from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
@@ -19,7 +18,6 @@ if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
 Out = Annotated[
     Path, typer.Option("--out", help="Path of the report, one HTML file that opens offline.", dir_okay=False)
 ]
-SampleRows = Annotated[int, typer.Option(help="Rows to sample at random from a larger table; 0: use all rows.", min=0)]
 Seed = Annotated[
     int, typer.Option(help="Random seed; the same table and seed give the same report.", min=0, max=2**31 - 1)
 ]
@@ -47,25 +45,15 @@ def explore(
 
     Exit codes: 0 done, 1 the table cannot be read or the report cannot be written, 2 wrong usage, 130 Ctrl-C.
     """
-    try:
-        from eddy.model.data.conversion import TableError
-        from eddy.model.schema.schema import SchemaError
-        from eddy.reports.exploration.report import exploration_report
-    except ModuleNotFoundError as error:
-        fail(f"exploring needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
+    from eddy.reports.exploration.report import exploration_report
 
-    try:
-        found = _explore(data, schema_of(schema), sample_rows, seed, quiet=as_json)
-    except (SchemaError, TableError) as error:
-        fail(str(error))
+    found = _explore(data, schema_of(schema), sample_rows, seed, quiet=as_json)
     with sharing(quiet=as_json) as progress:
         progress("drawing", 0.0)
         page = exploration_report(found, data)
         progress("drawn", 1.0)
-    try:
+    with written_to(report):
         page.write(report)
-    except OSError as error:
-        fail(f"{report} cannot be written ({error.strerror}): choose another path with --out")
     _print_json(found, data, report) if as_json else _print(found, data, report)
 
 
@@ -94,4 +82,4 @@ def _print(found: Exploration, data: str, report: Path) -> None:
 def _print_json(found: Exploration, data: str, report: Path) -> None:
     from eddy.model.exploration.as_json import figures
 
-    out.print_json(json.dumps({"report": str(report), **figures(found, data)}, allow_nan=False))
+    print_json({"report": str(report), **figures(found, data)})

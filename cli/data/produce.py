@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ from eddy.cli.tables import SchemaFile, schema_of
 from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # numpy would cost every command a fifth of a second
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from eddy.messaging.ports import Broker
     from eddy.producer.messages import Outgoing
@@ -97,13 +97,12 @@ def file(
 
     if rate is not None and speedup is not None:
         fail("--rate and --speedup exclude each other: give one of them", code=2)
-    with _mendable():
-        from eddy.producer.replay import Replay
+    from eddy.producer.replay import Replay
 
-        replay = Replay(path, schema_of(schema))
-        if not replay.in_order:
-            say(f"{path} is not sorted by event time: reading and sorting it first", err, "yellow")
-        report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
+    replay = Replay(path, schema_of(schema))
+    if not replay.in_order:
+        say(f"{path} is not sorted by event time: reading and sorting it first", err, "yellow")
+    report = _publish(replay.batches(), Pace(rate, speedup), topic, None, None)
     if replay.bad.count:
         say(f"{replay.bad.count:,} rows were not sent. Examples:", err, "yellow")
         for row, reason in replay.bad.examples:
@@ -121,15 +120,14 @@ def connect(settings: Settings) -> Broker:
 def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
     if count is None:
         fail("--to needs --count, the number of transactions to write", code=2)
-    written = 0
-    with _mendable():
-        from eddy.model.data.writers import writing
+    from eddy.model.data.writers import writing
 
-        with writing(path) as write, counting("writing", count, "transactions") as advance:
-            for chunk in stream.chunks(count):
-                write(chunk.table())
-                written += len(chunk)
-                advance(written)
+    written = 0
+    with writing(path) as write, counting("writing", count, "transactions") as advance:
+        for chunk in stream.chunks(count):
+            write(chunk.table())
+            written += len(chunk)
+            advance(written)
     say(f"{written:,} transactions written to {path}")
 
 
@@ -193,18 +191,3 @@ def _end(report: Report) -> None:
             f"{report.failed:,} of {report.sent:,} transactions are not known to be stored: " if report.failed else ""
         )
         fail(lost + report.error)
-
-
-@contextmanager
-def _mendable() -> Iterator[None]:
-    """Ends with a sentence where a table or a schema cannot be used."""
-    try:
-        from eddy.model.data.conversion import TableError
-        from eddy.model.data.writers import OutputError
-        from eddy.model.schema.schema import SchemaError
-    except ModuleNotFoundError as error:
-        fail(f"tables need {error.name}, which is not installed: pip install 'eddy-stream[tables]'")
-    try:
-        yield
-    except (OutputError, TableError, SchemaError) as error:
-        fail(str(error))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import err, fail, out, say
-from eddy.cli.tables import AsJson, Data, read
+from eddy.cli.console import err, fail, print_json, say, written_to
+from eddy.cli.tables import AsJson, Data, SampleRows, read
 
 if TYPE_CHECKING:
     from eddy.model.data.conversion import Sample
     from eddy.model.data.schema_inference import Guess
 
 Out = Annotated[Path | None, typer.Option("--out", help="Write the schema to this file, which must not exist yet.")]
-SampleRows = Annotated[int, typer.Option(help="Rows to sample at random for the inference; 0: use all rows.", min=0)]
 
 
 def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_json: AsJson = False) -> None:
@@ -33,22 +31,18 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
 
     Exit codes: 0 done, 1 the table cannot be used, 2 wrong usage, 130 Ctrl-C.
     """
-    from eddy.model.data.conversion import TableError
     from eddy.model.data.schema_inference import guess, infer
-    from eddy.model.schema.schema import SchemaError
 
     if to is not None and to.exists():
         fail(f"{to} exists already: delete it, or choose another path with --out")
-    try:
-        sample = read(data, sample_rows, quiet=as_json)
-        guesses = guess(sample.table)
-        text = infer(sample.table).to_toml({one.field.name: one.why for one in guesses})
-    except (TableError, SchemaError) as error:
-        fail(str(error))
+    sample = read(data, sample_rows, quiet=as_json)
+    guesses = guess(sample.table)
+    text = infer(sample.table).to_toml({one.field.name: one.why for one in guesses})
     if as_json:
-        out.print_json(json.dumps(_described(sample, guesses)))
+        print_json(_described(sample, guesses))
     if to is not None:
-        _write(to, text)
+        with written_to(to), to.open("x", encoding="utf-8") as file:
+            file.write(text)
     elif not as_json:
         typer.echo(text, nl=False)
     if not as_json:
@@ -60,14 +54,6 @@ def _described(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, Any]:
 
     fields = [{**msgspec.to_builtins(one.field), "why": one.why} for one in guesses]
     return {"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields}
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        fail(f"{path} cannot be written: {error.strerror}")
 
 
 def _say(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:

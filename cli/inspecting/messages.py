@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.table import Table
 
+from eddy.cli import tables
 from eddy.cli.console import err, out, say
 from eddy.cli.inspecting.since import Since
 from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
@@ -53,9 +54,7 @@ def dead_letters(follow: Follow = False, as_json: AsJson = False, since: Since =
 
 
 @ledger.command("check")
-def check(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the audit as JSON.")] = False, since: Since = None
-) -> None:
+def check(as_json: tables.AsJson = False, since: Since = None) -> None:
     """Check that every transaction has exactly one outcome: compare ledger, alerts, dead letters and committed offsets.
 
     The exit code is 1 if anything was lost or duplicated.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import fail, out, say
-from eddy.cli.models.evaluate import Budget, Label, Report, Rows, print_figures, summary
-from eddy.cli.models.store import detector_of, print_json, store_of
-from eddy.cli.tables import Artifacts, AsJson, Data, read
+from eddy.cli.console import out, print_json, say, written_to
+from eddy.cli.models.evaluate import Budget, Label, Report, print_figures, summary, table_name
+from eddy.cli.models.store import detector_of, store_of
+from eddy.cli.tables import Artifacts, AsJson, Data, SampleRows, read
 from eddy.model.serving.text import contributions_text, one_in
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from collections.abc import Sequence
+    from pathlib import Path
 
     from eddy.model.evaluation.compare import Comparison, Opinion
     from eddy.model.evaluation.evaluate import Evaluation
@@ -32,7 +32,7 @@ def compare(
     out_file: Report = None,
     budget: Budget = 10.0,
     label: Label = None,
-    rows: Rows = 200_000,
+    rows: SampleRows = 200_000,
     artifacts: Artifacts = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,25 +46,11 @@ def compare(
 
         eddy models compare active 20260401T090000Z-77ab01 april.csv --out comparison.html
     """
-    try:
-        from eddy.model.data.conversion import TableError
-        from eddy.model.evaluation.evaluate import Evaluation as Evaluation
-        from eddy.model.evaluation.metrics import EvaluationError
-        from eddy.model.schema.schema import SchemaError
-        from eddy.model.serving.artifact import ArtifactError
-    except ModuleNotFoundError as error:
-        fail(f"comparing needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
-
-    try:
-        store = store_of(artifacts)
-        detectors = [detector_of(store, version) for version in (first, second)]
-        evaluation, found = _compare(detectors, data, budget, label, rows, quiet=as_json)
-        if out_file is not None:
-            _write(evaluation, found, data, out_file)
-    except (ArtifactError, EvaluationError, SchemaError, TableError) as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{out_file} cannot be written ({error.strerror}): free disk space, or choose another path with --out")
+    store = store_of(artifacts)
+    detectors = [detector_of(store, version) for version in (first, second)]
+    evaluation, found = _compare(detectors, data, budget, label, rows, quiet=as_json)
+    if out_file is not None:
+        _write(evaluation, found, data, out_file)
     if as_json:
         print_json(_summary(evaluation, found, out_file))
     else:
@@ -86,7 +72,8 @@ def _compare(
 def _write(evaluation: Evaluation, found: Comparison, data: str, path: Path) -> None:
     from eddy.reports.evaluation.comparison import comparison_report
 
-    comparison_report(evaluation, found, "standard input" if data == "-" else Path(data).name).write(path)
+    with written_to(path):
+        comparison_report(evaluation, found, table_name(data)).write(path)
 
 
 def _summary(evaluation: Evaluation, found: Comparison, out_file: Path | None) -> dict[str, Any]:

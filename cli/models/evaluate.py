@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import fail, out, say
-from eddy.cli.models.store import detector_of, print_json, store_of
-from eddy.cli.tables import Artifacts, AsJson, Data, read
+from eddy.cli.console import out, print_json, say, written_to
+from eddy.cli.models.store import detector_of, store_of
+from eddy.cli.tables import Artifacts, AsJson, Data, SampleRows, read
 from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
@@ -32,7 +32,6 @@ Train = Annotated[
     typer.Option("--train", help="Table that the baselines are trained on (default: half of DATA).", metavar="TABLE"),
 ]
 Label = Annotated[str | None, typer.Option(help="Label column (default: the schema's, or a likely one).")]
-Rows = Annotated[int, typer.Option(help="Rows to sample at random from a larger table; 0: use all rows.", min=0)]
 NoBaselines = Annotated[bool, typer.Option("--no-baselines", help="Evaluate only the models, on all rows of DATA.")]
 Report = Annotated[Path | None, typer.Option("--out", help="Write a report, one HTML file.", dir_okay=False)]
 
@@ -45,7 +44,7 @@ def evaluate(
     train: Train = None,
     label: Label = None,
     no_baselines: NoBaselines = False,
-    rows: Rows = 200_000,
+    rows: SampleRows = 200_000,
     artifacts: Artifacts = None,
     as_json: AsJson = False,
 ) -> None:
@@ -66,25 +65,11 @@ def evaluate(
 
         eddy evaluate 20260301T101500Z-3f2a9c 20260401T090000Z-77ab01 april.csv --no-baselines --json
     """
-    try:
-        from eddy.model.data.conversion import TableError
-        from eddy.model.evaluation.evaluate import Evaluation as Evaluation
-        from eddy.model.evaluation.metrics import EvaluationError
-        from eddy.model.schema.schema import SchemaError
-        from eddy.model.serving.artifact import ArtifactError
-    except ModuleNotFoundError as error:
-        fail(f"evaluating needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
-
-    try:
-        store = store_of(artifacts)
-        detectors = [detector_of(store, version) for version in dict.fromkeys(versions)]
-        evaluation = _run(detectors, data, budget, train, label, not no_baselines, rows, quiet=as_json)
-        if out_file is not None:
-            _write(evaluation, data, out_file)
-    except (ArtifactError, EvaluationError, SchemaError, TableError) as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{out_file} cannot be written ({error.strerror}): free disk space, or choose another path with --out")
+    store = store_of(artifacts)
+    detectors = [detector_of(store, version) for version in dict.fromkeys(versions)]
+    evaluation = _run(detectors, data, budget, train, label, not no_baselines, rows, quiet=as_json)
+    if out_file is not None:
+        _write(evaluation, data, out_file)
     if as_json:
         print_json(summary(evaluation, out_file))
     else:
@@ -114,8 +99,12 @@ def _run(
 def _write(evaluation: Evaluation, data: str, path: Path) -> None:
     from eddy.reports.evaluation.report import evaluation_report
 
-    name = "standard input" if data == "-" else Path(data).name
-    evaluation_report(evaluation, name).write(path)
+    with written_to(path):
+        evaluation_report(evaluation, table_name(data)).write(path)
+
+
+def table_name(data: str) -> str:
+    return "standard input" if data == "-" else Path(data).name
 
 
 def summary(evaluation: Evaluation, out_file: Path | None) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import fail, out, say
-from eddy.cli.models.store import detector_of, print_json, store_of
+from eddy.cli.console import out, print_json, say
+from eddy.cli.models.store import detector_of, store_of
 from eddy.cli.tables import Artifacts, AsJson, Data
 from eddy.model.serving.text import contributions_text, one_in
 from eddy.monitoring.progress import counting
@@ -71,22 +71,14 @@ def score(
 
         zcat day.jsonl.gz | eddy score 20260301T101500Z-3f2a9c - --out scored.csv --json
     """
-    try:
-        from eddy.model.data.conversion import TableError
-        from eddy.model.data.writers import OutputError, check, writing
-        from eddy.model.serving.artifact import ArtifactError
-    except ModuleNotFoundError as error:
-        fail(f"scoring a table needs {error.name}, which is not installed: pip install 'eddy-stream[tables]'")
+    from eddy.model.data.writers import check, writing
 
     started = time.perf_counter()
-    try:
-        if out_file is not None:
-            check(out_file)
-        detector = detector_of(store_of(artifacts), version)
-        with nullcontext(None) if out_file is None else writing(out_file) as write:
-            tally = _judge(data, detector, write, quiet=as_json)
-    except (ArtifactError, OutputError, TableError) as error:
-        fail(str(error))
+    if out_file is not None:
+        check(out_file)
+    detector = detector_of(store_of(artifacts), version)
+    with nullcontext(None) if out_file is None else writing(out_file) as write:
+        tally = _judge(data, detector, write, quiet=as_json)
     if as_json:
         print_json(_summary(tally, detector, out_file, time.perf_counter() - started))
     else:

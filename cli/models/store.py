@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import fail, out, say
+from eddy.cli.console import fail, out, print_json, say
+from eddy.cli.tables import Artifacts, AsJson
 
 if TYPE_CHECKING:
     from eddy.model.serving.artifact import ArtifactStore, Manifest
@@ -15,11 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, show, activate, verify and compare models.", no_args_is_help=True)
 
-Artifacts = Annotated[
-    Path | None, typer.Option("--artifacts", help="Model store (default: EDDY_ARTIFACTS).", file_okay=False)
-]
 Version = Annotated[str | None, typer.Argument(help="Model version (default: the active one).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
 @app.command("list")
@@ -65,7 +62,8 @@ def show(
 
         eddy models show 20260301T101500Z-3f2a9c --schema > schema.toml
     """
-    manifest = _manifest(store_of(artifacts), version)
+    store = store_of(artifacts)
+    manifest = store.manifest(version or store.active())
     if schema:
         typer.echo(manifest.schema.to_toml(), nl=False)
     elif as_json:
@@ -86,13 +84,8 @@ def use(
 
         eddy models use 20260301T101500Z-3f2a9c
     """
-    from eddy.model.serving.artifact import ArtifactError
-
     store = store_of(artifacts)
-    try:
-        store.choose(version)
-    except ArtifactError as error:
-        fail(str(error))
+    store.choose(version)
     say(f"{version} is the active model of {store.path}.")
 
 
@@ -117,7 +110,7 @@ def verify(version: Version = None, artifacts: Artifacts = None, as_json: AsJson
     except ArtifactError as error:
         if as_json:
             print_json({"version": chosen, "sound": False, "problem": str(error)})
-        fail(str(error))
+        raise
     files, probe_rows = len(manifest.files) + 2, len(manifest.probe.score)
     if as_json:
         print_json({"version": chosen, "sound": True, "files": files, "probe_rows": probe_rows})
@@ -158,15 +151,6 @@ def detector_of(store: ArtifactStore, version: str) -> Detector:
         ArtifactError: it is not there, or cannot be used.
     """
     return store.detector(store.active() if version == "active" else version)
-
-
-def _manifest(store: ArtifactStore, version: str | None) -> Manifest:
-    from eddy.model.serving.artifact import ArtifactError
-
-    try:
-        return store.manifest(version or store.active())
-    except ArtifactError as error:
-        fail(str(error))
 
 
 def _row(store: ArtifactStore, version: str) -> dict[str, Any]:
@@ -216,9 +200,3 @@ def _figure(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(_figure, value)) or "none"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def print_json(value: object) -> None:
-    import json
-
-    out.print_json(json.dumps(value))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from eddy.cli.console import fail, out, say
+from eddy.cli.console import print_json, say
 from eddy.cli.interruption import interruptible
 from eddy.cli.models import training_options as options
 from eddy.cli.tables import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of
-from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, ConfigError, TrainingConfig
-from eddy.model.serving.artifact import ArtifactError, ArtifactStore
-from eddy.model.serving.calibration import ThresholdError
+from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
+from eddy.model.serving.artifact import ArtifactStore
 from eddy.monitoring.progress import sharing
 from eddy.settings import load
 
@@ -76,7 +74,7 @@ def train(
         sample, trained = _train(data, schema, store, settings, as_json, report, interruption)
     if as_json:
         told = {**asdict(trained), "rows_in_data": sample.rows, "path": str(store.path / trained.version)}
-        out.print_json(json.dumps(told))
+        print_json(told)
     else:
         _report(trained, store, alert_rate)
 
@@ -95,20 +93,11 @@ def _train(
     report: bool,
     interruption: Interruption,
 ) -> tuple[Sample, Trained]:
-    try:
-        from eddy.model.data.conversion import TableError
-        from eddy.model.schema.schema import SchemaError
-    except ModuleNotFoundError as error:
-        fail(f"training needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
-
-    try:
-        config = TrainingConfig(**settings)
-        schema = schema_of(schema_file)
-        sample = read(data, _rows_to_read(config), config.seed, schema, quiet)
-        known = checked_schema(schema_file, schema, sample.table)
-        trained = _learn(sample, known, store, config, quiet, report, interruption)
-    except (ArtifactError, ConfigError, SchemaError, TableError, ThresholdError) as error:
-        fail(str(error))
+    config = TrainingConfig(**settings)
+    schema = schema_of(schema_file)
+    sample = read(data, _rows_to_read(config), config.seed, schema, quiet)
+    known = checked_schema(schema_file, schema, sample.table)
+    trained = _learn(sample, known, store, config, quiet, report, interruption)
     interruption.let_through()
     return sample, trained
 

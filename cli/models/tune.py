@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,18 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import err, fail, out, say
+from eddy.cli.console import err, print_json, say, written_to
 from eddy.cli.interruption import interruptible
 from eddy.cli.models import training_options as options
+from eddy.cli.models.store import store_of
 from eddy.cli.tables import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of
-from eddy.model.config import DEFAULTS
+from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.monitoring.progress import bars, sharing
 
 if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
     from pandas import DataFrame
 
     from eddy.cli.interruption import Interruption
-    from eddy.model.config import TrainingConfig
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
@@ -74,38 +73,22 @@ def tune(
 
     Exit codes: 0 stored; 1 table, schema or a setting cannot be used; 2 wrong usage; 130 Ctrl-C.
     """
-    try:
-        from eddy.model.config import ConfigError, TrainingConfig
-        from eddy.model.data.conversion import TableError
-        from eddy.model.data.schema_inference import infer
-        from eddy.model.schema.schema import SchemaError
-        from eddy.model.serving.artifact import ArtifactError, ArtifactStore
-        from eddy.model.serving.calibration import ThresholdError
-        from eddy.model.tuning.study import StudyError
-        from eddy.settings import load
-    except ModuleNotFoundError as error:
-        fail(f"tuning needs {error.name}, which is not installed: pip install 'eddy-stream[train]'")
+    from eddy.model.data.schema_inference import infer
 
-    store = ArtifactStore(load(artifacts=artifacts).artifacts)
+    store = store_of(artifacts)
     kept = study or store.path.with_name(f"{store.path.name}-tuning.journal")
-    with interruptible(
-        lambda: f"the trials are stored in {kept}: run the same command again to continue"
-    ) as interruption:
-        try:
-            config = TrainingConfig(alert_rate=alert_rate, steps=steps, seed=seed)
-            given = schema_of(schema)
-            sample = read(data, MOST_ROWS, seed, given, as_json)
-            known = checked_schema(schema, given, sample.table) or infer(sample.table)
-            tuned = _search(sample.table, known, config, trials, kept, fresh, minutes, as_json)
-            trained = _train(sample.table, known, store, tuned, as_json, interruption)
-            _write(tuned, data, sample, report)
-        except (ArtifactError, ConfigError, SchemaError, StudyError, TableError, ThresholdError) as error:
-            fail(str(error))
-        except OSError as error:
-            fail(f"{error.filename} cannot be written ({error.strerror}): free disk space, or choose another path")
+    left = f"the trials are stored in {kept}: run the same command again to continue"
+    with interruptible(lambda: left) as interruption, written_to(report):
+        config = TrainingConfig(alert_rate=alert_rate, steps=steps, seed=seed)
+        given = schema_of(schema)
+        sample = read(data, MOST_ROWS, seed, given, as_json)
+        known = checked_schema(schema, given, sample.table) or infer(sample.table)
+        tuned = _search(sample.table, known, config, trials, kept, fresh, minutes, as_json)
+        trained = _train(sample.table, known, store, tuned, as_json, interruption)
+        _write(tuned, data, sample, report)
         interruption.let_through()
     if as_json:
-        out.print_json(json.dumps(_as_json(tuned, trained, store, report)))
+        print_json(_as_json(tuned, trained, store, report))
     else:
         _tell(tuned, trained, store, report)
 

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from eddy import settings
-from eddy.cli.console import fail
 from eddy.monitoring import logs
 
 
@@ -25,11 +24,7 @@ def serve(
         curl -H 'Content-Type: application/json' -d @transaction.json http://127.0.0.1:8080/v1/check
     """
     from eddy.api import server  # here, because it costs other commands half a second
-    from eddy.model.serving.artifact import ArtifactError
 
     loaded = settings.load(api_workers=workers, api_host=host, api_port=port)
     logs.configure(loaded.log_format, loaded.log_level)
-    try:
-        server.run(loaded)
-    except (ArtifactError, server.CannotListen) as error:
-        fail(str(error))
+    server.run(loaded)

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from eddy.cli.console import fail
 from eddy.devbroker import brokers
 from eddy.devbroker.brokers import BrokerStartError, EngineKind, RunningBroker
 from eddy.monitoring import signals
-from eddy.settings import SettingsError, load
+from eddy.settings import load
 
 PortOption = Annotated[int, typer.Option(help="Port that clients connect to; 0 for any free port.", min=0, max=65535)]
 DataOption = Annotated[
@@ -36,8 +35,6 @@ def broker(port: PortOption = 9092, data: DataOption = None) -> None:
     signals.install(_end, *signals.ENDS)
     try:
         _run(port, data)
-    except (BrokerStartError, SettingsError) as error:
-        fail(str(error))
     except _Ended:
         typer.echo("Stopped.")
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from eddy.cli.console import fail, out
+from eddy.cli.console import out
 from eddy.devbroker.processes import undisturbed
 
 Seconds = Annotated[
@@ -28,8 +28,5 @@ def demo(seconds: Seconds = None, keep: Keep = False) -> None:
         eddy demo --seconds 20 --keep
     """
     with undisturbed():  # some libraries do not bear being interrupted in the middle of their import
-        from eddy.demo.run import DemoError, demonstrate
-    try:
-        raise typer.Exit(demonstrate(seconds, keep=keep, console=out))
-    except DemoError as error:
-        fail(str(error))
+        from eddy.demo.run import demonstrate
+    raise typer.Exit(demonstrate(seconds, keep=keep, console=out))

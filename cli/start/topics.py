@@ -1,14 +1,13 @@
 """`eddy topics`: creates the topics, and reports where they differ from what Eddy needs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import typer
 
-from eddy import settings
 from eddy.messaging import topics
 from eddy.messaging.kafka.broker import KafkaBroker
-from eddy.messaging.ports import BrokerError
+from eddy.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Create and check the Kafka topics.")
 
@@ -39,13 +38,6 @@ def check() -> None:
 
 @contextmanager
 def _opened() -> Iterator[tuple[topics.TopicAdmin, tuple[topics.TopicPlan, ...]]]:
-    try:
-        loaded = settings.load()
-        admin = KafkaBroker(loaded).topic_admin()
-        try:
-            yield admin, topics.plans(loaded)
-        finally:
-            admin.close()
-    except (BrokerError, settings.SettingsError) as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(1) from None
+    settings = load()
+    with closing(KafkaBroker(settings).topic_admin()) as admin:
+        yield admin, topics.plans(settings)

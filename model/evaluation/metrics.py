@@ -18,6 +18,7 @@ from sklearn.metrics import (
 )
 
 from eddy.model.arrays import Bools, Floats, Texts
+from eddy.model.errors import EddyError
 
 DAY_S = 86_400.0
 FALSE_POSITIVE_RATE = 0.001
@@ -25,7 +26,7 @@ DRAWS = 200
 MOST_KINDS = 50
 
 
-class EvaluationError(ValueError):
+class EvaluationError(EddyError, ValueError):
     """Scores cannot be compared with these labels; the message says what was received and what to do."""
 
 

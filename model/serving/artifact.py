@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 
 from eddy.model.arrays import Floats
+from eddy.model.errors import EddyError
 from eddy.model.schema.schema import Columns, Field, TransactionSchema
 from eddy.model.serving.calibration import Calibration, Threshold
 from eddy.model.serving.detector import Detector
@@ -43,7 +44,7 @@ PROBE_TOLERANCE = 1e-4
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 
 
-class ArtifactError(Exception):
+class ArtifactError(EddyError):
     """A model cannot be used or stored; the message says which, why, and what to do."""
 
 

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from eddy.model.arrays import Floats
+from eddy.model.errors import EddyError
 
 RAREST = 1e-15
 """No rarity is below this: what is rarer is not worth telling apart, and a rarity is never zero."""
@@ -19,7 +20,7 @@ HISTOGRAM_BINS = 8 * BINS_PER_DECADE + 1
 """Bins of a rarity histogram: quarters of a decade from 1 to 1e-8, and one for all that is rarer."""
 
 
-class ThresholdError(ValueError):
+class ThresholdError(EddyError, ValueError):
     """A threshold or a rate that cannot be; the message says what was received and what to do."""
 
 

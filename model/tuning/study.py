@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from eddy.model.config import ConfigError
 from eddy.model.data.conversion import TableError
+from eddy.model.errors import EddyError
 from eddy.model.tuning.search_space import Choices, Setting, defaults, suggest
 
 Values = Mapping[str, float]
@@ -30,7 +31,7 @@ ProgressCallback = Callable[[str, int, int, float | None], None]
 """Called with what is being done, how much of it is done, of how much, and the best value so far."""
 
 
-class StudyError(ValueError):
+class StudyError(EddyError, ValueError):
     """The trials cannot be stored or read; the message says where, why, and what to do."""
 
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eddy.cli.data import produce
+from eddy.cli.main import app
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.memory.cluster import Fault
 from eddy.settings import Settings
@@ -26,7 +27,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(produce.app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["produce", *map(str, arguments)], env={"COLUMNS": "200"})
 
 
 def stored(broker: MemoryBroker, topic: str = "transactions") -> list[dict[str, object]]:

@@ -6,18 +6,14 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from eddy.cli.models.compare import compare
+from eddy.cli.main import app
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.synthetic import SyntheticStream
 from tests.plugins.artifacts import artifact_store as artifact_store
 
 ROWS = 3_000
-
-app = typer.Typer()
-app.command()(compare)
 
 
 @pytest.fixture
@@ -40,7 +36,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def run(store: ArtifactStore, *arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(app, [*map(str, arguments), "--artifacts", str(store.path)])
+    result = CliRunner().invoke(app, ["models", "compare", *map(str, arguments), "--artifacts", str(store.path)])
     assert result.exit_code == code, result.output
     return " ".join(result.stderr.split()) if code else result.stdout
 

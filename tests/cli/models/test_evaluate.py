@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from eddy.cli.models.evaluate import evaluate
+from eddy.cli.main import app
 from eddy.model.evaluation import baselines
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.synthetic import SyntheticStream
@@ -16,9 +15,6 @@ from tests.places import ROOT
 from tests.plugins.artifacts import artifact_store as artifact_store
 
 ROWS = 4_000
-
-app = typer.Typer()
-app.command()(evaluate)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +30,7 @@ def data(payments: pd.DataFrame, tmp_path: Path) -> Path:
 
 
 def run(store: ArtifactStore, *arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(app, [*map(str, arguments), "--artifacts", str(store.path)])
+    result = CliRunner().invoke(app, ["evaluate", *map(str, arguments), "--artifacts", str(store.path)])
     assert result.exit_code == code, result.output
     return " ".join(result.stderr.split()) if code else result.stdout
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from eddy.cli.models.score import score
+from eddy.cli.main import app
 from eddy.model.data.conversion import columns_of
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
@@ -19,9 +18,6 @@ from tests.plugins.artifacts import artifact_store as artifact_store
 from tests.plugins.artifacts import trained_detector as trained_detector
 
 ROWS = 3_000
-
-app = typer.Typer()
-app.command()(score)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +34,7 @@ def data(payments: pd.DataFrame, tmp_path: Path) -> Path:
 
 def run(store: ArtifactStore, *arguments: object, code: int = 0, text: bytes = b"") -> str:
     words = [*map(str, arguments), "--artifacts", str(store.path)]
-    result = CliRunner().invoke(app, words, input=text)
+    result = CliRunner().invoke(app, ["score", *words], input=text)
     assert result.exit_code == code, result.output
     return " ".join(result.stderr.split()) if code else result.stdout
 
@@ -158,7 +154,7 @@ def test_a_version_that_is_not_there_lists_those_that_are(artifact_store: Artifa
 
 def test_scoring_a_table_needs_nothing_of_the_training_side(artifact_store: ArtifactStore, data: Path) -> None:
     code = (
-        "import sys\nfrom cli.main import run\n"
+        "import sys\nfrom eddy.cli.main import run\n"
         "try:\n    run()\nexcept SystemExit as ended:\n    assert ended.code in (0, None), ended.code\n"
         "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'onnx', 'matplotlib', 'optuna', 'skrub'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from eddy.cli.models.store import app
+from eddy.cli.main import app
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.artifact import GRAPH, ArtifactStore
 from tests.plugins.artifacts import artifact_store as artifact_store
@@ -21,7 +21,7 @@ def store(artifact_store: ArtifactStore, tmp_path: Path) -> ArtifactStore:
 
 
 def run(store: ArtifactStore, *arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, [*arguments, "--artifacts", str(store.path)])
+    result = CliRunner().invoke(app, ["models", *arguments, "--artifacts", str(store.path)])
     assert result.exit_code == code, result.output
     return result.stderr if code else result.stdout
 
@@ -72,7 +72,7 @@ def test_verify_tells_scripts_what_it_found(store: ArtifactStore) -> None:
     assert (told["version"], told["sound"]) == (version, True)
     assert told["files"] == len(list((store.path / version).iterdir()))
     (store.path / version / "manifest.sha256").write_bytes(b"")
-    result = CliRunner().invoke(app, ["verify", "--json", "--artifacts", str(store.path)])
+    result = CliRunner().invoke(app, ["models", "verify", "--json", "--artifacts", str(store.path)])
     assert result.exit_code == 1
     told = json.loads(result.stdout)
     assert (told["version"], told["sound"]) == (version, False)

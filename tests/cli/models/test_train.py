@@ -11,9 +11,9 @@ from typing import get_args
 
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from eddy.cli.main import app
 from eddy.cli.models.train import CALIBRATION_ROWS, train
 from eddy.model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
 from eddy.model.features.encoder import GROUPS
@@ -21,9 +21,6 @@ from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.training import fit
 from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
-
-app = typer.Typer()
-app.command()(train)
 
 
 def payments(rows: int) -> pd.DataFrame:
@@ -83,7 +80,7 @@ def test_every_setting_of_training_is_an_option_with_the_same_default() -> None:
 
 
 def test_the_help_names_every_group_of_features_and_every_choice() -> None:
-    told = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
+    told = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
     choices = [*get_args(Loss), *get_args(Parts), *get_args(NetworkInput), *get_args(Score)]
     assert [word for word in (*GROUPS, *choices) if word not in told] == []
     assert CALIBRATION_ROWS == fit.CALIBRATION_ROWS
@@ -106,7 +103,9 @@ def test_the_help_names_every_group_of_features_and_every_choice() -> None:
 def test_a_setting_that_cannot_be_is_told_before_anything_is_read(
     tmp_path: Path, options: list[str], code: int, said: list[str]
 ) -> None:
-    result = CliRunner().invoke(app, [str(tmp_path / "none.csv"), *options], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    result = CliRunner().invoke(
+        app, ["train", str(tmp_path / "none.csv"), *options], env={"COLUMNS": "200", "NO_COLOR": "1"}
+    )
     assert result.exit_code == code
     told = " ".join(result.stderr.split())
     for words in said:
@@ -139,7 +138,7 @@ def test_a_table_that_cannot_be_learned_from_ends_with_one_and_a_remedy(
     tmp_path: Path, make: object, said: list[str]
 ) -> None:
     make(tmp_path / "payments.csv")  # type: ignore[operator]
-    result = CliRunner().invoke(app, [str(tmp_path / "payments.csv"), "--artifacts", str(tmp_path / "store")])
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "payments.csv"), "--artifacts", str(tmp_path / "store")])
     assert result.exit_code == 1
     told = " ".join(result.stderr.split())
     for words in said:
@@ -151,7 +150,7 @@ def test_a_schema_with_a_wrong_edit_is_told_with_file_and_line(tmp_path: Path) -
     payments(10).to_csv(tmp_path / "payments.csv", index=False)
     (tmp_path / "schema.toml").write_text('[fields]\namount = {kind = "number"}\n')
     arguments = [str(tmp_path / "payments.csv"), "--schema", str(tmp_path / "schema.toml")]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(app, ["train", *arguments])
     assert result.exit_code == 1
     told = " ".join(result.stderr.split())
     for words in ("schema.toml", "line 2", "amount", "number"):
@@ -162,7 +161,7 @@ def test_a_schema_with_a_field_that_the_table_lacks_is_told_with_file_and_line(t
     payments(10).to_csv(tmp_path / "payments.csv", index=False)
     (tmp_path / "schema.toml").write_text('[fields]\namount = {kind = "numeric"}\nshop = {kind = "categorical"}\n')
     arguments = [str(tmp_path / "payments.csv"), "--schema", str(tmp_path / "schema.toml")]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(app, ["train", *arguments])
     assert result.exit_code == 1
     told = " ".join(result.stderr.split())
     for words in ("schema.toml, line 3", "no column shop", "it has transaction_id"):

@@ -9,17 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from eddy.cli.interruption import INTERRUPTED
-from eddy.cli.models.tune import tune
+from eddy.cli.main import app
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
-
-app = typer.Typer()
-app.command()(tune)
 
 
 def payments(rows: int) -> pd.DataFrame:
@@ -94,7 +90,7 @@ def test_what_cannot_be_searched_ends_with_one_and_a_remedy(
     monkeypatch.chdir(tmp_path)
     payments(700).to_csv("small.csv", index=False)
     payments(1_000).to_csv("payments.csv", index=False)
-    result = CliRunner().invoke(app, [*arguments, "--artifacts", "store"])
+    result = CliRunner().invoke(app, ["tune", *arguments, "--artifacts", "store"])
     assert result.exit_code == 1
     told = " ".join(result.stderr.split())
     for words in said:

@@ -11,12 +11,12 @@ from kafka import KafkaConsumer
 
 from eddy.devbroker.brokers import Engine, EngineKind
 
-_COMMAND = "import typer; from eddy.cli.start.broker import broker; typer.run(broker)"
+_COMMAND = "from eddy.cli.main import run; run()"
 
 
 @contextmanager
 def _eddy_broker() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", _COMMAND, "--port", "0"]
+    command = [sys.executable, "-c", _COMMAND, "broker", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
