@@ -1,9 +1,9 @@
-"""The score: the sum, over features, of how strange each is by itself, in its company, and to the networks.
+"""The score: the sum, over features, of how anomalous each is by itself, in its company, and to the networks.
 
     x      features, standardised                     (model.features)
     t      tail scores of x                           how far out in its tail a feature is
     w_in   W_in(x)                                    how unusual the features are together     (model.whitening)
-    u      sign(w_in) log(1 + |w_in|)                 what the networks see: far out stays far out, nothing explodes
+    u      sign(w_in) log(1 + |w_in|)                 the networks' input: far out stays far out, nothing explodes
     w_ae   mean over networks of |W_i(u - net_i(u'))| what the networks could not reconstruct   (model.autoencoder)
            u' is u, within the bounds of usual rows
 
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Floats32
 from eddy.model.components.attribution import traced
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs
@@ -30,10 +30,8 @@ from eddy.model.config import NetworkInput, Parts
 from eddy.model.features.encoder import Encoder
 from eddy.model.schema.columns import Columns
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 Reconstruct = Callable[[Floats32], Floats32]
-"""From what the networks see, u [n, d], to what each makes of it [members, n, d]."""
+"""From the networks' input u [n, d] to what each makes of it [members, n, d]."""
 
 
 class Weights(NamedTuple):
@@ -67,8 +65,8 @@ class ScoreModel:
         inputs: W_in. residuals: W_i of each network, None for the textbook's mean squared error.
         clusters: take the place of networks and whitening where there are some.
         pairs: of categories, take the place of all but the encoder where there are some.
-        lowest, highest: bounds of u [d] among the rows that the networks learned from. They are shown nothing beyond:
-            what they make of such a row would be wrong in every feature, and hide the one that is strange.
+        lowest, highest: bounds of u [d] among the rows that the networks learned from; their input is clipped to them.
+            What they make of a row beyond would be wrong in every feature, and hide the one that is anomalous.
     """
 
     encoder: Encoder
@@ -91,7 +89,7 @@ class ScoreModel:
         x = self.encoder.encode(columns)
         white, off_center = self.inputs.apply(x), x - self.inputs.center
         if self.clusters is not None:
-            return traced(self.clusters.contributions(white), off_center, self.inputs.matrix)
+            return np.asarray(traced(self.clusters.contributions(white), off_center, self.inputs.matrix))
         u = to_network_input(x, white, self.network_input)
         missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
         if self.residuals is None:
@@ -112,14 +110,14 @@ class ScoreModel:
     def _network(self, missed: Floats) -> Floats:
         """What the networks' part of the score owes to each feature of u [n, d], missed by so much [members, n, d]."""
         assert self.residuals is not None
-        strange = np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
-        of_one = WEIGHTS[self.parts].bounded(strange.mean(axis=0)) / np.maximum(strange.sum(axis=0), TINY)
-        each = zip(strange, missed, self.residuals, strict=True)
+        sizes = np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
+        of_one = WEIGHTS[self.parts].bounded(sizes.mean(axis=0)) / np.maximum(sizes.sum(axis=0), TINY)
+        each = zip(sizes, missed, self.residuals, strict=True)
         return np.asarray(sum(traced(of_one * size, m - w.center, w.matrix) for size, m, w in each))
 
 
 def to_network_input(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
-    """What the networks see of features x [n, d] and W_in(x) [n, d]."""
+    """The networks' input u [n, d] for features x [n, d] and W_in(x) [n, d]."""
     return (compress(white) if network_input == "whitened" else x).astype(np.float32)
 
 

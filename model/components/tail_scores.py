@@ -1,4 +1,4 @@
-"""How far out in its tail each feature is by itself: what needs no company to be strange.
+"""How far out in its tail each feature is by itself: what is anomalous without any company.
 
 Whitening asks what goes together, and pays for it: a feature that is plainly beyond its usual range counts no more than
 one combination among many. The tail score of a value is -log of the share of rows that are at least as far out on its
@@ -10,9 +10,8 @@ by tail probabilities is that of ECOD (Li et al., 2022).
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from eddy.model.arrays import Bools, Floats
 
 TAILS = (0.5, 0.03, 0.001)
 """Shares beyond a knot, on either side; with the outermost values they make the knots. More of them find no more."""
@@ -38,11 +37,11 @@ class TailScores:
         return out
 
 
-def fit(x: Floats, upper: NDArray[np.bool_]) -> TailScores:
+def fit(x: Floats, upper: Bools) -> TailScores:
     """Learns the tail scores of features x [n, d].
 
     Args:
-        upper: features [d] of which only large values are strange: a rare level, a large amount. Their tail score is
+        upper: features [d] of which only large values are anomalous: a rare level, a large amount. Their tail score is
             -log of the share of rows that are at least as large.
     """
     fitted = [_of_feature(np.sort(column), bool(only)) for column, only in zip(x.T, upper, strict=True)]

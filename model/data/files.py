@@ -14,10 +14,12 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import zstandard
 
+from eddy.model.errors import EddyError
+
 TEXT = "text"
 
 
-class TableError(ValueError):
+class TableError(EddyError, ValueError):
     """A table cannot be used; the message names file, column, row where it can, and says what to do."""
 
 

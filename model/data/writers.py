@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from eddy.model.errors import EddyError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,7 +21,7 @@ Write = Callable[["pd.DataFrame"], object]
 Format = Callable[[IO[bytes]], AbstractContextManager[Write]]
 
 
-class OutputError(Exception):
+class OutputError(EddyError):
     """A table cannot be written there; the message says why and what to do."""
 
 

@@ -3,86 +3,67 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import TensorProto
 
-from eddy.model.components.attribution import OWN
+from eddy.model.components.attribution import traced
 from eddy.model.components.score_model import TINY, ScoreModel
-from eddy.model.onnx_export.builder import Graph
+from eddy.model.onnx_export.builder import Value, total
 from eddy.model.schema.schema import TransactionSchema
 
 
 class Terms(NamedTuple):
-    """What the score was made of: names of values [rows, d], empty where there is none.
+    """What the score was made of: values [rows, d], None where there is none.
 
     Args:
-        x: features. u: what the networks see; within: what they are shown of it; hidden: their last hidden layers;
-            rebuilt: what they made of it.
-        inputs, network, tail_scores: the parts of the score, weighted. That of clusters, pairs or squared errors stands
+        network, inputs, tail_scores: the parts of the score, weighted. That of clusters, pairs or squared errors stands
             under network.
-        strange: by network, what it missed, whitened, in any unit.
+        x: features. u: the networks' input; clipped: the same within its bounds; hidden: their last hidden layers;
+            rebuilt: their reconstructions.
+        missed: by network, what it missed, whitened, in any unit.
         center: of the cluster that explains the row best.
     """
 
-    network: str = ""
-    inputs: str = ""
-    tail_scores: str = ""
-    x: str = ""
-    u: str = ""
-    within: str = ""
-    hidden: tuple[str, ...] = ()
-    rebuilt: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
-    center: str = ""
+    network: Value | None = None
+    inputs: Value | None = None
+    tail_scores: Value | None = None
+    x: Value | None = None
+    u: Value | None = None
+    clipped: Value | None = None
+    hidden: tuple[Value, ...] = ()
+    rebuilt: tuple[Value, ...] = ()
+    missed: tuple[Value, ...] = ()
+    center: Value | None = None
 
     @property
-    def parts(self) -> list[str]:
-        return [part for part in (self.inputs, self.network, self.tail_scores) if part]
+    def parts(self) -> list[Value]:
+        return [part for part in (self.inputs, self.network, self.tail_scores) if part is not None]
 
 
-def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms, output: str) -> None:
-    """Contributions [rows, fields] in float64; they add up to the value `score`."""
-    g.precision = np.float32
+def contributions(schema: TransactionSchema, model: ScoreModel, terms: Terms, score: Value) -> Value:
+    """Contributions [rows, fields] in float64; they add up to the score [rows, 1]."""
     belongs = model.encoder.field_of_feature[:, None] == np.arange(len(schema.scored))
-    features = terms.network if model.pairs is not None else _by_feature(g, model, terms)
-    fields = g.cast(g.op("MatMul", features, g.constant(belongs)), TensorProto.DOUBLE)
+    features = total(terms.parts) if model.pairs is not None else _by_feature(model, terms)
+    fields: Value = (features @ belongs.astype(np.float32)).cast(np.float64)
     # float32 leaves a millionth; what adds up to the score is to add up to it.
-    fields_axis = g.constant([1], np.int64)
-    total = g.op("ReduceSum", fields, fields_axis, keepdims=1)
-    score = g.op("Unsqueeze", "score", fields_axis)
-    ratio = g.op("Div", score, g.op("Max", total, g.constant(TINY, np.float64)))
-    g.op("Mul", fields, ratio, output=output)
+    return fields * (score / fields.op("ReduceSum", [1], keepdims=1).op("Max", TINY))
 
 
-def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
-    if terms.strange:
-        of_one = g.op("Div", terms.network, g.op("Max", g.sum(terms.strange), g.constant(TINY)))
-        of_u = [_of_network(g, model, terms, of_one, index) for index in range(len(terms.strange))]
-    else:
-        of_u = [terms.network] if terms.network else []
-    of_white = [terms.inputs] if terms.inputs else []
-    if model.clusters is not None or model.network_input == "whitened":
-        of_u, of_white = [], of_white + of_u
-    traced_back = [_from_white(g, model, terms.x, g.sum(of_white))] if of_white else []
-    return g.sum([*of_u, *traced_back, *([terms.tail_scores] if terms.tail_scores else [])])
+def _by_feature(model: ScoreModel, terms: Terms) -> Value:
+    whitened = model.clusters is not None or model.network_input == "whitened"
+    of_network = _of_network(model, terms)
+    of_white = [*([terms.inputs] if terms.inputs else []), *(of_network if whitened else [])]
+    parts = [] if whitened else of_network
+    if of_white:
+        assert terms.x is not None
+        parts.append(traced(total(of_white), terms.x - model.inputs.center, model.inputs.matrix))
+    return total([*parts, *([terms.tail_scores] if terms.tail_scores else [])])
 
 
-def _of_network(g: Graph, model: ScoreModel, terms: Terms, of_one: str, index: int) -> str:
-    """What one network's share in the networks' part owes to each feature of u; `of_one`: the part, by strange."""
+def _of_network(model: ScoreModel, terms: Terms) -> list[Value]:
+    """What the networks' part owes to each feature of u, by network."""
+    if terms.network is None or not terms.missed:
+        return [terms.network] if terms.network else []
     assert model.residuals is not None
-    whitening = model.residuals[index]
-    missed = g.op("Sub", g.op("Sub", terms.u, terms.rebuilt[index]), g.constant(whitening.center))
-    return traced(g, g.op("Mul", of_one, terms.strange[index]), missed, whitening.matrix)
-
-
-def _from_white(g: Graph, model: ScoreModel, x: str, values: str) -> str:
-    return traced(g, values, g.op("Sub", x, g.constant(model.inputs.center)), model.inputs.matrix)
-
-
-def traced(g: Graph, values: str, sizes: str, matrix: NDArray[np.float64]) -> str:
-    """The same as `model.components.attribution.traced`."""
-    size, brought = g.op("Abs", sizes), np.abs(matrix)
-    every = g.op("Add", g.op("MatMul", size, g.constant(brought)), g.constant(OWN))
-    each = g.op("Div", values, every)
-    back = g.op("Mul", size, g.op("MatMul", each, g.constant(brought.T)))
-    return g.op("Add", back, g.op("Mul", each, g.constant(OWN)))
+    assert terms.u is not None
+    of_one = terms.network / total(terms.missed).op("Max", TINY)
+    u, each = terms.u, zip(terms.missed, terms.rebuilt, model.residuals, strict=True)
+    return [traced(of_one * missed, u - rebuilt - w.center, w.matrix) for missed, rebuilt, w in each]

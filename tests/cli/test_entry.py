@@ -15,7 +15,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the backgro
 
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
-        if name == "eddy.cli.train":
+        if name == "eddy.cli.models.train":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupting())

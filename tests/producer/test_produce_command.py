@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from eddy.cli import produce
+from eddy.cli.data import produce
+from eddy.cli.main import app
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.memory.cluster import Fault
 from eddy.settings import Settings
@@ -26,7 +27,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(produce.app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["produce", *map(str, arguments)], env={"COLUMNS": "200"})
 
 
 def stored(broker: MemoryBroker, topic: str = "transactions") -> list[dict[str, object]]:
@@ -134,7 +135,8 @@ def test_mistakes_end_in_one_line_that_says_what_to_do(arguments: tuple[object, 
 
 @pytest.mark.usefixtures("broker")
 def test_without_the_libraries_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "eddy.model.data.conversion", raising=False)
+    for module in ("eddy.model.data.conversion", "eddy.producer.replay"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "pandas", None)
     result = run("file", "table.csv")
     assert result.exit_code == 1

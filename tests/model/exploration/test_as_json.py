@@ -136,19 +136,19 @@ def test_a_column_that_goes_missing_is_drift() -> None:
     assert (told.columns[0].column, told.columns[0].verdict) == ("distance", "different")
 
 
-def test_the_strangest_row_is_found_and_explained() -> None:
+def test_the_farthest_row_is_found_and_explained() -> None:
     table = payments()
     table.loc[77, ["amount", "distance"]] = [90_000.0, 300.0]
-    strangest = explored(table).strangest[0]
-    assert strangest.row == 78
-    assert {name for name, _, _ in strangest.reasons} == {"amount", "distance"}
-    assert any(value == "90,000" for _, value, _ in strangest.reasons)
+    farthest = explored(table).outlier_rows[0]
+    assert farthest.row == 78
+    assert {name for name, _, _ in farthest.reasons} == {"amount", "distance"}
+    assert any(value == "90,000" for _, value, _ in farthest.reasons)
 
 
 def test_rows_of_a_sample_are_named_as_in_their_source() -> None:
     table = payments()
     table.loc[77, "distance"] = 3_000.0
-    assert explored(table.set_axis(np.arange(1_200) * 10), source_rows=12_000).strangest[0].row == 771
+    assert explored(table.set_axis(np.arange(1_200) * 10), source_rows=12_000).outlier_rows[0].row == 771
 
 
 def test_a_schema_decides_what_columns_are() -> None:
@@ -164,11 +164,12 @@ def test_a_schema_decides_what_columns_are() -> None:
 
 
 def test_figures_are_json_without_values_of_hidden_columns() -> None:
-    table = payments(email=["ann@example.org", "bob@example.org"] * 600)
+    table = payments(shop="bakery", email=["ann@example.org", "bob@example.org"] * 600)
     table.loc[5, "amount"] = np.nan
     text = json.dumps(figures(explored(table), "a.csv"), allow_nan=False)
     read = json.loads(text)
     assert read["rows"] == 1_200
+    assert [finding["severity"] for finding in read["findings"]] == ["info"]
     assert {"findings", "next", "columns", "drift", "labels", "duplicates", "correlations"} <= read.keys()
     for secret in ("ann@example.org", "c-7", "t-77"):
         assert f'"{secret}"' not in text
