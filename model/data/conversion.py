@@ -270,7 +270,8 @@ _SECONDS_TAKEN_FOR_MS = 2.5e6
 
 def _finer_unit(seconds: NDArray[np.float64], field: Field) -> str:
     """What times are that are far too large for their unit, as databases write them."""
-    number = float(np.nanmedian(seconds)) * (1000.0 if field.unit == "ms" else 1.0) if len(seconds) else 0.0
+    known = seconds[~np.isnan(seconds)]
+    number = float(np.median(known)) * (1000.0 if field.unit == "ms" else 1.0) if len(known) else 0.0
     for name, factor in (("microseconds", 1e6), ("nanoseconds", 1e9)):
         if field.unit in ("s", "ms") and 1e8 <= number / factor < LATEST_S:
             return f'it looks like {name}: divide by {factor / 1e3:,.0f} and set unit = "ms", or '

@@ -1,6 +1,6 @@
 """The formats that a table can have, each as a reader that gives its rows in pieces.
 
-    .csv .tsv      comma, semicolon, tab or bar between cells; numbers with a decimal point; UTF-8
+    .csv .tsv      comma, semicolon, tab or bar between cells; numbers as in `spelled_numbers`; UTF-8
     .jsonl .ndjson one JSON object per line
     .parquet .pq   also of several row groups
     .npz .npy      a matrix X, labels y, further arrays of the same length

@@ -66,6 +66,10 @@ SHAPES: dict[str, Write] = {
     "csv": lambda table, path: table.to_csv(path.with_suffix(".csv"), index=False),
     "csv.gz": lambda table, path: table.to_csv(path.with_suffix(".csv.gz"), index=False),
     "semicolons": lambda table, path: table.to_csv(path.with_suffix(".csv"), index=False, sep=";"),
+    "decimal commas": lambda table, path: table.to_csv(path.with_suffix(".csv"), index=False, sep=";", decimal=","),
+    "dollars": lambda table, path: table.assign(amount=table["amount"].map("${:,.2f}".format)).to_csv(
+        path.with_suffix(".csv"), index=False
+    ),
     "tabs": lambda table, path: table.to_csv(path.with_suffix(".tsv"), index=False, sep="\t"),
     "quoted names": lambda table, path: table.rename(columns={"shop": "shop; or, shop"}).to_csv(
         path.with_suffix(".csv"), index=False, sep=";"

@@ -66,3 +66,18 @@ def test_a_table_without_a_schema_is_told(tmp_path: Path, content: str, said: st
     result = CliRunner().invoke(app, ["schema", str(tmp_path / "t.csv")])
     assert result.exit_code == 1
     assert said in " ".join(result.stderr.split())
+
+
+def test_it_says_what_is_scored_what_is_ignored_and_warns_of_amounts_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    table = pd.DataFrame({"Betrag": [f"{n % 97},50 €" for n in range(2_000)], "same": 1})
+    table["Saldo"] = [f"{1 + n % 900},{n % 1_000:03}" for n in range(2_000)]
+    table.to_csv(path, sep=";", index=False)
+    result = CliRunner().invoke(app, ["schema", str(path)])
+    assert result.exit_code == 0
+    said = result.stderr.splitlines()
+    assert "Scores: Betrag." in said
+    assert any(line.startswith("Ignores: same (has the same value in every row); Saldo (") for line in said)
+    assert any(line.startswith("warning: column Saldo is left out") for line in said)
+    quiet = CliRunner().invoke(app, ["schema", str(path), "--json"])
+    assert "Scores" not in quiet.stderr

@@ -149,3 +149,18 @@ def test_rows_that_a_label_calls_anomalous_are_found(values: list[object], stran
     schema = TransactionSchema((Field("amount", Kind.NUMERIC), Field("label", Kind.LABEL)))
     table = pd.DataFrame({"amount": [1.0, 2.0, 3.0], "label": values})
     assert np.flatnonzero(anomalous(table, schema)).tolist() == strange
+
+
+@pytest.mark.parametrize(("name", "factor"), [("microseconds", 10**6), ("nanoseconds", 10**9)])
+@pytest.mark.parametrize("unit", ["s", "ms"])
+def test_times_in_a_finer_unit_are_named_as_what_they_are(name: str, factor: int, unit: str) -> None:
+    schema = TransactionSchema((Field("at", Kind.TIMESTAMP, role="time", unit=unit),))
+    table = pd.DataFrame({"at": [(1_767_225_600 + n) * factor for n in range(3)]})
+    with pytest.raises(TableError, match=f"looks like {name}: divide by {factor // 1_000:,}"):
+        columns_of(table, schema)
+
+
+def test_labels_may_be_written_with_quotes() -> None:
+    schema = TransactionSchema((Field("amount", Kind.NUMERIC), Field("Class", Kind.LABEL)))
+    table = pd.DataFrame({"amount": 1.0, "Class": ["'0'", "'1'", '"0"']})
+    assert anomalous(table, schema).tolist() == [False, True, False]
