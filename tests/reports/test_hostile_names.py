@@ -101,7 +101,7 @@ def training() -> Page:
 def evaluation(report: Callable[..., Page]) -> Page:
     table = hostile_table()
     detectors = [replace(by(HOSTILE, SCHEMA, columns_of(table, SCHEMA)), version=f"{HOSTILE}{n}") for n in range(2)]
-    rows, _, notes = prepare(Sample(table, len(table)), SCHEMA, beside=False)
+    rows, _, notes = prepare(Sample(table, len(table)), SCHEMA, with_baselines=False)
     trial = run(detectors, rows, 10, None, (*notes, HOSTILE))
     return report(trial, compare(trial), HOSTILE) if report is comparison_report else report(trial, HOSTILE)
 
