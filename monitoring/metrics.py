@@ -24,7 +24,7 @@ RARITY_BUCKETS = tuple(10.0 ** (quarters / 4) for quarters in range(-32, 1))  # 
 
 
 class MetricsPortTaken(Exception):
-    """The port that metrics were to be served on cannot be had."""
+    """The port for metrics is not available."""
 
 
 @dataclass(frozen=True, slots=True)

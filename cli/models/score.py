@@ -78,21 +78,21 @@ def score(
         check(out_file)
     detector = detector_of(store_of(artifacts), version)
     with nullcontext(None) if out_file is None else writing(out_file) as write:
-        tally = _judge(data, detector, write, quiet=as_json)
+        tally = _score(data, detector, write, quiet=as_json)
     if as_json:
         print_json(_summary(tally, detector, out_file, time.perf_counter() - started))
     else:
         _report(tally, detector, out_file)
 
 
-def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
-    from eddy.model.data.batch_scoring import judge_pieces
+def _score(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
+    from eddy.model.data.batch_scoring import score_pieces
     from eddy.model.data.conversion import TableError, read_pieces
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
     pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)
     with counting("scoring", rows_expected(data), quiet=quiet) as advance:
-        for piece in judge_pieces(pieces, detector):
+        for piece in score_pieces(pieces, detector):
             if write is not None:
                 write(piece.frame)
             tally.add(piece, named)

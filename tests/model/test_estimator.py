@@ -182,7 +182,7 @@ def test_verdicts_and_scores_are_those_of_the_artifact_that_was_saved(here: Path
     store = ArtifactStore(here / "store")
     assert store.active() == results["version"]
     detector = store.detector(results["version"])
-    verdicts = detector.judge(columns_of(transactions(), detector.schema))
+    verdicts = detector.detect(columns_of(transactions(), detector.schema))
     np.testing.assert_array_equal(-verdicts.score, results["scores"])
     np.testing.assert_array_equal(np.where(verdicts.anomalous, -1, 1), results["verdicts"])
     np.testing.assert_array_equal(verdicts.rarity, results["rarities"])

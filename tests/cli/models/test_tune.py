@@ -63,7 +63,7 @@ def test_the_same_command_goes_on_and_ends_with_a_model_that_runs(here: Path) ->
     store = ArtifactStore(here / "store")
     assert told["version"] == store.active()
     assert told["trials"] >= 4
-    assert told["labelled"] is False, "2 % of 240 rows are too few to judge by"
+    assert told["labelled"] is False, "2 % of 240 rows are too few to choose by"
     assert store.detector(told["version"]).schema.role("card") is not None
     assert told["rows"] + told["rows_left_out"] == 1_200, "the model is trained on all rows in the end"
 

@@ -14,7 +14,7 @@ LIGHT = [name for name in baselines.NAMES if name != baselines.MSE_AUTOENCODER]
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows to learn from and rows to judge, four columns of two factors; 20 of the latter are far off."""
+    """Rows to train on and rows to score, four columns of two factors; 20 of the latter are far off."""
     rng = np.random.default_rng(0)
 
     def rows(count: int) -> np.ndarray:
