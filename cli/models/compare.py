@@ -60,13 +60,13 @@ def compare(
 def _compare(
     detectors: Sequence[Detector], data: str, budget: float, label: str | None, rows: int, quiet: bool
 ) -> tuple[Trial, Comparison]:
-    from eddy.model.evaluation.compare import compare as hold_against
+    from eddy.model.evaluation.compare import compare as compare_models
     from eddy.model.evaluation.evaluate import prepare, run
 
     schema = detectors[0].schema
     judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, with_baselines=False)
     trial = run(detectors, judged, budget, None, notes)
-    return trial, hold_against(trial)
+    return trial, compare_models(trial)
 
 
 def _write(trial: Trial, found: Comparison, data: str, path: Path) -> None:
@@ -110,12 +110,12 @@ def _print_disagreements(trial: Trial, found: Comparison) -> None:
     table = Table("row", "label", f"by {first.name}", f"by {second.name}", box=None, padding=(0, 2, 0, 0))
     for apart in found.disagreements:
         label = "" if apart.label is None else "anomalous" if apart.label else "normal"
-        cells = (f"{apart.row:,}", label, _said(apart.first), _said(apart.second))
+        cells = (f"{apart.row:,}", label, _opinion(apart.first), _opinion(apart.second))
         table.add_row(*map(Text, cells))
     say("The rows on which they disagree most:")
     out.print(table)
 
 
-def _said(opinion: Opinion) -> str:
+def _opinion(opinion: Opinion) -> str:
     verdict = "flagged" if opinion.anomalous else "passed"
     return f"{one_in(opinion.rarity)}, {verdict}: {contributions_text(opinion.contributions[:2])}"
