@@ -40,11 +40,11 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class CannotListen(EddyError):
-    """The address cannot be had."""
+    """The address is not available."""
 
 
 def run(settings: Settings) -> None:
-    """Serves the active model until told to stop by SIGTERM or SIGINT; ends the process.
+    """Serves the active model until SIGTERM or SIGINT; ends the process.
 
     Raises:
         model.artifact.ArtifactError: there is no model, or it is damaged.

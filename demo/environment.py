@@ -158,7 +158,7 @@ def set_up(engine: Engine, store: Path, children: Children, stack: ExitStack, sa
         settings = _settings(store, children.directory, topic_replication=1)
         broker = MemoryBroker(clock=lambda: int(time.time() * 1_000), waits=True)
     else:
-        running = stack.enter_context(brokers.start(engine, say=say))
+        running = stack.enter_context(brokers.start(engine, on_progress=say))
         settings = _settings(store, children.directory, **_of_broker(engine, running.address))
         broker = KafkaBroker(settings)
     with closing(broker.topic_admin()) as admin:

@@ -6,6 +6,8 @@ and can be stopped at any moment.
 
 import contextlib
 import hashlib
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from eddy.model.errors import EddyError
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 
 _STEPS = 2_000
+_KEPT_UNUSED_S = 7 * 86_400.0
 
 
 class TrainingFailed(EddyError):
@@ -34,6 +37,18 @@ class Step(NamedTuple):
 def store_path() -> Path:
     """Where the model of this version of the code is kept."""
     return cache.cache_dir().parent / "demo" / _fingerprint()
+
+
+def remove_unused(store: Path, now_s: float) -> None:
+    """Marks `store` as used, and removes the models of other code that nobody has used for a week (now: Unix time).
+
+    Not sooner: two checkouts may take turns, and a demo of another one may be running.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    os.utime(store, (now_s, now_s))
+    for other in store.parent.iterdir():
+        if now_s - other.stat().st_mtime > _KEPT_UNUSED_S:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def kept(store: Path) -> str | None:

@@ -66,6 +66,7 @@ def _start(settings: Settings, output: Output, children: Children, stack: ExitSt
     log = stack.enter_context((children.directory / "demo.log").open("w"))
     logs.configure("console", "INFO", stream=log)  # not on the screen
     store = model.store_path()
+    model.remove_unused(store, time.time())
     training = None
     if model.kept(store) is None:
         training = children.start("the training", "eddy.demo.model", str(store), settings=settings, read=True)

@@ -24,7 +24,7 @@ RARITY_BUCKETS = tuple(10.0 ** (quarters / 4) for quarters in range(-32, 1))  # 
 
 
 class MetricsPortTaken(Exception):
-    """The port that metrics were to be served on cannot be had."""
+    """The port for metrics is not available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class ConsumerMetrics:
         self._state.lag = dict(records)
 
     def model(self, version: str, threshold: float, rate: float | None) -> None:
-        """Which model judges under which line: a score, and the alert rate that it stands for, if it does."""
+        """The model in use and its threshold: a score, and the alert rate it stands for, if any."""
         self._state.model = _Model(version, threshold, rate)
 
 

@@ -1,4 +1,4 @@
-"""A stream of card payments that never happened: seeded cardholders with habits, and thieves among them.
+"""A synthetic stream of card payments: seeded cardholders with habits, and fraudsters among them.
 
 The stream has its own calendar. It begins at `start` and its days are as long and as busy as the cardholders make
 them (about 2.2 payments per card and day, with quiet nights and busy Fridays), however fast it is published: at 500

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seco
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
     from eddy.model.training.train import Trained
-    from eddy.model.tuning.study import Told
+    from eddy.model.tuning.study import ProgressCallback
     from eddy.model.tuning.tune import Tuned
 
 MOST_ROWS = 300_000
@@ -169,7 +169,7 @@ def _report(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) 
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Told]:
+def _progress(quiet: bool) -> Iterator[ProgressCallback]:
     """A bar for each stage, with the best value so far."""
     with bars(quiet) as update:
 

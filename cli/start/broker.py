@@ -56,7 +56,7 @@ def _run(port: int, data: Path | None) -> None:
         raise BrokerStartError(
             "EDDY_KAFKA_BOOTSTRAP_SERVERS names a broker, so none is started: unset it to get a throw-away one."
         )
-    with brokers.start(engine, port=port, data=data, say=typer.echo) as running:
+    with brokers.start(engine, port=port, data=data, on_progress=typer.echo) as running:
         typer.echo(f"Ready at {running.address}; Ctrl-C stops it.")
         _watch(running)
 

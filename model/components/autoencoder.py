@@ -84,7 +84,7 @@ class Autoencoder:
         batch: int = 512,
         loss: str = "huber",
         trim: float | Sequence[float] = 0.0,
-        progress: Callable[[Step], None] = lambda _: None,
+        on_progress: Callable[[Step], None] = lambda _: None,
     ) -> tuple[Step, ...]:
         """Trains on rows [n, d] or [m, n, d], each member on batches of its own, drawn with replacement; gives the
         history.
@@ -110,7 +110,7 @@ class Autoencoder:
         def record(epoch: int, logs: dict[str, float]) -> None:
             done, losses = (epoch + 1) * together, (float(logs["loss"]), float(logs["val_loss"]))
             history.append(Step(done, rounds * together, *losses))
-            progress(history[-1])
+            on_progress(history[-1])
 
         checked = self._as_input(held_out[..., :CHECKED_ROWS, :])
         self._model.fit(

@@ -3,7 +3,7 @@
     x      features, standardised                     (model.features)
     t      tail scores of x                           how far out in its tail a feature is
     w_in   W_in(x)                                    how unusual the features are together     (model.whitening)
-    u      sign(w_in) log(1 + |w_in|)                 what the networks see: far out stays far out, nothing explodes
+    u      sign(w_in) log(1 + |w_in|)                 the networks' input: far out stays far out, nothing explodes
     w_ae   mean over networks of |W_i(u - net_i(u'))| what the networks could not reconstruct   (model.autoencoder)
            u' is u, within the bounds of usual rows
 
@@ -31,7 +31,7 @@ from eddy.model.features.encoder import Encoder
 from eddy.model.schema.columns import Columns
 
 Reconstruct = Callable[[Floats32], Floats32]
-"""From what the networks see, u [n, d], to what each makes of it [members, n, d]."""
+"""From the networks' input u [n, d] to what each makes of it [members, n, d]."""
 
 
 class Weights(NamedTuple):
@@ -65,8 +65,8 @@ class ScoreModel:
         inputs: W_in. residuals: W_i of each network, None for the textbook's mean squared error.
         clusters: take the place of networks and whitening where there are some.
         pairs: of categories, take the place of all but the encoder where there are some.
-        lowest, highest: bounds of u [d] among the rows that the networks learned from. They are shown nothing beyond:
-            what they make of such a row would be wrong in every feature, and hide the one that is anomalous.
+        lowest, highest: bounds of u [d] among the rows that the networks learned from; their input is clipped to them.
+            What they make of a row beyond would be wrong in every feature, and hide the one that is anomalous.
     """
 
     encoder: Encoder
@@ -117,7 +117,7 @@ class ScoreModel:
 
 
 def to_network_input(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
-    """What the networks see of features x [n, d] and W_in(x) [n, d]."""
+    """The networks' input u [n, d] for features x [n, d] and W_in(x) [n, d]."""
     return (compress(white) if network_input == "whitened" else x).astype(np.float32)
 
 

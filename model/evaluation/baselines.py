@@ -7,12 +7,11 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
 from eddy.model.exploration.typed_table import sample_indices
 from eddy.model.schema.columns import Columns
 
-Floats = NDArray[np.float64]
 Method = Callable[[Floats, Floats, int], Floats]
 
 NEIGHBOUR_ROWS = 20_000

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import (
     average_precision_score,
@@ -18,10 +17,8 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from eddy.model.arrays import Bools, Floats, Texts
 from eddy.model.errors import EddyError
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 DAY_S = 86_400.0
 FALSE_POSITIVE_RATE = 0.001
@@ -100,7 +97,7 @@ def figures(
     budget: float,
     time_s: Floats | None = None,
     flagged: Bools | None = None,
-    kinds: NDArray[np.object_] | None = None,
+    kinds: Texts | None = None,
     seed: int = 0,
 ) -> Figures:
     """All figures of scores [n] for rows [n] of which some are labelled anomalous.
@@ -175,9 +172,9 @@ def average_precision_interval(score: Floats, anomalous: Bools, draws: int = DRA
     """
     value = average_precision(score, anomalous)
     ranking, rng = Ranking(score[~anomalous], score[anomalous]), np.random.default_rng(seed)
-    anomalies, normal = int(anomalous.sum()), int((~anomalous).sum())
-    drawn = ((resampled(anomalies, rng), resampled(normal, rng)) for _ in range(draws))
-    return interval(value, [ranking.average_precision(usual, strange) for strange, usual in drawn])
+    counts = int(anomalous.sum()), int((~anomalous).sum())
+    drawn = ([resampled(count, rng) for count in counts] for _ in range(draws))
+    return interval(value, [ranking.average_precision(normal, anomalies) for anomalies, normal in drawn])
 
 
 def recall_at(score: Floats, anomalous: Bools, false_positive_rate: float = FALSE_POSITIVE_RATE) -> float:
@@ -254,7 +251,7 @@ def _wilson(hits: int, rows: int) -> Interval:
 
 
 def _by_kind(
-    score: Floats, anomalous: Bools, kinds: NDArray[np.object_], reviewed: Bools, flagged: Bools | None
+    score: Floats, anomalous: Bools, kinds: Texts, reviewed: Bools, flagged: Bools | None
 ) -> tuple[KindFigures, ...]:
     names, counts = np.unique(kinds[anomalous].astype(str), return_counts=True)
     most = names[np.argsort(-counts, kind="stable")][:MOST_KINDS]

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
 from eddy.model.evaluation.metrics import DRAWS, Interval, Ranking, interval, resampled
 
-Floats = NDArray[np.float64]
 ScoresByKind = tuple[Floats, Mapping[str, Floats]]
 """Scores of normal rows [n]; scores of anomalies by kind, each compared with all normal rows."""
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from eddy.model.exploration.typed_table import Floats, View, sample_indices
+from eddy.model.arrays import Floats, Indices
+from eddy.model.exploration.typed_table import View, sample_indices
 
 ROWS = 50_000
 FEWEST_TOGETHER = 20
@@ -67,7 +67,7 @@ def correlations(view: View, seed: int = 0) -> Correlations | None:
     return Correlations(names, matrix, _pairs(names, matrix), len(chosen))
 
 
-def _alike(matrix: Floats) -> NDArray[np.intp]:
+def _alike(matrix: Floats) -> Indices:
     if len(matrix) < 3:
         return np.arange(len(matrix))
     distance = 1.0 - np.abs(np.nan_to_num(matrix))

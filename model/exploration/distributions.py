@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats
 from eddy.model.data.schema_inference import Guess
-from eddy.model.exploration.typed_table import Floats, Levels, View
+from eddy.model.exploration.typed_table import Levels, View
 
 Scale = Literal["linear", "log", "symlog"]
 
@@ -124,7 +125,7 @@ def distributions(view: View) -> dict[str, Distribution]:
     return {name: spread for name, spread in made.items() if spread is not None}
 
 
-def distribution(numbers: Floats, anomalous: NDArray[np.bool_] | None = None) -> Distribution | None:
+def distribution(numbers: Floats, anomalous: Bools | None = None) -> Distribution | None:
     """How numbers [n] are spread; None where there are fewer than two different ones."""
     known = ~np.isnan(numbers)
     values = numbers[known]
@@ -189,7 +190,7 @@ def level_facts(view: View) -> dict[str, LevelFacts]:
     return {name: _level_facts(levels, view.anomalous) for name, levels in view.levels.items()}
 
 
-def _level_facts(levels: Levels, anomalous: NDArray[np.bool_] | None) -> LevelFacts:
+def _level_facts(levels: Levels, anomalous: Bools | None) -> LevelFacts:
     rows = len(levels.codes)
     rare = levels.counts < RARE_SHARE * rows
     top = tuple(
@@ -199,5 +200,5 @@ def _level_facts(levels: Levels, anomalous: NDArray[np.bool_] | None) -> LevelFa
     return LevelFacts(len(levels.names), top, int(rare.sum()), float(levels.counts[rare].sum()) / rows)
 
 
-def _rate(rows: NDArray[np.bool_], anomalous: NDArray[np.bool_] | None) -> float | None:
+def _rate(rows: Bools, anomalous: Bools | None) -> float | None:
     return None if anomalous is None else float(anomalous[rows].mean())

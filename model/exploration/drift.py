@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from eddy.model.exploration.typed_table import Floats, Indices, Levels, View, sample_indices
+from eddy.model.arrays import Floats, Indices
+from eddy.model.exploration.typed_table import Levels, View, sample_indices
 
 ROWS = 50_000
 FEWEST = 50
@@ -137,7 +137,7 @@ def _of_levels(name: str, levels: Levels, first: Indices, last: Indices) -> Colu
     return ColumnDrift(name, index, None, noise, float(shares[0][most]), float(shares[1][most]), str(names[most]))
 
 
-def _stability(first: NDArray[np.intp], last: NDArray[np.intp]) -> tuple[float, float]:
+def _stability(first: Indices, last: Indices) -> tuple[float, float]:
     """The index of two tallies [b], and what chance alone rarely exceeds (three standard deviations)."""
     used = (first + last) > 0
     bins = int(used.sum())

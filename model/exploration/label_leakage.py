@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from eddy.model.exploration.typed_table import Floats, Indices, View, sample_indices
+from eddy.model.arrays import Bools, Floats, Indices
+from eddy.model.exploration.typed_table import View, sample_indices
 
 ANOMALIES, NORMAL_ROWS = 50_000, 100_000
 FEWEST = 10
@@ -97,12 +97,12 @@ class _Halves:
     """Rows [m], whether each is anomalous, its weight (so that shares are true), whether it is in the first half."""
 
     rows: Indices
-    anomalous: NDArray[np.bool_]
+    anomalous: Bools
     weight: Floats
-    first: NDArray[np.bool_]
+    first: Bools
 
 
-def _halves(anomalous: NDArray[np.bool_], seed: int) -> _Halves:
+def _halves(anomalous: Bools, seed: int) -> _Halves:
     kinds = np.flatnonzero(anomalous), np.flatnonzero(~anomalous)
     drawn = [
         places[sample_indices(len(places), most, seed)]
@@ -114,7 +114,7 @@ def _halves(anomalous: NDArray[np.bool_], seed: int) -> _Halves:
     return _Halves(rows, anomalous[rows], weight, first)
 
 
-def _half(rows: int, seed: int) -> NDArray[np.bool_]:
+def _half(rows: int, seed: int) -> Bools:
     return np.asarray(np.random.default_rng(seed).permutation(rows) < rows // 2)
 
 
@@ -165,5 +165,5 @@ def _measured(name: str, score: Floats, how: str, halves: _Halves, distinct: int
     return Separation(name, _auc(score, halves, held_out), precision, how, distinct)
 
 
-def _auc(score: Floats, halves: _Halves, which: NDArray[np.bool_]) -> float:
+def _auc(score: Floats, halves: _Halves, which: Bools) -> float:
     return float(roc_auc_score(halves.anomalous[which], score[which]))

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import iqr, norm
 
+from eddy.model.arrays import Floats, Floats32
 from eddy.model.exploration.distributions import Distribution
-from eddy.model.exploration.typed_table import Floats, Levels, View
+from eddy.model.exploration.typed_table import Levels, View
 
 FAR = 6.0
 """From this distance on a value is an outlier: a bell curve has one in 500 million there."""
@@ -125,7 +125,7 @@ def outlier_rows(view: View, spreads: dict[str, Distribution]) -> tuple[OutlierR
     return tuple(_outlier_row(view, int(row), float(overall[row]), names, distances[row]) for row in farthest)
 
 
-def _distances(view: View, spreads: dict[str, Distribution]) -> tuple[list[str], NDArray[np.float32]]:
+def _distances(view: View, spreads: dict[str, Distribution]) -> tuple[list[str], Floats32]:
     """Names [k], and distances [n, k]; a missing value is at distance 0."""
     columns = {
         name: np.nan_to_num(np.abs(robust_z(view.numbers[name], spread))) for name, spread in spreads.items()
@@ -143,7 +143,7 @@ def _surprise(levels: Levels) -> Floats:
     return np.asarray(np.append(distance, 0.0)[levels.codes])
 
 
-def _outlier_row(view: View, row: int, distance: float, names: list[str], distances: NDArray[np.float32]) -> OutlierRow:
+def _outlier_row(view: View, row: int, distance: float, names: list[str], distances: Floats32) -> OutlierRow:
     farthest = np.argsort(-distances, kind="stable")[:REASONS]
     reasons = tuple(
         (names[place], _value(view, names[place], row), float(distances[place]))

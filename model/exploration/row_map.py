@@ -6,15 +6,15 @@ Distances between far-away groups, and the sizes of groups, mean nothing on such
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from eddy.model.arrays import Bools, Floats, Floats32, Indices
 from eddy.model.exploration.distributions import Distribution
 from eddy.model.exploration.outliers import robust_z
-from eddy.model.exploration.typed_table import Floats, Indices, Levels, View, sample_indices
+from eddy.model.exploration.typed_table import Levels, View, sample_indices
 
 ROWS, ANOMALIES = 2_000, 300
 FEWEST = 30
@@ -32,7 +32,7 @@ class Projection:
     """
 
     points: Floats
-    anomalous: NDArray[np.bool_] | None
+    anomalous: Bools | None
     drawn: tuple[int, int]
 
 
@@ -94,7 +94,7 @@ def lay_out(standard: Floats, dimensions: int, seed: int = 0) -> Floats:
         return np.asarray(layout.fit_transform(standard), np.float64)
 
 
-def _start(standard: Floats, dimensions: int, seed: int) -> NDArray[np.float32]:
+def _start(standard: Floats, dimensions: int, seed: int) -> Floats32:
     """The principal components, small; a little noise, for t-SNE never leaves a line or a plane that it starts on."""
     directions = np.linalg.svd(standard, full_matrices=False)[2][:dimensions]
     start = np.zeros((len(standard), dimensions))

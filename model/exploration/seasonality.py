@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from eddy.model.exploration.typed_table import Floats, Indices, View
+from eddy.model.arrays import Bools, Floats, Indices
+from eddy.model.exploration.typed_table import View
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
 _WIDTHS = (
@@ -106,7 +106,7 @@ def _bins(seconds: Floats, width: float) -> tuple[Floats, Indices]:
     return (first + np.arange(places[-1] + 1)) * width, places
 
 
-def _rates(places: Indices, anomalous: NDArray[np.bool_] | None, count: int) -> Floats | None:
+def _rates(places: Indices, anomalous: Bools | None, count: int) -> Floats | None:
     if anomalous is None:
         return None
     return pd.Series(anomalous).groupby(places).mean().reindex(range(count)).to_numpy(np.float64)

@@ -12,14 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Indices, Texts
 from eddy.model.data.conversion import NORMAL_WORDS, words_of
 from eddy.model.data.schema_inference import Guess
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Field, Kind, Role, TransactionSchema
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 FEW_LEVELS = 10
 """So many different words in a column that is ignored do not make it free text."""
@@ -36,7 +33,7 @@ class Levels:
     """A column of categories: codes int64 [n], -1 is missing; names and counts [levels], the most frequent first."""
 
     codes: Indices
-    names: NDArray[np.object_]
+    names: Texts
     counts: Indices
 
 
@@ -63,7 +60,7 @@ class View:
     unreadable: Mapping[str, int]
     levels: Mapping[str, Levels]
     times: Mapping[str, Floats]
-    anomalous: NDArray[np.bool_] | None
+    anomalous: Bools | None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -147,7 +144,7 @@ def sample_indices(rows: int, most: int, seed: int) -> Indices:
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def _anomalous(table: pd.DataFrame, labels: Sequence[Field]) -> NDArray[np.bool_]:
+def _anomalous(table: pd.DataFrame, labels: Sequence[Field]) -> Bools:
     found = [~words_of(table[field.name]).isin(NORMAL_WORDS).to_numpy(np.bool_) for field in labels]
     return np.asarray(np.logical_or.reduce(found), np.bool_)
 

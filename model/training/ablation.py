@@ -201,7 +201,7 @@ def _with_networks(prepared: Sequence[Preprocessed], on_progress: ShareCallback)
         config.batch,
         config.loss,
         trim=[5 * each.config.contamination for each in prepared],
-        progress=lambda step: on_progress(0.1 + 0.8 * step.done / step.of),
+        on_progress=lambda step: on_progress(0.1 + 0.8 * step.done / step.of),
     )
     outputs = network.reconstruct(_padded([each.clipped_held_out for each in prepared]))
     scorings: list[Scoring] = []

@@ -26,7 +26,7 @@ PROBE_ROWS = 32
 DIAGNOSTIC_ROWS = 5_000
 LIBRARIES = ("eddy-stream", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
-Progress = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Called with what is being done and the share of all work that is done."""
 
 
@@ -64,7 +64,7 @@ def learn(
     columns: Columns,
     schema: TransactionSchema,
     config: TrainingConfig = DEFAULTS,
-    progress: Progress = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
     anomalies: Columns | None = None,
 ) -> Learned:
     """Learns a model from the columns of n normal transactions (`model.training.prepare.prepare`).
@@ -78,19 +78,19 @@ def learn(
     rows = _split(len(columns), config)
     learned, held_out = columns[rows.learned], columns[rows.held_out]
 
-    progress("learning the features", 0.02)
+    on_progress("learning the features", 0.02)
     prepared = preprocessing.fit_preprocessing(learned, held_out, schema, config)
 
     network = None
     history: tuple[Step, ...] = ()
     if preprocessing.suits_pairs(prepared.encoder, config):
-        progress("counting pairs of categories", 0.1)
+        on_progress("counting pairs of categories", 0.1)
         model = prepared.model(pairs=category_pairs.fit(learned.categorical, prepared.encoder.categories))
     elif config.clusters:
-        progress("looking for clusters", 0.1)
+        on_progress("looking for clusters", 0.1)
         model = prepared.model(clusters=gaussian_clusters.fit(prepared.white, config.clusters, config.seed))
     else:
-        progress("starting TensorFlow", 0.05)
+        on_progress("starting TensorFlow", 0.05)
         network = Autoencoder(prepared.u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
         history = network.fit(
             prepared.u,
@@ -99,17 +99,17 @@ def learn(
             config.batch,
             config.loss,
             trim=5 * config.contamination,
-            progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
+            on_progress=lambda step: on_progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
         )
-        progress("learning what the networks miss", 0.9)
+        on_progress("learning what the networks miss", 0.9)
         model = prepared.model(network.members(), prepared.residuals(network.reconstruct(prepared.clipped_held_out)))
 
-    progress("calibrating", 0.93)
+    on_progress("calibrating", 0.93)
     scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
     calibration = calibrate(scorer.score(columns[rows.calibration], explain=False).score)
 
-    progress("checking the scoring graph", 0.97)
+    on_progress("checking the scoring graph", 0.97)
     probe = _probe_rows(held_out)
     probe_score = scorer.score(probe).score
     graph.check_parity(model.score(probe, network.reconstruct if network else np.asarray), probe_score)

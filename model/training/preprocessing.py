@@ -19,15 +19,15 @@ from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import TransactionSchema
 
 OUTER_SHARE = 0.005
-"""Of the rows, on either side, in which networks have not learned enough: they are shown nothing beyond."""
+"""Of the rows, on either side, in which networks have not learned enough: their input is clipped there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Preprocessed:
-    """Features of the rows to learn from, x [n, d], whitened, and as the networks see them, u [n, d].
+    """Features of the rows to learn from, x [n, d], whitened, and the networks' input u [n, d].
 
     Args:
-        u_held_out: what the networks see of the rows held out [h, d].
+        u_held_out: the networks' input for the rows held out [h, d].
         lowest, highest: bounds of u [d] between which the networks learn much.
     """
 

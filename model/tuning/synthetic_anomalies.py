@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Indices
 from eddy.model.schema.schema import Columns
 
-Indices = NDArray[np.intp]
 Cells = list[NDArray[Any]]
 """The scored columns one by one: numbers, categories, times."""
 
@@ -112,7 +112,7 @@ def _varying(cells: Cells) -> list[int]:
     return [index for index, column in enumerate(cells) if not _same(column, np.roll(column, 1)).all()]
 
 
-def _same(some: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+def _same(some: NDArray[Any], others: NDArray[Any]) -> Bools:
     """Equal, or both missing."""
     return np.asarray((some == others) | ((some != some) & (others != others)), np.bool_)
 

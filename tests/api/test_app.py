@@ -202,7 +202,7 @@ def test_unknown_addresses_are_not_found(client, path):
     assert_problem(client.get(path), 404, "not-found")
 
 
-def test_a_wrong_method_is_told_the_right_ones(client):
+def test_a_wrong_method_is_answered_with_the_right_ones(client):
     answer = client.get("/v1/check")
     assert_problem(answer, 405, "method-not-allowed")
     assert "POST" in answer.headers["Allow"]
@@ -228,7 +228,7 @@ def test_a_mistake_of_ours_is_a_500_that_tells_nothing_and_logs_where(fake, tran
     assert 'status="500"' in metrics.exposition().decode()
 
 
-def test_live_whatever_else_is_wrong_but_ready_only_with_a_model(transaction, fake):
+def test_live_even_without_a_model_but_ready_only_with_a_model(transaction, fake):
     detectors = []
 
     def provide():

@@ -1,4 +1,4 @@
-"""Replaying a table: in event order, with its own times and values, without labels; what cannot be sent is told."""
+"""Replaying a table: in event order, with its own times and values, without labels; what cannot be sent is reported."""
 
 import json
 from collections.abc import Callable

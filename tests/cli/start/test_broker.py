@@ -1,4 +1,4 @@
-"""`eddy broker` runs a broker in the foreground, and ends with it in good order."""
+"""`eddy broker` runs a broker in the foreground, and ends it cleanly."""
 
 import signal
 import subprocess

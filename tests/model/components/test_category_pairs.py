@@ -81,7 +81,7 @@ def test_columns_that_say_the_same_count_once() -> None:
     assert fitted(table).contributions(table).max() < 0.01
 
 
-def test_an_unseen_level_is_as_strange_as_can_be_by_itself_and_tells_nothing_of_others() -> None:
+def test_an_unseen_level_is_as_anomalous_as_can_be_by_itself_and_says_nothing_of_others() -> None:
     levels = payments()
     learned = fitted(levels)
     row = levels[:1].copy()
@@ -95,7 +95,7 @@ def test_an_unseen_level_is_as_strange_as_can_be_by_itself_and_tells_nothing_of_
     assert parts[2] == pytest.approx(learned.surprisals[2][shop] + ratio / 3)  # of the three others, one was seen
 
 
-def test_what_does_not_go_together_is_strange_though_each_level_is_usual() -> None:
+def test_what_does_not_go_together_is_anomalous_though_each_level_is_usual() -> None:
     levels = payments()
     odd = levels[:200].copy()
     odd[:, :2] = "DE", "GBP"

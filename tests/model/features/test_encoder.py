@@ -65,7 +65,7 @@ def test_a_field_that_tells_nothing_about_the_amount_is_not_the_category(
     assert len(encoder.hours.indices) == 1
 
 
-def test_an_hour_is_strange_where_the_category_has_none() -> None:
+def test_an_hour_is_anomalous_where_the_category_has_none() -> None:
     rng = np.random.default_rng(0)
     night = rng.random(4_000) < 0.3
     hour = np.where(night, rng.integers(0, 5, 4_000), rng.integers(8, 20, 4_000))
@@ -82,8 +82,8 @@ def test_an_hour_is_strange_where_the_category_has_none() -> None:
     pair = Columns(
         np.array([[4.0], [4.0]]), np.array([["bakery"], ["bakery"]], object), np.array([[12 * 3_600.0], [3 * 3_600.0]])
     )
-    usual, strange = encoder.raw(pair)[:, -1]
-    assert strange > usual + 3
+    usual, unusual = encoder.raw(pair)[:, -1]
+    assert unusual > usual + 3
 
 
 def test_with_a_hinge_small_amounts_are_all_the_same(columns: Columns, schema: TransactionSchema) -> None:

@@ -58,12 +58,12 @@ def test_contributions_add_up_to_the_verdicts_score(detector: Detector, columns:
     assert verdicts.reasons([]) == []
 
 
-def test_missing_unseen_and_extreme_values_are_judged(detector: Detector) -> None:
-    for strange in (one(np.nan), one(1e15), one(-1e15), one(0.0), one(shop="never seen"), one(shop=""), one(at=5e9)):
-        verdicts = detector.judge(strange)
+def test_missing_unseen_and_extreme_values_get_verdicts(detector: Detector) -> None:
+    for unusual in (one(np.nan), one(1e15), one(-1e15), one(0.0), one(shop="never seen"), one(shop=""), one(at=5e9)):
+        verdicts = detector.judge(unusual)
         assert np.isfinite(verdicts.score[0])
         assert 0 < verdicts.rarity[0] <= 1
 
 
-def test_nothing_to_judge_gives_no_verdicts(detector: Detector, columns: Columns) -> None:
+def test_no_transactions_give_no_verdicts(detector: Detector, columns: Columns) -> None:
     assert len(detector.judge(columns[slice(0, 0)])) == 0

@@ -74,7 +74,7 @@ def test_the_same_table_settings_and_seed_give_the_same_scores_bit_by_bit(traine
 def test_the_network_has_learned_what_goes_together(
     trained: Path, make_table: MakeTable, schema: TransactionSchema
 ) -> None:
-    """An amount that is usual for travel is strange in a grocery; swapping the two shows it."""
+    """An amount that is usual for travel is anomalous in a grocery; swapping the two shows it."""
     store = ArtifactStore(trained / "first")
     detector = store.detector(store.active())
     table = make_table(20_000, seed=9)
