@@ -58,10 +58,11 @@ def checked_schema(file: Path | None, schema: TransactionSchema | None, table: D
     Raises:
         SchemaError: naming file, line and remedy.
     """
+    from eddy.model.data.conversion import completed
     from eddy.model.schema.schema import SchemaError
     from eddy.model.schema.toml import line_of
 
-    absent = [name for name in schema.scored if name not in table] if schema else []
+    absent = [name for name in schema.scored if name not in completed(table, schema)] if schema else []
     if absent and file is not None:
         line = line_of(absent[0], file.read_text(encoding="utf-8"))
         raise SchemaError(

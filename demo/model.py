@@ -1,7 +1,7 @@
-"""The demo's model: trained on the days before the stream begins, and kept for the next time.
+"""The demo's model: trained on the days before the stream begins, and kept for the next run.
 
-Training runs in a process of its own (`python -m eddy.demo.model STORE`), which takes TensorFlow's memory with it when
-it ends, and can be stopped at any moment.
+Training runs in a process of its own (`python -m eddy.demo.model STORE`), which frees TensorFlow's memory when it ends
+and can be stopped at any moment.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _KEPT_UNUSED_S = 7 * 86_400.0
 
 
 class TrainingFailed(EddyError):
-    """There is no model; the message quotes what the training said."""
+    """There is no model; the message quotes the output of the training."""
 
 
 class Step(NamedTuple):
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 def store_path() -> Path:
-    """Where this code's model is kept: another code would have made another model."""
+    """Where the model of this version of the code is kept."""
     return cache.cache_dir().parent / "demo" / _fingerprint()
 
 
@@ -52,7 +52,7 @@ def remove_unused(store: Path, now_s: float) -> None:
 
 
 def kept(store: Path) -> str | None:
-    """The version that is there already and undamaged."""
+    """The version of an undamaged model from an earlier run."""
     with contextlib.suppress(ArtifactError):
         versions = ArtifactStore(store)
         version = versions.active()
@@ -76,25 +76,27 @@ def train(store: Path) -> None:
     from eddy.demo.stream import history
     from eddy.model.config import TrainingConfig
     from eddy.model.data.schema_inference import infer
-    from eddy.model.training.train import train as learn
+    from eddy.model.training.train import train as train_model
     from eddy.producer.synthetic import Transactions
 
-    _say("inventing cardholders", 0.0)
+    _on_progress("generating cardholders", 0.0)
     past = Transactions.join(list(history()))
     labels = {"is_fraud": past.is_fraud, "fraud_kind": past.fraud_kind}
     table = pd.DataFrame({**past.columns, **labels})
     table["event_time"] = table["event_time"].dt.tz_localize("UTC")
-    _say(f"learning from {len(table):,} transactions", 0.02)
-    learn(table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _say)
+    _on_progress(f"training on {len(table):,} transactions", 0.02)
+    train_model(
+        table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _on_progress
+    )
 
 
-def _say(doing: str, share: float) -> None:
+def _on_progress(doing: str, share: float) -> None:
     sys.stdout.write(f"{share:.3f} {doing}\n")
     sys.stdout.flush()
 
 
 def _fingerprint() -> str:
-    """Of every source file that has a part in the model."""
+    """Hash of every source file that the model depends on."""
     here = Path(__file__).parent
     packages = [Path(package.__path__[0]) for package in (model, producer)]
     sources = [

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.data import values
-from eddy.model.data.conversion import TableError, read_pieces, read_sample
+from eddy.model.data.conversion import TableError, completed, read_pieces, read_sample
 from eddy.model.data.schema_inference import LOOK_ROWS, infer
 from eddy.model.data.sources import ROWS, STANDARD_INPUT
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
@@ -93,8 +93,9 @@ class Replay:
     def _frames(self) -> Iterator[pd.DataFrame]:
         """What is sent of the table, in the order of the file; the index counts its rows."""
         for piece in read_pieces(self._source, texts=self.schema.texts, consistent=False):
-            _check_columns(self._source, piece, self._sent)
-            yield piece[[field.name for field in self._sent]]
+            table = completed(piece, self.schema)
+            _check_columns(self._source, table, self._sent)
+            yield table[[field.name for field in self._sent]]
 
     def _sorted(self) -> Iterator[pd.DataFrame]:
         frame = pd.concat(list(self._frames()))

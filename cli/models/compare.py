@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from pathlib import Path
 
     from eddy.model.evaluation.compare import Comparison, Opinion
-    from eddy.model.evaluation.evaluate import Trial
+    from eddy.model.evaluation.evaluate import Evaluation
     from eddy.model.serving.detector import Detector
 
 First = Annotated[str, typer.Argument(help="First model version; `active` for the active one.", metavar="A")]
@@ -48,65 +48,65 @@ def compare(
     """
     store = store_of(artifacts)
     detectors = [detector_of(store, version) for version in (first, second)]
-    trial, found = _compare(detectors, data, budget, label, rows, quiet=as_json)
+    evaluation, found = _compare(detectors, data, budget, label, rows, quiet=as_json)
     if out_file is not None:
-        _write(trial, found, data, out_file)
+        _write(evaluation, found, data, out_file)
     if as_json:
-        print_json(_summary(trial, found, out_file))
+        print_json(_summary(evaluation, found, out_file))
     else:
-        _report(trial, found, out_file)
+        _report(evaluation, found, out_file)
 
 
 def _compare(
     detectors: Sequence[Detector], data: str, budget: float, label: str | None, rows: int, quiet: bool
-) -> tuple[Trial, Comparison]:
-    from eddy.model.evaluation.compare import compare as hold_against
+) -> tuple[Evaluation, Comparison]:
+    from eddy.model.evaluation.compare import compare_models
     from eddy.model.evaluation.evaluate import prepare, run
 
     schema = detectors[0].schema
-    judged, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, with_baselines=False)
-    trial = run(detectors, judged, budget, None, notes)
-    return trial, hold_against(trial)
+    evaluated, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, with_baselines=False)
+    evaluation = run(detectors, evaluated, budget, None, notes)
+    return evaluation, compare_models(evaluation)
 
 
-def _write(trial: Trial, found: Comparison, data: str, path: Path) -> None:
+def _write(evaluation: Evaluation, found: Comparison, data: str, path: Path) -> None:
     from eddy.reports.evaluation.comparison import comparison_report
 
     with written_to(path):
-        comparison_report(trial, found, table_name(data)).write(path)
+        comparison_report(evaluation, found, table_name(data)).write(path)
 
 
-def _summary(trial: Trial, found: Comparison, out_file: Path | None) -> dict[str, Any]:
+def _summary(evaluation: Evaluation, found: Comparison, out_file: Path | None) -> dict[str, Any]:
     import msgspec
 
-    return {**summary(trial, out_file), **msgspec.to_builtins(asdict(found))}
+    return {**summary(evaluation, out_file), **msgspec.to_builtins(asdict(found))}
 
 
-def _report(trial: Trial, found: Comparison, out_file: Path | None) -> None:
-    first, second = trial.judged
-    for note in trial.notes:
+def _report(evaluation: Evaluation, found: Comparison, out_file: Path | None) -> None:
+    first, second = evaluation.models
+    for note in evaluation.notes:
         say(note)
-    if trial.rows.anomalous is not None:
-        print_figures(trial)
+    if evaluation.rows.anomalous is not None:
+        print_figures(evaluation)
     say(
         f"Flagged by both: {found.both:,}; by {first.name} alone: {found.only_first:,}; by {second.name} alone: "
         f"{found.only_second:,}; by neither: {found.neither:,}."
     )
     say(
         f"Rank correlation of the scores: {found.rank_correlation:.3f}. Of the top-scoring 1 % of one model, "
-        f"{found.strangest_shared:.0%} are in the top 1 % of the other."
+        f"{found.top_scoring_shared:.0%} are in the top 1 % of the other."
     )
     if found.disagreements:
-        _print_disagreements(trial, found)
+        _print_disagreements(evaluation, found)
     if out_file is not None:
         say(f"The report is in {out_file}.")
 
 
-def _print_disagreements(trial: Trial, found: Comparison) -> None:
+def _print_disagreements(evaluation: Evaluation, found: Comparison) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    first, second = trial.judged
+    first, second = evaluation.models
     table = Table("row", "label", f"by {first.name}", f"by {second.name}", box=None, padding=(0, 2, 0, 0))
     for apart in found.disagreements:
         label = "" if apart.label is None else "anomalous" if apart.label else "normal"

@@ -15,7 +15,7 @@ from eddy.cli.tables import Artifacts, AsJson, Data, SampleRows, read
 from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
-    from eddy.model.evaluation.evaluate import Trial
+    from eddy.model.evaluation.evaluate import Evaluation
     from eddy.model.evaluation.metrics import Confusion, Figures
     from eddy.model.serving.detector import Detector
 
@@ -67,13 +67,13 @@ def evaluate(
     """
     store = store_of(artifacts)
     detectors = [detector_of(store, version) for version in dict.fromkeys(versions)]
-    trial = _run(detectors, data, budget, train, label, not no_baselines, rows, quiet=as_json)
+    evaluation = _run(detectors, data, budget, train, label, not no_baselines, rows, quiet=as_json)
     if out_file is not None:
-        _write(trial, data, out_file)
+        _write(evaluation, data, out_file)
     if as_json:
-        print_json(summary(trial, out_file))
+        print_json(summary(evaluation, out_file))
     else:
-        _report(trial, out_file)
+        _report(evaluation, out_file)
 
 
 def _run(
@@ -82,55 +82,55 @@ def _run(
     budget: float,
     train: str | None,
     label: str | None,
-    beside: bool,
+    with_baselines: bool,
     rows: int,
     quiet: bool,
-) -> Trial:
+) -> Evaluation:
     from eddy.model.evaluation.evaluate import prepare, run
 
     schema = detectors[0].schema
     sample = read(data, rows, schema=schema, quiet=quiet)
-    training = None if train is None or not beside else read(train, rows, schema=schema, quiet=quiet)
-    judged, learned, notes = prepare(sample, schema, label, training, beside)
+    training = None if train is None or not with_baselines else read(train, rows, schema=schema, quiet=quiet)
+    evaluated, learned, notes = prepare(sample, schema, label, training, with_baselines)
     with sharing(quiet) as progress:
-        return run(detectors, judged, budget, learned, notes, progress)
+        return run(detectors, evaluated, budget, learned, notes, progress)
 
 
-def _write(trial: Trial, data: str, path: Path) -> None:
+def _write(evaluation: Evaluation, data: str, path: Path) -> None:
     from eddy.reports.evaluation.report import evaluation_report
 
     with written_to(path):
-        evaluation_report(trial, table_name(data)).write(path)
+        evaluation_report(evaluation, table_name(data)).write(path)
 
 
 def table_name(data: str) -> str:
     return "standard input" if data == "-" else Path(data).name
 
 
-def summary(trial: Trial, out_file: Path | None) -> dict[str, Any]:
+def summary(evaluation: Evaluation, out_file: Path | None) -> dict[str, Any]:
     """All metrics, for scripts."""
     from eddy.reports.evaluation.tables import calibration_points
 
-    labels = trial.rows.anomalous
+    labels = evaluation.rows.anomalous
     return {
-        "rows": len(trial.rows),
+        "rows": len(evaluation.rows),
         "anomalies": None if labels is None else int(labels.sum()),
-        "labels": list(trial.rows.labels),
-        "budget": trial.budget,
-        "budget_per": "1,000 rows" if trial.rows.time_s is None else "day",
+        "labels": list(evaluation.rows.labels),
+        "budget": evaluation.budget,
+        "budget_per": "1,000 rows" if evaluation.rows.time_s is None else "day",
         "models": [
             {
-                "version": judged.name,
-                "threshold": judged.verdicts.threshold,
-                "alert_rate": judged.detector.threshold.rate,
-                "flagged": int(judged.verdicts.anomalous.sum()),
-                "calibration": [asdict(point) for point in calibration_points(trial, judged)],
-                "figures": figures_json(judged.figures),
+                "version": result.name,
+                "threshold": result.verdicts.threshold,
+                "alert_rate": result.detector.threshold.rate,
+                "flagged": int(result.verdicts.anomalous.sum()),
+                "calibration": [asdict(point) for point in calibration_points(evaluation, result)],
+                "figures": figures_json(result.figures),
             }
-            for judged in trial.judged
+            for result in evaluation.models
         ],
-        "baselines": [{"name": other.name, "figures": figures_json(other.figures)} for other in trial.baselines],
-        "notes": list(trial.notes),
+        "baselines": [{"name": other.name, "figures": figures_json(other.figures)} for other in evaluation.baselines],
+        "notes": list(evaluation.notes),
         "report": None if out_file is None else str(out_file),
     }
 
@@ -147,20 +147,20 @@ def _counts(found: Confusion | None) -> dict[str, float] | None:
     return {**asdict(found), "precision": found.precision, "recall": found.recall, "accuracy": found.accuracy}
 
 
-def _report(trial: Trial, out_file: Path | None) -> None:
-    for note in trial.notes:
+def _report(evaluation: Evaluation, out_file: Path | None) -> None:
+    for note in evaluation.notes:
         say(note)
-    for judged in trial.judged:
-        flagged, rate = int(judged.verdicts.anomalous.sum()), judged.detector.threshold.rate
-        expected = f"; {rate * len(trial.rows):,.3g} are expected among as many normal rows" if rate else ""
-        say(f"{judged.name} flags {flagged:,} of {len(trial.rows):,}{expected}.")
-    if trial.rows.anomalous is not None:
-        print_figures(trial)
+    for result in evaluation.models:
+        flagged, rate = int(result.verdicts.anomalous.sum()), result.detector.threshold.rate
+        expected = f"; {rate * len(evaluation.rows):,.3g} are expected among as many normal rows" if rate else ""
+        say(f"{result.name} flags {flagged:,} of {len(evaluation.rows):,}{expected}.")
+    if evaluation.rows.anomalous is not None:
+        print_figures(evaluation)
     if out_file is not None:
         say(f"The report is in {out_file}.")
 
 
-def print_figures(trial: Trial) -> None:
+def print_figures(evaluation: Evaluation) -> None:
     """The metrics of all methods, and of each model by kind of anomaly."""
     from eddy.reports.evaluation.tables import (
         FIGURES,
@@ -171,13 +171,13 @@ def print_figures(trial: Trial) -> None:
         textbook_sentence,
     )
 
-    _print_table("", FIGURES, method_rows(trial))
-    for judged in trial.judged:
-        if judged.figures is not None and judged.figures.kinds:
-            rows = [(f"{found.kind} ({found.rows:,})", *kind_row(found)) for found in judged.figures.kinds]
-            _print_table(f"kind, by {judged.name}", KIND_FIGURES, rows)
-    say(budget_sentence(trial))
-    say(textbook_sentence(trial))
+    _print_table("", FIGURES, method_rows(evaluation))
+    for result in evaluation.models:
+        if result.figures is not None and result.figures.kinds:
+            rows = [(f"{found.kind} ({found.rows:,})", *kind_row(found)) for found in result.figures.kinds]
+            _print_table(f"kind, by {result.name}", KIND_FIGURES, rows)
+    say(budget_sentence(evaluation))
+    say(textbook_sentence(evaluation))
 
 
 def _print_table(first: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from eddy.model.data import column_names as names
+from eddy.model.data.csv import CODE
 from eddy.model.schema.schema import Kind
 
 Answer = tuple[Kind, str | None, str]
@@ -283,7 +284,7 @@ def _numbers_as_text(column: Seen) -> Answer | None:
     if pd.to_numeric(pd.Series(column.some), errors="coerce").isna().mean() > 2 * (1 - _MOSTLY):
         return None
     strange = np.isnan(column.numbers)
-    if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_leading_zeros(column):
+    if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_codes(column):
         return None
     if not strange.any():
         return Kind.NUMERIC, None, "holds numbers, though written as text"
@@ -294,8 +295,9 @@ def _numbers_as_text(column: Seen) -> Answer | None:
     )
 
 
-def _has_leading_zeros(column: Seen) -> bool:
-    return column.look_like(re.compile(r"0\d+")) > 0
+def _has_codes(column: Seen) -> bool:
+    """Whether any cell is a code such as 0042, which is why the column is text."""
+    return bool(column.values.astype(str).str.fullmatch(CODE).any())
 
 
 def _identifier_text(column: Seen) -> Answer | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from eddy.model.data import values
 from eddy.model.data.files import TableError as TableError
+from eddy.model.data.formats import SPARSE
 from eddy.model.data.sources import ROWS, STANDARD_INPUT, MixedColumn, Piece, pieces
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
@@ -174,6 +175,7 @@ def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
     Raises:
         TableError: a column is missing or holds what the schema does not say.
     """
+    table = completed(table, schema)
     absent = [name for name in schema.scored if name not in table]
     if absent:
         table_name = next((name for name, _ in table.attrs.get(_FILES, ())), "the table")
@@ -188,6 +190,12 @@ def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
         _side_by_side(categorical, len(table), np.object_),
         _side_by_side(timestamp, len(table), np.float64),
     )
+
+
+def completed(table: pd.DataFrame, schema: TransactionSchema) -> pd.DataFrame:
+    """With the nullable fields that none of a table's lines of JSON has; other tables are as they are."""
+    absent = [field.name for field in schema.fields if field.nullable and field.name not in table]
+    return table.assign(**dict.fromkeys(absent)) if absent and table.attrs.get(SPARSE) else table
 
 
 def anomalous(table: pd.DataFrame, schema: TransactionSchema) -> NDArray[np.bool_]:

@@ -7,23 +7,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from eddy.model.data.files import TableError, opened, refuse_duplicates
 
+ONLY_WORDS = "only_words"
+CODE = r"^\s*(0\d+|\d{19,})\s*$"
+"""What is no number although it has only digits."""
+
 _BLOCK = 1 << 22
 _MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "-nan")
 """What stands for no number in a column of numbers. In text only an empty cell is missing: NA may be a country."""
 
 
-def batches(path: Path, texts: frozenset[str]) -> Iterator[pa.Table]:
+def frames(path: Path, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+    """The rows of a file, some at a time; each column is what all of its cells in these rows are.
+
+    The attribute `ONLY_WORDS` of a frame lists columns of which these rows have nothing but words for missing numbers,
+    such as NA: text, if other rows have text.
+    """
     head = _head(path)
     _refuse_data_as_header(head.names)
     refuse_duplicates(head.names)
-    known: dict[str, str] = dict.fromkeys(texts, "text")
+    known = set(texts)
     with opened(path) as file:
         try:
             with pa.csv.open_csv(
@@ -35,7 +46,7 @@ def batches(path: Path, texts: frozenset[str]) -> Iterator[pa.Table]:
                 ),
             ) as reader:
                 for batch in reader:
-                    yield _typed_table(batch, known)
+                    yield _typed_frame(batch, known)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise _csv_error(path, error) from None
 
@@ -116,8 +127,13 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
     return ((cells, reader.line_num) for cells in reader if cells)
 
 
-def _typed_table(batch: pa.RecordBatch, known: dict[str, str]) -> pa.Table:
-    return pa.table({name: _typed(batch.column(name), name, known) for name in batch.schema.names})
+def _typed_frame(batch: pa.RecordBatch, texts: set[str]) -> pd.DataFrame:
+    columns = {name: _typed(batch.column(name), name, texts) for name in batch.schema.names}
+    frame = cast(pd.DataFrame, pa.table(columns).to_pandas())
+    frame.attrs[ONLY_WORDS] = [
+        name for name, typed in columns.items() if typed.null_count == len(typed) > batch.column(name).null_count
+    ]
+    return frame
 
 
 _LONGEST_CELL = 100_000
@@ -131,41 +147,41 @@ def _refuse_endless(name: str, cells: pa.Array) -> None:
         )
 
 
-def _typed(cells: pa.Array, name: str, known: dict[str, str]) -> pa.Array:
-    """Numbers where all cells are; else true and false; else text. What it found first it goes on looking for."""
-    before = known.get(name)
-    if cells.null_count == len(cells) and before != "text":
+def _typed(cells: pa.Array, name: str, texts: set[str]) -> pa.Array:
+    """Numbers where all cells are; else true and false; else text, and then also in the rows that follow."""
+    if name in texts:
+        return cells
+    if cells.null_count == len(cells):
         return pa.nulls(len(cells), pa.float64())
-    found = None if before == "text" else _numbers(cells, before)
-    if found is None and before in (None, "booleans"):
+    found = _numbers(cells)
+    if found is None:
         found = _booleans(cells)
     if found is None:
         _refuse_endless(name, cells)
-    known[name] = _kind(found)
+        texts.add(name)
     return cells if found is None else found
-
-
-def _kind(found: pa.Array | None) -> str:
-    if found is None:
-        return "text"
-    kinds = {pa.int64(): "whole", pa.float64(): "fractions", pa.bool_(): "booleans"}
-    return kinds[found.type]
 
 
 _PROBE = 100
 
 
-def _numbers(cells: pa.Array, before: str | None) -> pa.Array | None:
-    """The numbers that the cells hold; None if one holds none, or is a code such as 0042 or of 19 digits and more.
+def _numbers(cells: pa.Array) -> pa.Array | None:
+    """The numbers that the cells hold; None if one holds none, or is a code.
 
     Failed casts are slow, so a few cells tell which one to try.
     """
-    if before is None and pc.any(pc.match_substring_regex(cells, r"^\s*(0\d+|\d{19,})\s*$")).as_py():
-        return None
-    probe = _cast(cells[:_PROBE], whole=before != "fractions")
-    if probe is None:
+    probe = _cast(cells[:_PROBE], whole=True)
+    if probe is None or _has_code(cells):
         return None
     return _cast(cells, whole=probe.type == pa.int64())
+
+
+def _has_code(cells: pa.Array) -> bool:
+    """Whether a cell is a code such as 0042, or has 19 digits and more. Most columns have none that begins like one."""
+    lengths = pc.binary_length(cells)
+    zeros = pc.and_(pc.starts_with(cells, "0"), pc.greater(lengths, 1))
+    maybe = pc.or_(pc.or_(zeros, pc.starts_with(cells, " ")), pc.greater_equal(lengths, 19))
+    return bool(pc.any(pc.match_substring_regex(cells.filter(maybe), CODE)).as_py())
 
 
 def _cast(cells: pa.Array, whole: bool) -> pa.Array | None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from eddy.model.data import csv
+from eddy.model.data import csv, values
 from eddy.model.data.files import BROKEN, TableError, opened, refuse_duplicates
 
 RowsOf = Callable[[int, frozenset[str]], Iterator[pd.DataFrame]]
@@ -41,9 +41,9 @@ def format_of(path: Path) -> RowsOf:
     if last in ([".parquet"], [".pq"]):
         return lambda rows, texts: parquet(path, rows, texts)
     if last in ([".csv"], [".tsv"]):
-        return lambda rows, texts: _each_at_most(rows, map(_frame, csv.batches(path, texts)))
+        return lambda rows, texts: _each_at_most(rows, csv.frames(path, texts))
     if last in ([".jsonl"], [".ndjson"], [".json"]):
-        return lambda rows, _: _json_file(path, rows)
+        return lambda rows, texts: _json_file(path, rows, texts)
     if last in ([".npz"], [".npy"]):
         return lambda rows, _: matrix(path, rows)
     raise TableError(
@@ -51,6 +51,7 @@ def format_of(path: Path) -> RowsOf:
     )
 
 
+SPARSE = "sparse"
 _HEAD = 1 << 18
 
 
@@ -74,7 +75,8 @@ def parquet(path: Path, rows: int, texts: frozenset[str]) -> Iterator[pd.DataFra
         refuse_duplicates(file.schema_arrow.names)
         for batch in file.iter_batches(rows):
             plain = pa.table({name: _plain(batch[name], name in texts) for name in batch.schema.names})
-            yield _frame(plain.select([name for name in plain.column_names if not name.startswith("__index_level_")]))
+            named = plain.select([name for name in plain.column_names if not name.startswith("__index_level_")])
+            yield named.to_pandas(ignore_metadata=True)
 
 
 def _plain(column: pa.Array, as_text: bool) -> pa.Array:
@@ -110,13 +112,21 @@ def _as_text(numbers: pa.Array) -> pa.Array:
         return numbers.cast(pa.string())
 
 
-def _json_file(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+def _json_file(path: Path, rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
     with opened(path) as file:
-        yield from json_lines(file, rows)
+        yield from json_lines(file, rows, texts)
 
 
-def json_lines(lines: Iterable[bytes], rows: int) -> Iterator[pd.DataFrame]:
-    """Objects, one a line. A key that a line lacks is a missing value."""
+def json_lines(lines: Iterable[bytes], rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+    """Objects, one a line. A key that a line lacks is a missing value, so frames may have different columns, and say so
+    by the attribute `SPARSE`."""
+    for held in _objects(lines, rows):
+        frame = pd.DataFrame(held)
+        frame.attrs[SPARSE] = True
+        yield frame.assign(**{name: values.texts(frame[name]) for name in texts & set(frame)})
+
+
+def _objects(lines: Iterable[bytes], rows: int) -> Iterator[list[dict[str, Any]]]:
     decoder = msgspec.json.Decoder(dict[str, Any])
     held: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
@@ -127,10 +137,10 @@ def json_lines(lines: Iterable[bytes], rows: int) -> Iterator[pd.DataFrame]:
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise TableError(f"line {number} is no JSON object ({error}): one line is one transaction") from None
         if len(held) >= rows:
-            yield pd.DataFrame(held)
+            yield held
             held = []
     if held:
-        yield pd.DataFrame(held)
+        yield held
 
 
 def standard_input() -> BinaryIO:
@@ -153,17 +163,17 @@ def _text(values: NDArray[Any]) -> NDArray[Any]:
 
 def _columns_of_arrays(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
-    for name, values in arrays.items():
-        if values.dtype.kind not in "biufSUMV":
-            raise TableError(f"array {name} holds {values.dtype}: give real numbers or text")
-        if values.dtype.names:
-            found |= {column: values[column] for column in values.dtype.names}
-        elif values.ndim == 2 and values.shape[1] > 1:
-            digits = len(str(values.shape[1] - 1))
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biufSUMV":
+            raise TableError(f"array {name} holds {array.dtype}: give real numbers or text")
+        if array.dtype.names:
+            found |= {column: array[column] for column in array.dtype.names}
+        elif array.ndim == 2 and array.shape[1] > 1:
+            digits = len(str(array.shape[1] - 1))
             prefix = "x" if name == "X" else f"{name}_"
-            found |= {f"{prefix}{place:0{digits}}": values[:, place] for place in range(values.shape[1])}
+            found |= {f"{prefix}{place:0{digits}}": array[:, place] for place in range(array.shape[1])}
         else:
-            found[name] = values.ravel() if values.ndim == 2 else values
+            found[name] = array.ravel() if array.ndim == 2 else array
     _check_arrays(found)
     return found
 
@@ -182,7 +192,3 @@ def _each_at_most(rows: int, frames: Iterable[pd.DataFrame]) -> Iterator[pd.Data
     for frame in frames:
         for begin in range(0, len(frame), rows):
             yield frame.iloc[begin : begin + rows].reset_index(drop=True)
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    return cast(pd.DataFrame, table.to_pandas(ignore_metadata=True))

@@ -1,7 +1,8 @@
 """Where tables come from: files, several files, standard input; always in pieces, so that memory stays bounded.
 
 Every format gives the same columns for the same rows. Text that looks like numbers becomes numbers, as one would expect
-of a CSV; what a whole column is, its first rows decide, and a later piece that disagrees is refused (`MixedColumn`).
+of a CSV. What a column is, all of its rows decide: a piece that disagrees with those before is refused (`MixedColumn`),
+and `model.data.conversion.read_sample` then reads the column as text from its first row on.
 """
 
 import glob
@@ -14,8 +15,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from eddy.model.data.csv import CODE, ONLY_WORDS
 from eddy.model.data.files import BROKEN, TableError
-from eddy.model.data.formats import RowsOf, format_of, json_lines, rows_in, standard_input
+from eddy.model.data.formats import SPARSE, RowsOf, format_of, json_lines, rows_in, standard_input
+from eddy.model.data.values import numbers
 
 STANDARD_INPUT = "-"
 ROWS = 65_536
@@ -98,7 +101,7 @@ def files(source: str | Path) -> tuple[Path, ...]:
 
 def _files(source: str | Path) -> Iterator[tuple[str, RowsOf]]:
     if str(source) == STANDARD_INPUT:
-        yield "standard input", lambda rows, _: json_lines(standard_input(), rows)
+        yield "standard input", lambda rows, texts: json_lines(standard_input(), rows, texts)
         return
     for path in files(source):
         yield str(path), format_of(path)
@@ -128,10 +131,11 @@ class _Columns:
         frame.columns = frame.columns.astype(str)
         if not self.names:
             self.names, self.first_file = tuple(frame.columns), file
-        elif file != self.first_file:
+        elif file != self.first_file and not frame.attrs.get(SPARSE):
             frame = self._as_in_the_first_file(file, frame)
+        words = frame.attrs.pop(ONLY_WORDS, ())
         for name in frame.columns if self.consistent else ():
-            self._check_kind(file, frame[name], first)
+            self._check_kind(file, frame[name], _ONLY_WORDS if name in words else _coarse_kind(frame[name]), first)
         return frame
 
     def _as_in_the_first_file(self, file: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -146,33 +150,44 @@ class _Columns:
             "give files of the same columns"
         )
 
-    def _check_kind(self, file: str, column: "pd.Series[Any]", first: int) -> None:
-        kind = _coarse_kind(column)
+    def _check_kind(self, file: str, column: "pd.Series[Any]", kind: str | None, first: int) -> None:
         if kind is None:
             return
         name = str(column.name)
         known = self.kinds.setdefault(name, kind)
-        if kind == known:
-            return
-        row, value = _first_text(column) if kind == "text" else (0, column.iloc[0])
-        raise MixedColumn(
+        if {kind, known} == {_NUMBERS, _ONLY_WORDS}:
+            self.kinds[name] = _NUMBERS
+        elif kind != known:
+            raise self._mixed(file, column, kind, first)
+
+    def _mixed(self, file: str, column: "pd.Series[Any]", kind: str, first: int) -> MixedColumn:
+        name = str(column.name)
+        row, value = _first_text(column) if kind == _TEXT else (0, column.iloc[0])
+        return MixedColumn(
             name,
-            f"{file}: column {name}, row {first + row + 1}: {value!r} is {kind}, but the rows before are {known}: "
-            "correct the cell or leave it empty; or set the column to categorical, identifier or ignored in a schema "
-            "and give that",
+            f"{file}: column {name}, row {first + row + 1}: {value!r} is {kind}, but the rows before are "
+            f"{self.kinds[name]}: correct the cell or leave it empty; or set the column to categorical, identifier or "
+            "ignored in a schema and give that",
         )
 
 
+_NUMBERS, _TEXT, _BOOLEANS, _ONLY_WORDS = "numbers", "text", "true or false", "words for missing numbers"
+
+
 def _coarse_kind(column: "pd.Series[Any]") -> str | None:
-    """Numbers or text; None where there is no value, or where the values bring their own types."""
-    if types.is_numeric_dtype(column):  # true and false too
-        return "numbers" if column.notna().any() else None
-    if isinstance(column.dtype, pd.StringDtype):
-        return "text" if column.notna().any() else None
-    return None
+    """None where there is no value, or where the values bring their own types."""
+    if not column.notna().any():
+        return None
+    if types.is_bool_dtype(column) or types.infer_dtype(column, skipna=True) == "boolean":
+        return _BOOLEANS
+    if types.is_numeric_dtype(column):
+        return _NUMBERS
+    is_text = isinstance(column.dtype, pd.StringDtype) or any(isinstance(value, str) for value in column)
+    return _TEXT if is_text else None
 
 
 def _first_text(column: "pd.Series[Any]") -> tuple[int, object]:
-    no_number = pd.to_numeric(column, errors="coerce").isna().to_numpy() & column.notna().to_numpy()
-    row = int(np.argmax(no_number))
+    """The first cell that is no number, or a code."""
+    is_code = column.astype(str).str.fullmatch(CODE).to_numpy(np.bool_)
+    row = int(np.argmax((np.isnan(numbers(column)) & column.notna().to_numpy()) | is_code))
     return row, column.iloc[row]

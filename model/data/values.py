@@ -35,6 +35,8 @@ def whole(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

@@ -29,7 +29,7 @@ FEWEST_TRAINING_ROWS = 500
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LabelledRows:
     """Rows of a table, with what is known of them.
 
     labels: the columns that mark anomalies. anomalous: bool [n], None where nothing is labelled. kinds: what kind of
@@ -47,7 +47,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, chosen: Bools) -> "Rows":
+    def __getitem__(self, chosen: Bools) -> "LabelledRows":
         def field(values: NDArray[Any] | None) -> NDArray[Any] | None:
             return None if values is None else values[chosen]
 
@@ -61,7 +61,7 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Baseline:
+class BaselineResult:
     """A baseline's scores [n], and its metrics."""
 
     name: str
@@ -70,7 +70,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class ModelResult:
     """A model's verdicts on the rows of an evaluation; figures where the rows are labelled."""
 
     detector: Detector
@@ -84,17 +84,19 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class Evaluation:
     """Models and baselines on the same rows; `notes` are sentences on how it was done."""
 
-    rows: Rows
-    judged: tuple[Judged, ...]
-    baselines: tuple[Baseline, ...]
+    rows: LabelledRows
+    models: tuple[ModelResult, ...]
+    baselines: tuple[BaselineResult, ...]
     budget: float
     notes: tuple[str, ...]
 
 
-def rows_of(table: pd.DataFrame, schema: TransactionSchema, label: str | None = None, share: float = 1.0) -> Rows:
+def rows_of(
+    table: pd.DataFrame, schema: TransactionSchema, label: str | None = None, share: float = 1.0
+) -> LabelledRows:
     """Rows with their labels: those of `label`, of the schema, or else of columns that look like labels.
 
     Raises:
@@ -104,8 +106,8 @@ def rows_of(table: pd.DataFrame, schema: TransactionSchema, label: str | None = 
     plain = tuple(field for field in schema.fields if field.kind is not Kind.LABEL and field.name not in labels)
     found = anomalous(table, TransactionSchema((*plain, *(Field(name, Kind.LABEL) for name in labels))))
     if not found.any():
-        return Rows(table, labels, None, None, _times(table, schema), share)
-    return Rows(table, labels, found, _kinds(table, labels, found), _times(table, schema), share)
+        return LabelledRows(table, labels, None, None, _times(table, schema), share)
+    return LabelledRows(table, labels, found, _kinds(table, labels, found), _times(table, schema), share)
 
 
 def prepare(
@@ -115,7 +117,7 @@ def prepare(
     training: Sample | None = None,
     with_baselines: bool = True,
     seed: int = 0,
-) -> tuple[Rows, Rows | None, tuple[str, ...]]:
+) -> tuple[LabelledRows, LabelledRows | None, tuple[str, ...]]:
     """Rows to evaluate on, rows that the baselines are trained on (None: no baselines), and sentences on both.
 
     Args:
@@ -148,7 +150,7 @@ def prepare(
 UNSEEN = "Figures hold for rows that a model was not trained on: on its own training rows they are too good."
 
 
-def _labelled(rows: Rows) -> str:
+def _labelled(rows: LabelledRows) -> str:
     if rows.anomalous is None:
         return f"{len(rows):,} rows, none of which is labelled anomalous."
     count = int(rows.anomalous.sum())
@@ -158,7 +160,7 @@ def _labelled(rows: Rows) -> str:
     )
 
 
-def half(rows: Rows, seed: int = 0) -> tuple[Rows, Rows, str]:
+def half(rows: LabelledRows, seed: int = 0) -> tuple[LabelledRows, LabelledRows, str]:
     """Normal rows to train baselines on, rows to evaluate on, and how they were split: by time, or else at random.
 
     Raises:
@@ -177,13 +179,13 @@ def half(rows: Rows, seed: int = 0) -> tuple[Rows, Rows, str]:
 
 def run(
     detectors: Sequence[Detector],
-    rows: Rows,
+    rows: LabelledRows,
     budget: float,
-    training: Rows | None = None,
+    training: LabelledRows | None = None,
     notes: Sequence[str] = (),
     progress: ProgressCallback = lambda *_: None,
     seed: int = 0,
-) -> Trial:
+) -> Evaluation:
     """Scores the rows with all models, and with the baselines where there are labels and rows to train them on.
 
     Raises:
@@ -191,36 +193,36 @@ def run(
     """
     names = baselines.NAMES if training is not None and rows.anomalous is not None else ()
     steps = len(detectors) + len(names)
-    judged = []
+    models = []
     for done, detector in enumerate(detectors):
         progress(f"scoring with {detector.version}", done / steps)
-        judged.append(_evaluate(detector, rows, budget))
+        models.append(_evaluate(detector, rows, budget))
     others = []
     if training is not None and names:
         train, test = _features(training, rows, detectors[0].schema)
         for done, name in enumerate(names, len(detectors)):
             progress(name, done / steps)
             score = baselines.scores(name, train, test, seed)
-            others.append(Baseline(name, score, _figures(score, rows, budget)))
+            others.append(BaselineResult(name, score, _figures(score, rows, budget)))
     progress("done", 1.0)
-    return Trial(rows, tuple(judged), tuple(others), budget, tuple(notes))
+    return Evaluation(rows, tuple(models), tuple(others), budget, tuple(notes))
 
 
-def _evaluate(detector: Detector, rows: Rows, budget: float) -> Judged:
+def _evaluate(detector: Detector, rows: LabelledRows, budget: float) -> ModelResult:
     columns = columns_of(rows.table, detector.schema)
     verdicts = detector.judge(columns)
     metrics = None if rows.anomalous is None else _figures(verdicts.score, rows, budget, verdicts.anomalous)
-    return Judged(detector, columns, verdicts, metrics)
+    return ModelResult(detector, columns, verdicts, metrics)
 
 
-def _figures(score: Floats, rows: Rows, budget: float, flagged: Bools | None = None) -> Figures:
+def _figures(score: Floats, rows: LabelledRows, budget: float, flagged: Bools | None = None) -> Figures:
     assert rows.anomalous is not None
     # A sample gets its share of a day's budget; of every 1,000 rows the budget is the same.
     of_sample = budget if rows.time_s is None else budget * rows.share
     return figures(score, rows.anomalous, of_sample, rows.time_s, flagged, rows.kinds)
 
 
-def _features(training: Rows, rows: Rows, schema: TransactionSchema) -> tuple[Floats, Floats]:
+def _features(training: LabelledRows, rows: LabelledRows, schema: TransactionSchema) -> tuple[Floats, Floats]:
     """Eddy's own features, the encoding learned from the training rows."""
     learned = columns_of(training.table, schema)
     encoder = fit.fit(learned, schema)
@@ -255,7 +257,7 @@ def _kinds(table: pd.DataFrame, labels: Sequence[str], found: Bools) -> Texts | 
     return best
 
 
-def _early(rows: Rows, seed: int) -> tuple[Bools, str]:
+def _early(rows: LabelledRows, seed: int) -> tuple[Bools, str]:
     assert rows.anomalous is not None
     if rows.time_s is not None:
         early = rows.time_s < np.median(rows.time_s)

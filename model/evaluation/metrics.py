@@ -172,9 +172,9 @@ def average_precision_interval(score: Floats, anomalous: Bools, draws: int = DRA
     """
     value = average_precision(score, anomalous)
     ranking, rng = Ranking(score[~anomalous], score[anomalous]), np.random.default_rng(seed)
-    anomalies, normal = int(anomalous.sum()), int((~anomalous).sum())
-    drawn = ((resampled(anomalies, rng), resampled(normal, rng)) for _ in range(draws))
-    return interval(value, [ranking.average_precision(usual, strange) for strange, usual in drawn])
+    counts = int(anomalous.sum()), int((~anomalous).sum())
+    drawn = ([resampled(count, rng) for count in counts] for _ in range(draws))
+    return interval(value, [ranking.average_precision(normal, anomalies) for anomalies, normal in drawn])
 
 
 def recall_at(score: Floats, anomalous: Bools, false_positive_rate: float = FALSE_POSITIVE_RATE) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from eddy.model.evaluation.compare import Comparison, Disagreement, Opinion
-from eddy.model.evaluation.evaluate import Judged, Trial
+from eddy.model.evaluation.evaluate import Evaluation, ModelResult
 from eddy.model.evaluation.metrics import precision_recall
 from eddy.model.serving.text import one_in, shares_text
 from eddy.reports.evaluation import plots
@@ -13,21 +13,21 @@ from eddy.reports.page import Page, unbroken
 from eddy.reports.plots import contributions, mean_shares
 
 
-def comparison_report(trial: Trial, found: Comparison, source: str) -> Page:
+def comparison_report(evaluation: Evaluation, found: Comparison, source: str) -> Page:
     """What two models make of the same rows, as a page of its own."""
-    first, second = trial.judged[:2]
-    labels = trial.rows.anomalous
+    first, second = evaluation.models[:2]
+    labels = evaluation.rows.anomalous
     labelled: dict[str, object] = {}
     if labels is not None:
-        curves = [(judged.name, *precision_recall(judged.verdicts.score, labels)) for judged in trial.judged]
-        labelled = {**detection_metrics(trial), "curve": plots.precision_recall(curves, [], float(labels.mean()))}
+        curves = [(result.name, *precision_recall(result.verdicts.score, labels)) for result in evaluation.models]
+        labelled = {**detection_metrics(evaluation), "curve": plots.precision_recall(curves, [], float(labels.mean()))}
     return Page(
         "comparison.html",
         source=source,
         first=first,
         second=second,
         found=found,
-        notes=trial.notes,
+        notes=evaluation.notes,
         labelled=bool(labelled),
         rarities=plots.against(first, second, labels),
         scored_by_one=_scored_by_one(first, second) + _scored_by_one(second, first),
@@ -37,12 +37,12 @@ def comparison_report(trial: Trial, found: Comparison, source: str) -> Page:
     )
 
 
-def _scored_by_one(one: Judged, other: Judged) -> list[str]:
+def _scored_by_one(one: ModelResult, other: ModelResult) -> list[str]:
     scored = other.detector.schema.scored
     return [f"{name} is scored by {one.name} alone" for name in one.detector.schema.scored if name not in scored]
 
 
-def _contributions(first: Judged, second: Judged) -> Figure | None:
+def _contributions(first: ModelResult, second: ModelResult) -> Figure | None:
     """Of the fields that both score; None where there is none."""
     fields = [name for name in first.detector.schema.scored if name in second.detector.schema.scored]
     if not fields:
@@ -50,9 +50,9 @@ def _contributions(first: Judged, second: Judged) -> Figure | None:
     flagged = first.verdicts.anomalous | second.verdicts.anomalous
     rows = flagged if flagged.any() else ~flagged
     shares = []
-    for judged in (first, second):
-        indices = [judged.detector.schema.scored.index(name) for name in fields]
-        shares.append((judged.name, mean_shares(judged.verdicts.contribution_matrix[rows])[indices]))
+    for result in (first, second):
+        indices = [result.detector.schema.scored.index(name) for name in fields]
+        shares.append((result.name, mean_shares(result.verdicts.contribution_matrix[rows])[indices]))
     return contributions(fields, shares, np.sum([share for _, share in shares], axis=0))
 
 

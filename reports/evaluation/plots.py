@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from eddy.model.evaluation.evaluate import Judged
+from eddy.model.evaluation.evaluate import ModelResult
 from eddy.model.evaluation.metrics import CalibrationPoint
 from eddy.model.serving.calibration import RAREST
 from eddy.model.serving.text import one_in
@@ -97,10 +97,10 @@ def calibration(points: Sequence[CalibrationPoint], threshold: float) -> Figure:
 
 
 @plots.drawn
-def against(first: Judged, second: Judged, anomalous: NDArray[np.bool_] | None) -> Figure:
+def against(first: ModelResult, second: ModelResult, anomalous: NDArray[np.bool_] | None) -> Figure:
     """Rarities of the same rows to two models, both axes logarithmic, rare ones to the right and on top."""
     figure, axes = plots.axes(5.6, 5.0)
-    rarities = [np.maximum(judged.verdicts.rarity, RAREST_SHOWN) for judged in (first, second)]
+    rarities = [np.maximum(result.verdicts.rarity, RAREST_SHOWN) for result in (first, second)]
     is_anomalous = np.zeros(len(rarities[0]), np.bool_) if anomalous is None else anomalous
     names = ("all rows" if anomalous is None else "normal", "anomalous")
     for rows, name, colour in zip((~is_anomalous, is_anomalous), names, (plots.NORMAL, plots.ANOMALOUS), strict=True):
@@ -108,8 +108,8 @@ def against(first: Judged, second: Judged, anomalous: NDArray[np.bool_] | None) 
             x, y = (rarity[rows] for rarity in rarities)
             axes.scatter(x, y, s=7, lw=0, alpha=0.5, color=colour, label=name, rasterized=True)
     end = min(float(rarity.min()) for rarity in rarities) / 2
-    for judged, draw in ((first, axes.axvline), (second, axes.axhline)):
-        draw(threshold_rarity(judged), color=GREY, ls="--", lw=1.0)
+    for result, draw in ((first, axes.axvline), (second, axes.axhline)):
+        draw(threshold_rarity(result), color=GREY, ls="--", lw=1.0)
     axes.set(xscale="log", yscale="log", xlim=(1.2, end), ylim=(1.2, end))
     axes.set(xlabel=f"rarity to {first.name}", ylabel=f"rarity to {second.name}")
     for axis in (axes.xaxis, axes.yaxis):
@@ -118,5 +118,5 @@ def against(first: Judged, second: Judged, anomalous: NDArray[np.bool_] | None) 
     return figure
 
 
-def threshold_rarity(judged: Judged) -> float:
-    return float(judged.detector.calibration.rarity(np.array([judged.verdicts.threshold]))[0])
+def threshold_rarity(result: ModelResult) -> float:
+    return float(result.detector.calibration.rarity(np.array([result.verdicts.threshold]))[0])

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from eddy.model.evaluation.evaluate import Judged, Trial
+from eddy.model.evaluation.evaluate import Evaluation, ModelResult
 from eddy.model.evaluation.metrics import precision_recall
 from eddy.model.serving.text import one_in, shares_text
 from eddy.reports.evaluation import plots
@@ -23,87 +23,88 @@ SMALL_PICTURES = 12
 SCATTER_ROWS, SCATTER_ANOMALIES = 3_000, 400
 
 
-def evaluation_report(trial: Trial, source: str) -> Page:
+def evaluation_report(evaluation: Evaluation, source: str) -> Page:
     """The results of an evaluation, as a page of its own."""
-    labels = trial.rows.anomalous
-    labelled = {} if labels is None else {**detection_metrics(trial), "curve": _curve(trial, labels)}
+    labels = evaluation.rows.anomalous
+    labelled = {} if labels is None else {**detection_metrics(evaluation), "curve": _curve(evaluation, labels)}
     return Page(
         "evaluation.html",
         source=source,
-        notes=trial.notes,
-        several=len(trial.judged) > 1,
+        notes=evaluation.notes,
+        several=len(evaluation.models) > 1,
         labelled=bool(labelled),
-        normal_rows=int((~_labels(trial)).sum()),
-        summary=[_summary(judged) for judged in trial.judged],
-        models=[_model(judged, trial) for judged in trial.judged],
+        normal_rows=int((~_labels(evaluation)).sum()),
+        summary=[_summary(result) for result in evaluation.models],
+        models=[_model(result, evaluation) for result in evaluation.models],
         kind_metrics=list(KIND_FIGURES),
-        by_method=kind_rows(trial) if trial.baselines else [],
+        by_method=kind_rows(evaluation) if evaluation.baselines else [],
         most_fields=MOST_FIELDS,
         **labelled,
     )
 
 
-def _summary(judged: Judged) -> tuple[object, ...]:
-    flagged = judged.verdicts.anomalous
-    rate = judged.detector.threshold.rate
-    return judged.name, int(flagged.sum()), float(flagged.mean()), rate, judged.verdicts.threshold
+def _summary(result: ModelResult) -> tuple[object, ...]:
+    flagged = result.verdicts.anomalous
+    rate = result.detector.threshold.rate
+    return result.name, int(flagged.sum()), float(flagged.mean()), rate, result.verdicts.threshold
 
 
-def _curve(trial: Trial, labels: Rows) -> Figure:
-    models = [(judged.name, *precision_recall(judged.verdicts.score, labels)) for judged in trial.judged]
-    others = [(baseline.name, *precision_recall(baseline.score, labels)) for baseline in trial.baselines]
+def _curve(evaluation: Evaluation, labels: Rows) -> Figure:
+    models = [(result.name, *precision_recall(result.verdicts.score, labels)) for result in evaluation.models]
+    others = [(baseline.name, *precision_recall(baseline.score, labels)) for baseline in evaluation.baselines]
     return plots.precision_recall(models, others, float(labels.mean()))
 
 
-def _model(judged: Judged, trial: Trial) -> dict[str, Any]:
+def _model(result: ModelResult, evaluation: Evaluation) -> dict[str, Any]:
     """What the page shows of one model."""
-    kinds = judged.figures.kinds if judged.figures else ()
+    kinds = result.figures.kinds if result.figures else ()
     return {
-        "name": judged.name,
-        "threshold": judged.verdicts.threshold,
+        "name": result.name,
+        "threshold": result.verdicts.threshold,
         "kinds": [(found.kind, found.rows, *kind_row(found)) for found in kinds],
         "kind_names": [found.kind for found in kinds],
-        "confusion": judged.figures and judged.figures.confusion,
-        "rarities": _rarities(judged, trial),
-        "fields": len(judged.detector.schema.scored),
-        "contributions": _contributions(judged, trial),
-        "observed": _observed_expected(judged, _labels(trial)),
-        "top": _top(judged, trial),
-        **_calibration(judged, trial),
+        "confusion": result.figures and result.figures.confusion,
+        "rarities": _rarities(result, evaluation),
+        "fields": len(result.detector.schema.scored),
+        "contributions": _contributions(result, evaluation),
+        "observed": _observed_expected(result, _labels(evaluation)),
+        "top": _top(result, evaluation),
+        **_calibration(result, evaluation),
     }
 
 
-def _rarities(judged: Judged, trial: Trial) -> Figure:
-    rarity, labels = judged.verdicts.rarity, _labels(trial)
-    names = (_name_of_normal(trial), "anomalous")
-    return plots.rarities(rarity[~labels], rarity[labels], plots.threshold_rarity(judged), names)
+def _rarities(result: ModelResult, evaluation: Evaluation) -> Figure:
+    rarity, labels = result.verdicts.rarity, _labels(evaluation)
+    names = (_name_of_normal(evaluation), "anomalous")
+    return plots.rarities(rarity[~labels], rarity[labels], plots.threshold_rarity(result), names)
 
 
-def _calibration(judged: Judged, trial: Trial) -> dict[str, Any]:
-    normal = judged.verdicts.rarity[~_labels(trial)]
-    threshold = judged.detector.threshold.rate or plots.threshold_rarity(judged)
+def _calibration(result: ModelResult, evaluation: Evaluation) -> dict[str, Any]:
+    normal = result.verdicts.rarity[~_labels(evaluation)]
+    threshold = result.detector.threshold.rate or plots.threshold_rarity(result)
     return {
-        "calibration": plots.calibration(calibration_points(trial, judged), threshold),
+        "calibration": plots.calibration(calibration_points(evaluation, result), threshold),
         "expected": threshold * len(normal),
         "flagged_normal": int((normal <= threshold).sum()),
     }
 
 
-def _contributions(judged: Judged, trial: Trial) -> Figure:
-    labels, each = _labels(trial), judged.verdicts.contribution_matrix
-    groups = ((_name_of_normal(trial), ~labels), ("flagged", judged.verdicts.anomalous), ("labelled anomalous", labels))
+def _contributions(result: ModelResult, evaluation: Evaluation) -> Figure:
+    labels, each = _labels(evaluation), result.verdicts.contribution_matrix
+    normal = _name_of_normal(evaluation), ~labels
+    groups = (normal, ("flagged", result.verdicts.anomalous), ("labelled anomalous", labels))
     shares = [(name, mean_shares(each[rows])) for name, rows in groups if rows.any()]
-    return contributions(judged.detector.schema.scored, shares, shares[-1][1])
+    return contributions(result.detector.schema.scored, shares, shares[-1][1])
 
 
-def _observed_expected(judged: Judged, labels: Rows) -> dict[str, Any] | None:
-    names = judged.detector.schema.numeric
+def _observed_expected(result: ModelResult, labels: Rows) -> dict[str, Any] | None:
+    names = result.detector.schema.numeric
     if not names:
         return None
-    anomalous = labels if labels.any() else judged.verdicts.anomalous
-    weight = judged.verdicts.contribution_matrix[anomalous if anomalous.any() else ~anomalous].mean(axis=0)
+    anomalous = labels if labels.any() else result.verdicts.anomalous
+    weight = result.verdicts.contribution_matrix[anomalous if anomalous.any() else ~anomalous].mean(axis=0)
     samples = _sample(~anomalous, SCATTER_ROWS), _sample(anomalous, SCATTER_ANOMALIES)
-    values = [(judged.columns[rows].numeric, judged.detector.judge(judged.columns[rows]).expected) for rows in samples]
+    values = [(result.columns[rows].numeric, result.detector.judge(result.columns[rows]).expected) for rows in samples]
     return {
         "figure": observed_expected(names, weight, SMALL_PICTURES, *values),
         "drawn": min(len(names), SMALL_PICTURES),
@@ -114,12 +115,12 @@ def _observed_expected(judged: Judged, labels: Rows) -> dict[str, Any] | None:
     }
 
 
-def _top(judged: Judged, trial: Trial) -> list[tuple[object, ...]]:
-    verdicts, labels = judged.verdicts, trial.rows.anomalous
+def _top(result: ModelResult, evaluation: Evaluation) -> list[tuple[object, ...]]:
+    verdicts, labels = result.verdicts, evaluation.rows.anomalous
     top = np.argsort(-verdicts.score, kind="stable")[:TOP_SCORING].tolist()
     return [
         (
-            int(trial.rows.table.index[i]) + 1,
+            int(evaluation.rows.table.index[i]) + 1,
             unbroken(one_in(float(verdicts.rarity[i]))),
             float(verdicts.score[i]),
             *([] if labels is None else ["anomalous" if labels[i] else "normal"]),
@@ -129,12 +130,12 @@ def _top(judged: Judged, trial: Trial) -> list[tuple[object, ...]]:
     ]
 
 
-def _name_of_normal(trial: Trial) -> str:
-    return "all rows" if trial.rows.anomalous is None else "normal"
+def _name_of_normal(evaluation: Evaluation) -> str:
+    return "all rows" if evaluation.rows.anomalous is None else "normal"
 
 
-def _labels(trial: Trial) -> Rows:
-    return np.zeros(len(trial.rows), np.bool_) if trial.rows.anomalous is None else trial.rows.anomalous
+def _labels(evaluation: Evaluation) -> Rows:
+    return np.zeros(len(evaluation.rows), np.bool_) if evaluation.rows.anomalous is None else evaluation.rows.anomalous
 
 
 def _sample(chosen: Rows, most: int) -> NDArray[np.intp]:

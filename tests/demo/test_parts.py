@@ -14,7 +14,7 @@ from eddy.demo.model import Step, steps
 from eddy.demo.processes import Interrupted, Interruptions
 from eddy.demo.stream import BROKEN, history, messages
 from eddy.demo.tracker import Shown, Snapshot, Tracker
-from eddy.demo.view import Teller, render
+from eddy.demo.view import Output, render
 from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.messages import Alert, Coordinates, DeadLetter, LedgerRecord
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
@@ -137,12 +137,12 @@ def test_a_demo_that_went_well_has_no_problems() -> None:
     ("account", "seen", "report", "complaint"),
     [
         (audit(problems=("lost: nothing answers for 3 offsets",)), 1, delivered(10), "nothing answers for 3"),
-        (audit(), 1, delivered(11), "11 messages were stored, the ledger answers for 10"),
-        (audit(), 2, delivered(10), "the ledger knows of 1 alerts, 2 were seen"),
-        (audit(waiting=5), 1, delivered(15), "5 messages are still to be judged"),
-        (audit(alerted=0, passed=10), 0, delivered(10), "no alert came"),
+        (audit(), 1, delivered(11), "11 messages were stored, the ledger counts 10"),
+        (audit(), 2, delivered(10), "the ledger counts 1 alerts, 2 were read"),
+        (audit(waiting=5), 1, delivered(15), "5 messages are not scored yet"),
+        (audit(alerted=0, passed=10), 0, delivered(10), "there was no alert"),
         (audit(), 1, Report(11, 10, 1, 1.0, (), error="no leader"), "1 of 11 messages are not known to be stored"),
-        (audit(), 1, None, "the stream broke off"),
+        (audit(), 1, None, "the stream was aborted"),
     ],
 )
 def test_whatever_is_not_as_promised_is_a_problem(
@@ -180,12 +180,12 @@ def test_the_view_shows_what_is_asked_of_it() -> None:
 
 def test_in_a_file_there_are_plain_lines_one_for_each_alert_once() -> None:
     file = StringIO()
-    teller = Teller(Console(file=file, width=80))
-    teller.done("Broker: one.")
-    teller.training(iter([Step(0.0, "starting"), Step(0.05, "between"), Step(1.0, "done")]))
-    with teller.live() as view:
-        view.show(full(), 5.0, 60)
-        view.show(full(), 5.1, 60)
+    output = Output(Console(file=file, width=80))
+    output.done("Broker: one.")
+    output.training(iter([Step(0.0, "starting"), Step(0.05, "between"), Step(1.0, "done")]))
+    with output.live() as show:
+        show(full(), 5.0, 60)
+        show(full(), 5.1, 60)
     text = file.getvalue()
     assert text.isprintable() or set(filter(lambda c: not c.isprintable(), text)) == {"\n"}
     assert text.count("alert  15") == 1

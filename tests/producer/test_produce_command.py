@@ -135,7 +135,8 @@ def test_mistakes_end_in_one_line_that_says_what_to_do(arguments: tuple[object, 
 
 @pytest.mark.usefixtures("broker")
 def test_without_the_libraries_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "eddy.model.data.conversion", raising=False)
+    for module in ("eddy.model.data.conversion", "eddy.producer.replay"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "pandas", None)
     result = run("file", "table.csv")
     assert result.exit_code == 1

@@ -36,6 +36,19 @@ def payments() -> pd.DataFrame:
     )
 
 
+def late_zeros(table: pd.DataFrame, path: Path) -> None:
+    """Codes have a leading zero for the first time in the last row, far behind the first piece."""
+    codes = table["mcc"].where(table["mcc"] != 742, 5411).astype(str)
+    codes.iloc[-1] = "0742"
+    table.assign(mcc=codes, note="x" * 2_000).to_csv(path.with_suffix(".csv"), index=False)
+
+
+def late_text(table: pd.DataFrame, path: Path) -> None:
+    """A category is NA, which stands for a missing number, in all of the first piece."""
+    countries = ["NA"] * (ROWS - 400) + ["DE"] * 400
+    table.assign(country=countries, note="x" * 2_000).to_csv(path.with_suffix(".csv"), index=False)
+
+
 def utf8_bytes(table: pd.DataFrame, path: Path) -> None:
     """Text without the mark of text, as some writers of Parquet leave it."""
     plain = pa.Table.from_pandas(table, preserve_index=False)
@@ -60,6 +73,8 @@ SHAPES: dict[str, Write] = {
     "spaces in the header": lambda table, path: path.with_suffix(".csv").write_text(
         "  " + table.to_csv(index=False).replace(",", " , ", len(table.columns) - 1), encoding="utf-8"
     ),
+    "late leading zeros": late_zeros,
+    "late text": late_text,
     "parquet": lambda table, path: table.to_parquet(path.with_suffix(".parquet"), row_group_size=700),
     "parquet of times": lambda table, path: table.assign(
         event_time=pd.to_datetime(table["event_time"]).dt.tz_localize("Europe/Berlin")
@@ -88,14 +103,13 @@ def test_the_stream_decodes_what_training_read(tmp_path: Path, shape: str) -> No
     expected = columns_of(learned, schema)
     assert {"amount", "event_time", "country"} <= set(schema.scored)
 
-    replay = Replay(path, schema)
-    values = [value for batch in replay.batches() for value in batch.values]
-    decoded = TransactionCodec(schema).decode_values(values)
-    assert not decoded.refused
-    assert decoded.columns.categorical.tolist() == expected.categorical.tolist()
-    np.testing.assert_array_equal(decoded.columns.numeric, expected.numeric)
-    np.testing.assert_array_equal(decoded.columns.timestamp, expected.timestamp)
-    assert {field.kind for field in Replay(path).schema.fields} >= {field.kind for field in schema.fields}
+    for replay in (Replay(path, schema), Replay(path)):
+        values = [value for batch in replay.batches() for value in batch.values]
+        decoded = TransactionCodec(schema).decode_values(values)
+        assert not decoded.refused
+        assert decoded.columns.categorical.tolist() == expected.categorical.tolist()
+        np.testing.assert_array_equal(decoded.columns.numeric, expected.numeric)
+        np.testing.assert_array_equal(decoded.columns.timestamp, expected.timestamp)
 
 
 def test_whole_numbers_that_are_categories_have_no_decimal_point_whatever_stands_beside_them(tmp_path: Path) -> None:
@@ -111,3 +125,18 @@ def test_whole_numbers_that_are_categories_have_no_decimal_point_whatever_stands
     table.to_parquet(tmp_path / "t.parquet", row_group_size=2)
     keys = [key for batch in Replay(tmp_path / "t.parquet", schema).batches() for key in batch.keys]
     assert keys == [b"1", b"2.5", b"3", b"4"]
+
+
+def test_a_nullable_key_absent_from_a_whole_piece_of_json_is_sent_as_null(tmp_path: Path) -> None:
+    fields = (
+        Field("card", Kind.IDENTIFIER, role="card"),
+        Field("at", Kind.TIMESTAMP, role="time", unit="iso8601"),
+        Field("amount", Kind.NUMERIC, nullable=True),
+    )
+    line = '{"card": "a", "at": "2026-01-01T00:00:00Z"}\n'
+    (tmp_path / "1.jsonl").write_text(line)
+    (tmp_path / "2.jsonl").write_text(line.replace("}", ', "amount": 2}'))
+    replay = Replay(str(tmp_path / "*.jsonl"), TransactionSchema(fields))
+    values = [value for batch in replay.batches() for value in batch.values]
+    decoded = TransactionCodec(replay.schema).decode_values(values)
+    np.testing.assert_array_equal(decoded.columns.numeric[:, 0], [np.nan, 2.0])

@@ -19,8 +19,8 @@ import zstandard
 
 from eddy.model.data.conversion import TableError, columns_of, read_pieces, read_sample, read_table
 from eddy.model.data.schema_inference import infer
-from eddy.model.data.sources import MixedColumn
-from eddy.model.schema.schema import Kind
+from eddy.model.data.sources import ROWS, MixedColumn
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
 
 MakeTable = Callable[..., pd.DataFrame]
 
@@ -278,6 +278,42 @@ def test_a_column_of_numbers_that_turns_to_text_is_text(tmp_path: Path, monkeypa
     assert sum(map(len, read_pieces(tmp_path / "t.csv", consistent=False))) == 202
 
 
+CELLS = ["7", "1.5", "0742", "NA", "true", "x", "", "1234567890123456789"]
+
+
+@pytest.mark.parametrize("first", CELLS)
+@pytest.mark.parametrize("last", CELLS)
+def test_what_a_column_is_does_not_depend_on_the_order_of_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, last: str
+) -> None:
+    cells = [first] * 100 + [last] * 100
+    pd.DataFrame({"c": cells, "n": 1}).to_csv(tmp_path / "whole.csv", index=False)
+    whole = read_table(tmp_path / "whole.csv")["c"]
+    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    for order in (cells, cells[::-1]):
+        pd.DataFrame({"c": order, "n": 1}).to_csv(tmp_path / "t.csv", index=False)
+        read = read_table(tmp_path / "t.csv")["c"]
+        read = read if order is cells else read[::-1]
+        assert pd.api.types.is_numeric_dtype(read) == pd.api.types.is_numeric_dtype(whole)
+        assert read.astype(object).fillna("").tolist() == whole.astype(object).fillna("").tolist()
+
+
+def test_a_code_in_the_last_row_makes_categories_of_all(tmp_path: Path) -> None:
+    codes = ["5411", "5812", "4121"] * 70_000 + ["0742"]
+    for name, order in {"late.csv": codes, "early.csv": codes[::-1]}.items():
+        pd.DataFrame({"mcc": order, "amount": 1.5, "note": "x" * 20}).to_csv(tmp_path / name, index=False)
+        table = read_table(tmp_path / name)
+        assert set(columns_of(table, infer(table)).categorical[:, 0]) == {"5411", "5812", "4121", "0742"}
+
+
+def test_lines_of_json_that_are_numbers_at_first_and_text_later_are_text(tmp_path: Path) -> None:
+    values = [1.0] * ROWS + [2.5, "A17", True, None, 3]
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"code": value}) for value in values))
+    read = read_table(tmp_path / "t.jsonl")["code"]
+    assert set(read[:ROWS]) == {"1"}
+    assert read[ROWS:].fillna("").tolist() == ["2.5", "A17", "true", "", "3"]
+
+
 def test_a_typing_error_among_numbers_is_found_by_file_and_row(tmp_path: Path) -> None:
     good = pd.DataFrame({"amount": np.arange(1.0, 1_000.0), "shop": ["a", "b", "c"] * 333})
     good.to_csv(tmp_path / "day-1.csv", index=False)
@@ -363,3 +399,30 @@ def test_a_key_that_a_line_of_json_lacks_is_missing(tmp_path: Path) -> None:
     read = read_table(tmp_path / "t.jsonl")
     assert read["b"].isna().tolist() == [False, True, False]
     assert read["c"].tolist()[2] is True
+
+
+@pytest.fixture
+def nullable() -> TransactionSchema:
+    return TransactionSchema((Field("amount", Kind.NUMERIC), Field("shop", Kind.CATEGORICAL, nullable=True)))
+
+
+def test_a_nullable_key_may_be_absent_from_whole_pieces_and_files_of_json(
+    tmp_path: Path, nullable: TransactionSchema
+) -> None:
+    for name, shop in {"1.jsonl": {}, "2.jsonl": {"shop": "fuel"}, "3.jsonl": {}}.items():
+        (tmp_path / name).write_text((json.dumps({"amount": 1, **shop}) + "\n") * 3)
+    expected = [""] * 3 + ["fuel"] * 3 + [""] * 3
+    pieces = read_pieces(str(tmp_path / "*.jsonl"), rows=2)
+    found = np.concatenate([columns_of(piece, nullable).categorical[:, 0] for piece in pieces])
+    assert found.tolist() == expected
+    assert columns_of(read_table(str(tmp_path / "*.jsonl")), nullable).categorical[:, 0].tolist() == expected
+    assert columns_of(read_table(tmp_path / "1.jsonl"), nullable).categorical[:, 0].tolist() == [""] * 3
+
+
+def test_a_key_that_may_not_be_null_must_be_there_and_so_must_columns_of_other_formats(
+    tmp_path: Path, nullable: TransactionSchema
+) -> None:
+    (tmp_path / "t.jsonl").write_text('{"shop": "fuel"}')
+    (tmp_path / "t.csv").write_text("amount\n1\n")
+    assert "has no column amount" in said("", lambda _: columns_of(read_table(tmp_path / "t.jsonl"), nullable))
+    assert "has no column shop" in said("", lambda _: columns_of(read_table(tmp_path / "t.csv"), nullable))

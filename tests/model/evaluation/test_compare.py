@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from eddy.model.data.conversion import Sample
-from eddy.model.evaluation.compare import compare, rank_correlation
-from eddy.model.evaluation.evaluate import Trial, prepare, run
+from eddy.model.evaluation.compare import compare_models, rank_correlation
+from eddy.model.evaluation.evaluate import Evaluation, prepare, run
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.detector import Detector
@@ -53,7 +53,7 @@ def by(field: str, schema: TransactionSchema, trained: Columns) -> Detector:
     return Detector(f"by-{field}", schema, scorer, calibration, calibration.threshold(0.001))
 
 
-def trial(table: pd.DataFrame, *detectors: Detector) -> Trial:
+def evaluation(table: pd.DataFrame, *detectors: Detector) -> Evaluation:
     schema = detectors[0].schema
     rows, _, notes = prepare(Sample(table, len(table)), schema, with_baselines=False)
     return run(detectors, rows, 10, None, notes)
@@ -62,7 +62,7 @@ def trial(table: pd.DataFrame, *detectors: Detector) -> Trial:
 def test_rows_that_one_model_alone_flags_come_first_with_the_reasons_of_both(
     table: pd.DataFrame, schema: TransactionSchema, columns: Columns
 ) -> None:
-    found = compare(trial(table, by("temperature", schema, columns), by("amount", schema, columns)))
+    found = compare_models(evaluation(table, by("temperature", schema, columns), by("amount", schema, columns)))
     assert found.only_first >= 1
     assert found.only_second >= 1
     assert found.both + found.only_first + found.only_second + found.neither == ROWS
@@ -78,15 +78,15 @@ def test_rows_that_one_model_alone_flags_come_first_with_the_reasons_of_both(
 
 def test_a_model_agrees_with_itself(table: pd.DataFrame, schema: TransactionSchema, columns: Columns) -> None:
     detector = by("amount", schema, columns)
-    found = compare(trial(table, detector, replace(detector, version="again")))
-    assert (found.rank_correlation, found.strangest_shared) == (1.0, 1.0)
+    found = compare_models(evaluation(table, detector, replace(detector, version="again")))
+    assert (found.rank_correlation, found.top_scoring_shared) == (1.0, 1.0)
     assert (found.only_first, found.only_second, found.disagreements) == (0, 0, ())
 
 
 def test_unrelated_models_do_not_agree(table: pd.DataFrame, schema: TransactionSchema, columns: Columns) -> None:
-    found = compare(trial(table, by("temperature", schema, columns), by("amount", schema, columns)))
+    found = compare_models(evaluation(table, by("temperature", schema, columns), by("amount", schema, columns)))
     assert abs(found.rank_correlation) < 0.1
-    assert found.strangest_shared < 0.3
+    assert found.top_scoring_shared < 0.3
 
 
 def test_the_rank_correlation_is_spearmans() -> None:
@@ -100,8 +100,8 @@ def test_the_report_shows_both_and_names_nobody(
     table: pd.DataFrame, schema: TransactionSchema, columns: Columns
 ) -> None:
     labelled = table.assign(is_fraud=np.arange(ROWS) % 100 == 7)
-    done = trial(labelled, by("temperature", schema, columns), by("amount", schema, columns))
-    html = comparison_report(done, compare(done), "march.csv").html()
+    done = evaluation(labelled, by("temperature", schema, columns), by("amount", schema, columns))
+    html = comparison_report(done, compare_models(done), "march.csv").html()
     for words in ("by-temperature", "by-amount", "march.csv", "Rank correlation", "Where they disagree", "mislead"):
         assert words in html
     assert html.count("<svg") == 3
@@ -110,8 +110,8 @@ def test_the_report_shows_both_and_names_nobody(
 
 
 def test_without_labels_the_report_says_so(table: pd.DataFrame, schema: TransactionSchema, columns: Columns) -> None:
-    done = trial(table, by("temperature", schema, columns), by("amount", schema, columns))
-    html = comparison_report(done, compare(done), "march.csv").html()
+    done = evaluation(table, by("temperature", schema, columns), by("amount", schema, columns))
+    html = comparison_report(done, compare_models(done), "march.csv").html()
     assert "None of these rows is labelled" in html
     assert html.count("<svg") == 2
 
@@ -121,5 +121,5 @@ def test_fields_that_only_one_of_them_scores_are_named(
 ) -> None:
     fewer = TransactionSchema(tuple(field for field in schema.fields if field.name != "distance_km"))
     small = Columns(columns.numeric[:, [0, 2]], columns.categorical, columns.timestamp)
-    done = trial(table, by("temperature", schema, columns), by("amount", fewer, small))
-    assert "distance_km is scored by by-temperature alone" in comparison_report(done, compare(done), "x").html()
+    done = evaluation(table, by("temperature", schema, columns), by("amount", fewer, small))
+    assert "distance_km is scored by by-temperature alone" in comparison_report(done, compare_models(done), "x").html()

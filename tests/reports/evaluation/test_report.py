@@ -6,7 +6,7 @@ import pytest
 
 from eddy.model.data.conversion import Sample
 from eddy.model.evaluation import baselines
-from eddy.model.evaluation.evaluate import Trial, prepare, run
+from eddy.model.evaluation.evaluate import Evaluation, prepare, run
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.detector import Detector
 from eddy.reports.evaluation.report import evaluation_report
@@ -14,7 +14,7 @@ from eddy.reports.evaluation.report import evaluation_report
 MakeTable = Callable[..., pd.DataFrame]
 
 
-def trial(table: pd.DataFrame, schema: TransactionSchema, *detectors: Detector) -> Trial:
+def evaluation(table: pd.DataFrame, schema: TransactionSchema, *detectors: Detector) -> Evaluation:
     rows, training, notes = prepare(Sample(table, len(table)), schema)
     return run(detectors, rows, 10, training, notes)
 
@@ -32,7 +32,7 @@ def test_with_labels_everything_is_there(
     labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(baselines, "NAMES", ("isolation forest", "pca"))
-    html = evaluation_report(trial(labelled, schema, detector), "march.parquet").html()
+    html = evaluation_report(evaluation(labelled, schema, detector), "march.parquet").html()
     for words in (
         "march.parquet", detector.version, "isolation forest", "pca", "Precision and recall", "Calibration",
         "Kinds of anomalies", "At the threshold", "Observed and expected", "Top-scoring rows", "mislead",
@@ -73,6 +73,6 @@ def test_several_versions_stand_side_by_side(
     assert html.count(f"<h3>{detector.version}</h3>") == 2 * 7
 
 
-def run_alone(table: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> Trial:
+def run_alone(table: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> Evaluation:
     rows, _, notes = prepare(Sample(table, len(table)), schema, with_baselines=False)
     return run([detector], rows, 10, None, notes)
