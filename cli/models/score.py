@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +19,7 @@ from eddy.monitoring.progress import counting
 if TYPE_CHECKING:  # pandas would cost every command half a second
     from rich.table import Table
 
-    from eddy.model.data.batch_scoring import Piece, StrangeRow
+    from eddy.model.data.batch_scoring import Piece, TopRow
     from eddy.model.data.writers import Write
     from eddy.model.serving.detector import Detector
 
@@ -36,19 +34,19 @@ Out = Annotated[
 
 @dataclass
 class Tally:
-    """What was seen so far."""
+    """Counts and the top-scoring rows so far."""
 
     rows: int = 0
     anomalous: int = 0
-    strangest: list[StrangeRow] = field(default_factory=list)
+    top: list[TopRow] = field(default_factory=list)
 
     def add(self, piece: Piece, named: bool) -> None:
-        from eddy.model.data.batch_scoring import strangest
+        from eddy.model.data.batch_scoring import top_rows
 
         self.rows += len(piece.frame)
         self.anomalous += int(piece.verdicts.anomalous.sum())
-        seen = self.strangest + strangest(piece, SHOWN, CONTRIBUTIONS, named)
-        self.strangest = sorted(seen, key=lambda row: -row.score)[:SHOWN]
+        rows = self.top + top_rows(piece, SHOWN, CONTRIBUTIONS, named)
+        self.top = sorted(rows, key=lambda row: -row.score)[:SHOWN]
 
 
 def score(
@@ -78,21 +76,22 @@ def score(
         check(out_file)
     detector = detector_of(store_of(artifacts), version)
     with nullcontext(None) if out_file is None else writing(out_file) as write:
-        tally = _judge(data, detector, write, quiet=as_json)
+        tally = _score(data, detector, write, quiet=as_json)
     if as_json:
         print_json(_summary(tally, detector, out_file, time.perf_counter() - started))
     else:
         _report(tally, detector, out_file)
 
 
-def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
-    from eddy.model.data.batch_scoring import judge_pieces
+def _score(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
+    from eddy.model.data.batch_scoring import score_pieces
     from eddy.model.data.conversion import TableError, read_pieces
+    from eddy.model.data.sources import expected_rows
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
     pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)
-    with counting("scoring", rows_expected(data), quiet=quiet) as advance:
-        for piece in judge_pieces(pieces, detector):
+    with counting("scoring", expected_rows(data), quiet=quiet) as advance:
+        for piece in score_pieces(pieces, detector):
             if write is not None:
                 write(piece.frame)
             tally.add(piece, named)
@@ -100,29 +99,6 @@ def _judge(data: str, detector: Detector, write: Write | None, quiet: bool) -> T
     if not tally.rows:
         raise TableError(f"{data} has no rows: give a table of transactions")
     return tally
-
-
-def rows_expected(data: str) -> int | None:
-    """How many rows there are, where a look at the files tells it quickly; for the time left."""
-    from eddy.model.data.sources import files
-
-    if data == "-":
-        return None
-    counts = [_rows_in(path) for path in files(data)]
-    return None if None in counts else sum(count for count in counts if count is not None)
-
-
-def _rows_in(path: Path) -> int | None:
-    """Of text the number of its lines."""
-    if path.suffix in (".parquet", ".pq"):
-        from pyarrow import ArrowException, parquet
-
-        with suppress(ArrowException, OSError):
-            return int(parquet.read_metadata(path).num_rows)
-    elif path.suffix in (".csv", ".tsv", ".jsonl", ".ndjson") and path.is_file():
-        with path.open("rb") as file:
-            return sum(part.count(b"\n") for part in iter(partial(file.read, 1 << 20), b""))
-    return None
 
 
 def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: float) -> dict[str, Any]:
@@ -136,7 +112,7 @@ def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: f
         "alert_rate": detector.threshold.rate,
         "out": None if out_file is None else str(out_file),
         "seconds": round(seconds, 3),
-        "strangest": [msgspec.to_builtins(asdict(row)) for row in tally.strangest],
+        "top_scoring": [msgspec.to_builtins(asdict(row)) for row in tally.top],
     }
 
 
@@ -145,21 +121,20 @@ def _report(tally: Tally, detector: Detector, out_file: Path | None) -> None:
     expected = f"; about {rate * tally.rows:,.0f} are expected among as many normal ones" if rate else ""
     say(f"{tally.anomalous:,} of {tally.rows:,} transactions are anomalous by {detector.version}{expected}.")
     if out_file is None:
-        out.print(strangest_table(tally.strangest))
+        out.print(_top_table(tally.top))
     else:
         say(f"Verdicts and contributions are in {out_file}.")
 
 
-def strangest_table(rows: Iterable[StrangeRow]) -> Table:
+def _top_table(rows: list[TopRow]) -> Table:
     """The top-scoring rows for the terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    listed = list(rows)
-    named = any(row.transaction for row in listed)
+    named = any(row.transaction for row in rows)
     reasons = "largest contributions"
     table = Table("row", *(["transaction"] if named else []), "rarity", "score", reasons, box=None)
-    for row in listed:
+    for row in rows:
         name = [row.transaction or "-"] if named else []
         cells = (f"{row.row:,}", *name, one_in(row.rarity), f"{row.score:.4g}", contributions_text(row.contributions))
         table.add_row(*(Text(cell) for cell in cells), style="" if row.anomalous else "dim")
