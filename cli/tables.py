@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eddy.cli.console import err, say
 from eddy.monitoring.progress import counting
 
 if TYPE_CHECKING:  # pandas would cost every command a second
     from pandas import DataFrame
 
     from eddy.model.data.conversion import Sample
+    from eddy.model.data.schema_inference import Guess
     from eddy.model.schema.schema import TransactionSchema
 
 Data = Annotated[
@@ -85,3 +87,35 @@ def read(
 
     with counting(f"reading {Path(data).name}", expected_rows(data), quiet=quiet) as advance:
         return read_sample(data, rows, seed, advance, texts=schema.texts if schema else ())
+
+
+def guesses_of(table: DataFrame, schema: TransactionSchema | None) -> tuple[Guess, ...]:
+    """What a table's columns are: as the schema says, or else as they seem."""
+    from eddy.model.data.schema_inference import guess
+    from eddy.model.exploration.typed_table import by_schema
+
+    return by_schema(table, schema) if schema else guess(table)
+
+
+def say_columns(guesses: tuple[Guess, ...]) -> None:
+    """Says on standard error which columns are scored and which are ignored, with a warning where that may be wrong."""
+    from eddy.model.data.column_kinds import IN_DOUBT
+    from eddy.model.schema.schema import Kind
+
+    ignored = [one for one in guesses if one.field.kind is Kind.IGNORED]
+    scored = (Kind.NUMERIC, Kind.CATEGORICAL, Kind.TIMESTAMP)
+    say(f"Scores: {_listed([one.field.name for one in guesses if one.field.kind in scored], ', ')}.", err)
+    if ignored:
+        say(f"Ignores: {_listed([f'{one.field.name} ({one.why})' for one in ignored], '; ')}.", err)
+    for one in ignored:
+        if one.why.startswith(IN_DOUBT):
+            say(f"warning: column {one.field.name} is left out: it {one.why}.", err, "yellow")
+
+
+_LISTED = 30
+
+
+def _listed(names: list[str], separator: str) -> str:
+    """The names, but of a wide table only the first."""
+    more = f"{separator}and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return separator.join(names[:_LISTED]) + more

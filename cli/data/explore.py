@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eddy.cli.console import out, say, written_to
-from eddy.cli.tables import AsJson, Data, SampleRows, SchemaFile, read, schema_of
+from eddy.cli.tables import AsJson, Data, SampleRows, SchemaFile, guesses_of, read, say_columns, schema_of
 from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and matplotlib would cost every command seconds
@@ -60,11 +60,11 @@ def explore(
 
 def _explore(data: str, schema: TransactionSchema | None, rows: int, seed: int, quiet: bool) -> Exploration:
     sample = read(data, rows, seed, schema, quiet)
-    from eddy.model.data.schema_inference import guess
     from eddy.model.exploration.profile import explore as look
-    from eddy.model.exploration.typed_table import by_schema
 
-    guesses = by_schema(sample.table, schema) if schema else guess(sample.table)
+    guesses = guesses_of(sample.table, schema)
+    if not quiet:
+        say_columns(guesses)
     with sharing(quiet) as progress:
         return look(sample.table, sample.rows, guesses, seed, progress)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eddy.cli.console import err, fail, print_json, say, written_to
-from eddy.cli.tables import AsJson, Data, SampleRows, read
+from eddy.cli.tables import AsJson, Data, SampleRows, read, say_columns
 
 if TYPE_CHECKING:
     from eddy.model.data.conversion import Sample
@@ -32,13 +32,13 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
 
     Exit codes: 0 done, 1 the table cannot be used, 2 wrong usage, 130 Ctrl-C.
     """
-    from eddy.model.data.schema_inference import guess, infer
+    from eddy.model.data.schema_inference import as_schema, guess
 
     if to is not None and to.exists():
         fail(f"{to} exists already: delete it, or choose another path with --out")
     sample = read(data, sample_rows, quiet=as_json)
     guesses = guess(sample.table)
-    text = infer(sample.table).to_toml({one.field.name: one.why for one in guesses})
+    text = as_schema(guesses).to_toml({one.field.name: one.why for one in guesses})
     if as_json:
         print_json(_described(sample, guesses))
     if to is not None:
@@ -63,4 +63,5 @@ def _report(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None
     missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]
     without = f" No column seems to be the {', the '.join(missing)}." if missing else ""
     written = f" Written to {to}." if to else ""
+    say_columns(guesses)
     say(f"Inferred from {told_from}.{without}{written}", err)

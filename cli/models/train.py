@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from eddy.cli.console import print_json, say
 from eddy.cli.interruption import interruptible
 from eddy.cli.models import training_options as options
-from eddy.cli.tables import Artifacts, AsJson, Data, SchemaFile, checked_schema, read, schema_of
+from eddy.cli.tables import (
+    Artifacts,
+    AsJson,
+    Data,
+    SchemaFile,
+    checked_schema,
+    guesses_of,
+    read,
+    say_columns,
+    schema_of,
+)
 from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.monitoring.progress import sharing
@@ -117,13 +127,17 @@ def _train_model(
     report: bool,
     interruption: Interruption,
 ) -> Trained:
+    from eddy.model.data.schema_inference import as_schema
+
+    guesses = guesses_of(sample.table, schema)
+    known = schema or as_schema(guesses)
+    if not quiet:
+        say_columns(guesses)
     with sharing(quiet) as bar:
         bar("starting", 0.0)
-        from eddy.model.data.schema_inference import infer
         from eddy.model.training.train import train as train_model
         from eddy.reports.training.build import build
 
-        known = schema or infer(sample.table)
         on_progress = interruption.watching(bar)
         build_report = build if report else None
         return train_model(sample.table, known, store, datetime.now(UTC), config, on_progress, build_report)

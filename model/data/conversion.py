@@ -3,7 +3,7 @@
 Uses pandas; only the training side imports this.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as of_each
 from pathlib import Path
@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.data import values
+from eddy.model.data.files import TEXT, MixedColumn
 from eddy.model.data.files import TableError as TableError
 from eddy.model.data.formats import SPARSE
-from eddy.model.data.sources import ROWS, STANDARD_INPUT, MixedColumn, Piece, pieces
+from eddy.model.data.sources import ROWS, STANDARD_INPUT, Piece, pieces
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
 NORMAL_WORDS = frozenset(
@@ -73,15 +74,15 @@ def read_sample(
     Raises:
         TableError: as `read_table`.
     """
-    as_text = set(texts)
+    known = dict.fromkeys(texts, TEXT)
     while True:
         try:
-            return _read_sample(source, rows, seed, progress, as_text)
+            return _read_sample(source, rows, seed, progress, known)
         except MixedColumn as mixed:
             # What the first rows seemed to be it is not: read again, as the whole column is.
-            if mixed.column in as_text or str(source) == STANDARD_INPUT:
+            if known.get(mixed.column) == TEXT or str(source) == STANDARD_INPUT:
                 raise
-            as_text.add(mixed.column)
+            known[mixed.column] = TEXT if mixed.column in known else mixed.wanted
 
 
 def read_pieces(
@@ -98,17 +99,17 @@ def read_pieces(
         TableError: as `read_table`, but for a source without rows.
     """
     seen = 0
-    for piece in pieces(source, rows, texts, consistent=consistent):
+    for piece in pieces(source, rows, dict.fromkeys(texts, TEXT), consistent=consistent):
         table = _placed(piece, seen)
         table.attrs[_FILES] = ((piece.file, seen - piece.first),)
         seen += len(table)
         yield table
 
 
-def _read_sample(source: str | Path, rows: int, seed: int, progress: Report, texts: Collection[str]) -> Sample:
+def _read_sample(source: str | Path, rows: int, seed: int, progress: Report, known: Mapping[str, str]) -> Sample:
     reservoir = _Reservoir(rows, seed)
     files: dict[str, int] = {}
-    for piece in pieces(source, texts=texts):
+    for piece in pieces(source, known=known):
         files.setdefault(piece.file, reservoir.seen)
         reservoir.add(_placed(piece, reservoir.seen))
         progress(reservoir.seen)
@@ -209,7 +210,7 @@ def anomalous(table: pd.DataFrame, schema: TransactionSchema) -> NDArray[np.bool
 
 def words_of(label: "pd.Series[Any]") -> "pd.Series[Any]":
     """What a label says, row by row, in lower case; "" where it says nothing. Whole numbers have no decimal point."""
-    return values.whole(label).astype("object").fillna("").astype(str).str.strip().str.lower()
+    return values.whole(label).astype("object").fillna("").astype(str).str.strip(" \t'\"").str.lower()
 
 
 def _side_by_side(columns: list[NDArray[Any]], rows: int, kind: type) -> NDArray[Any]:
@@ -255,8 +256,8 @@ def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
     _refuse(
         column,
         ~((seconds >= EARLIEST_S) & (seconds < LATEST_S)),
-        f"is no time from 1970 to 2199 in unit {field.unit}: correct it, or set another unit in the "
-        "schema (iso8601, s, ms)",
+        f"is no time from 1970 to 2199 in unit {field.unit}: {_finer_unit(seconds, field)}correct it, or set another "
+        "unit in the schema (iso8601, s, ms)",
     )
     if field.unit == "ms":
         early = np.full(len(seconds), bool((seconds < _SECONDS_TAKEN_FOR_MS).all()))
@@ -265,6 +266,15 @@ def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
 
 
 _SECONDS_TAKEN_FOR_MS = 2.5e6
+
+
+def _finer_unit(seconds: NDArray[np.float64], field: Field) -> str:
+    """What times are that are far too large for their unit, as databases write them."""
+    number = float(np.nanmedian(seconds)) * (1000.0 if field.unit == "ms" else 1.0) if len(seconds) else 0.0
+    for name, factor in (("microseconds", 1e6), ("nanoseconds", 1e9)):
+        if field.unit in ("s", "ms") and 1e8 <= number / factor < LATEST_S:
+            return f'it looks like {name}: divide by {factor / 1e3:,.0f} and set unit = "ms", or '
+    return ""
 
 
 def _refuse(column: "pd.Series[Any]", bad: NDArray[np.bool_], why: str) -> None:

@@ -14,27 +14,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from eddy.model.data.files import TableError, opened, refuse_duplicates
+from eddy.model.data import spelled_numbers
+from eddy.model.data.files import TEXT, MixedColumn, TableError, opened, refuse_duplicates
 
 ONLY_WORDS = "only_words"
 CODE = r"^\s*(0\d+|\d{19,})\s*$"
 """What is no number although it has only digits."""
 
 _BLOCK = 1 << 22
-_MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "-nan")
-"""What stands for no number in a column of numbers. In text only an empty cell is missing: NA may be a country."""
 
 
-def frames(path: Path, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+def frames(path: Path, known: dict[str, str]) -> Iterator[pd.DataFrame]:
     """The rows of a file, some at a time; each column is what all of its cells in these rows are.
 
     The attribute `ONLY_WORDS` of a frame lists columns of which these rows have nothing but words for missing numbers,
     such as NA: text, if other rows have text.
+
+    Args:
+        known: what columns are: text, or numbers in a style of `spelled_numbers`. What is learned is added.
+
+    Raises:
+        MixedColumn: how numbers are written shows only after rows that were read otherwise.
     """
     head = _head(path)
     _refuse_data_as_header(head.names)
     refuse_duplicates(head.names)
-    known = set(texts)
     with opened(path) as file:
         try:
             with pa.csv.open_csv(
@@ -127,8 +131,8 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
     return ((cells, reader.line_num) for cells in reader if cells)
 
 
-def _typed_frame(batch: pa.RecordBatch, texts: set[str]) -> pd.DataFrame:
-    columns = {name: _typed(batch.column(name), name, texts) for name in batch.schema.names}
+def _typed_frame(batch: pa.RecordBatch, known: dict[str, str]) -> pd.DataFrame:
+    columns = {name: _typed(batch.column(name), name, known) for name in batch.schema.names}
     frame = cast(pd.DataFrame, pa.table(columns).to_pandas())
     frame.attrs[ONLY_WORDS] = [
         name for name, typed in columns.items() if typed.null_count == len(typed) > batch.column(name).null_count
@@ -147,19 +151,51 @@ def _refuse_endless(name: str, cells: pa.Array) -> None:
         )
 
 
-def _typed(cells: pa.Array, name: str, texts: set[str]) -> pa.Array:
+def _typed(cells: pa.Array, name: str, known: dict[str, str]) -> pa.Array:
     """Numbers where all cells are; else true and false; else text, and then also in the rows that follow."""
-    if name in texts:
+    if known.get(name) == TEXT:
         return cells
     if cells.null_count == len(cells):
         return pa.nulls(len(cells), pa.float64())
-    found = _numbers(cells)
+    found = None if known.get(name) == spelled_numbers.COMMA else _numbers(cells)
+    if found is not None:
+        if found.type == pa.float64() and found.null_count < len(found):
+            _settle(name, spelled_numbers.POINT, known)
+        return found
+    found = _spelled(cells, name, known)
     if found is None:
         found = _booleans(cells)
     if found is None:
         _refuse_endless(name, cells)
-        texts.add(name)
+    if found is None and known.get(name) != _IN_DOUBT:
+        known[name] = TEXT
     return cells if found is None else found
+
+
+_IN_DOUBT = "in doubt"
+
+
+def _spelled(cells: pa.Array, name: str, known: dict[str, str]) -> pa.Array | None:
+    """Numbers in the spelling of the column; None where they are none, or where that is in doubt so far."""
+    if not spelled_numbers.styles(cells[:_PROBE]):
+        return None
+    fitting, before = spelled_numbers.styles(cells), known.get(name)
+    if len(fitting) == 2 and before in (None, _IN_DOUBT):
+        known[name] = _IN_DOUBT
+        return None
+    if not fitting:
+        return None
+    style = before if before in fitting else min(fitting)
+    if style == spelled_numbers.COMMA or spelled_numbers.marked(cells):
+        _settle(name, style, known)
+    return spelled_numbers.read(cells, style)
+
+
+def _settle(name: str, style: str, known: dict[str, str]) -> None:
+    if known.setdefault(name, style) != style:
+        raise MixedColumn(
+            name, f"column {name} has numbers in more than one spelling: write all with a decimal point", style
+        )
 
 
 _PROBE = 100
@@ -190,8 +226,7 @@ def _cast(cells: pa.Array, whole: bool) -> pa.Array | None:
             return cells.cast(kind)
         except pa.ArrowInvalid:
             continue
-    trimmed = pc.utf8_trim_whitespace(cells)
-    missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(_MISSING))
+    trimmed, missing = pc.utf8_trim_whitespace(cells), spelled_numbers.missing(cells)
     try:
         return pc.if_else(missing, None, trimmed).cast(pa.float64())
     except pa.ArrowInvalid:

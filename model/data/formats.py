@@ -9,7 +9,7 @@ Text files may be compressed: .gz, .bz2, .xz, .zst, .zip (of one file).
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -21,10 +21,10 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from eddy.model.data import csv, values
-from eddy.model.data.files import BROKEN, TableError, opened, refuse_duplicates
+from eddy.model.data.files import BROKEN, TEXT, TableError, opened, refuse_duplicates
 
-RowsOf = Callable[[int, frozenset[str]], Iterator[pd.DataFrame]]
-"""Reads a file: most rows of a piece, and columns that are text whatever they look like."""
+RowsOf = Callable[[int, dict[str, str]], Iterator[pd.DataFrame]]
+"""Reads a file: most rows of a piece, and what columns are known to be; CSV adds to it what it learns of them."""
 
 
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -39,11 +39,11 @@ def format_of(path: Path) -> RowsOf:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     last = suffixes[-2:-1] if suffixes[-1:] and suffixes[-1] in _COMPRESSED else suffixes[-1:]
     if last in ([".parquet"], [".pq"]):
-        return lambda rows, texts: parquet(path, rows, texts)
+        return lambda rows, known: parquet(path, rows, known)
     if last in ([".csv"], [".tsv"]):
-        return lambda rows, texts: _each_at_most(rows, csv.frames(path, texts))
+        return lambda rows, known: _each_at_most(rows, csv.frames(path, known))
     if last in ([".jsonl"], [".ndjson"], [".json"]):
-        return lambda rows, texts: _json_file(path, rows, texts)
+        return lambda rows, known: _json_file(path, rows, known)
     if last in ([".npz"], [".npy"]):
         return lambda rows, _: matrix(path, rows)
     raise TableError(
@@ -70,11 +70,11 @@ def rows_in(path: Path) -> int | None:
     return None
 
 
-def parquet(path: Path, rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+def parquet(path: Path, rows: int, known: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     with pa.parquet.ParquetFile(path) as file:
         refuse_duplicates(file.schema_arrow.names)
         for batch in file.iter_batches(rows):
-            plain = pa.table({name: _plain(batch[name], name in texts) for name in batch.schema.names})
+            plain = pa.table({name: _plain(batch[name], known.get(name) == TEXT) for name in batch.schema.names})
             named = plain.select([name for name in plain.column_names if not name.startswith("__index_level_")])
             yield named.to_pandas(ignore_metadata=True)
 
@@ -112,18 +112,18 @@ def _as_text(numbers: pa.Array) -> pa.Array:
         return numbers.cast(pa.string())
 
 
-def _json_file(path: Path, rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+def _json_file(path: Path, rows: int, known: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     with opened(path) as file:
-        yield from json_lines(file, rows, texts)
+        yield from json_lines(file, rows, known)
 
 
-def json_lines(lines: Iterable[bytes], rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+def json_lines(lines: Iterable[bytes], rows: int, known: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     """Objects, one a line. A key that a line lacks is a missing value, so frames may have different columns, and say so
     by the attribute `SPARSE`."""
     for held in _objects(lines, rows):
         frame = pd.DataFrame(held)
         frame.attrs[SPARSE] = True
-        yield frame.assign(**{name: values.texts(frame[name]) for name in texts & set(frame)})
+        yield frame.assign(**{name: values.texts(frame[name]) for name in map(str, frame) if known.get(name) == TEXT})
 
 
 def _objects(lines: Iterable[bytes], rows: int) -> Iterator[list[dict[str, Any]]]:

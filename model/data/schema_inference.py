@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from eddy.model.data import column_names as names
 from eddy.model.data import values
-from eddy.model.data.column_kinds import Seen, kind_of, look_at
+from eddy.model.data.column import Seen, look_at
+from eddy.model.data.column_kinds import kind_of
 from eddy.model.schema.schema import Field, Kind, Role, SchemaError, TransactionSchema
 
 LOOK_ROWS = 100_000
@@ -47,7 +48,15 @@ def infer(table: pd.DataFrame, drop: bool = True) -> TransactionSchema:
     Raises:
         SchemaError: no column can be scored.
     """
-    guesses = guess(table, drop)
+    return as_schema(guess(table, drop))
+
+
+def as_schema(guesses: tuple[Guess, ...]) -> TransactionSchema:
+    """The schema that guesses make.
+
+    Raises:
+        SchemaError: no column can be scored.
+    """
     try:
         return TransactionSchema(tuple(guessed.field for guessed in guesses))
     except SchemaError:

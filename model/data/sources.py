@@ -6,9 +6,10 @@ and `model.data.conversion.read_sample` then reads the column as text from its f
 """
 
 import glob
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,24 +17,13 @@ import pandas as pd
 from pandas.api import types
 
 from eddy.model.data.csv import CODE, ONLY_WORDS
-from eddy.model.data.files import BROKEN, TableError
+from eddy.model.data.files import BROKEN, TEXT, TableError
+from eddy.model.data.files import MixedColumn as MixedColumn
 from eddy.model.data.formats import SPARSE, RowsOf, format_of, json_lines, rows_in, standard_input
 from eddy.model.data.values import numbers
 
 STANDARD_INPUT = "-"
 ROWS = 65_536
-
-
-class MixedColumn(TableError):
-    """A column is numbers in one piece and text in another.
-
-    Attributes:
-        column: its name. To read it as text from the first row on, name it in `texts`.
-    """
-
-    def __init__(self, column: str, message: str) -> None:
-        super().__init__(message)
-        self.column = column
 
 
 @dataclass(frozen=True)
@@ -46,23 +36,23 @@ class Piece:
 
 
 def pieces(
-    source: str | Path, rows: int = ROWS, texts: Collection[str] = (), *, consistent: bool = True
+    source: str | Path, rows: int = ROWS, known: Mapping[str, str] = MappingProxyType({}), *, consistent: bool = True
 ) -> Iterator[Piece]:
     """The rows of a source in order, at most `rows` at a time; none where it has none.
 
     Args:
         source: a file, a glob pattern (its files in the order of their names), or "-" for lines of JSON on standard
             input.
-        texts: columns to be read as text even where they look like numbers.
+        known: what columns are to be read as: text even where they look like numbers, or a style of numbers.
         consistent: refuse columns that are numbers at first and text later.
 
     Raises:
         TableError: there is no such file, one cannot be read, or their columns differ.
     """
-    columns = _Columns(consistent)
+    columns, found = _Columns(consistent), dict(known)
     for name, read in _files(source):
         first = 0
-        for frame in _unbroken(name, read(rows, frozenset(texts))):
+        for frame in _unbroken(name, read(rows, found)):
             yield Piece(name, columns.checked(name, frame, first), first)
             first += len(frame)
 
@@ -101,7 +91,7 @@ def files(source: str | Path) -> tuple[Path, ...]:
 
 def _files(source: str | Path) -> Iterator[tuple[str, RowsOf]]:
     if str(source) == STANDARD_INPUT:
-        yield "standard input", lambda rows, texts: json_lines(standard_input(), rows, texts)
+        yield "standard input", lambda rows, known: json_lines(standard_input(), rows, known)
         return
     for path in files(source):
         yield str(path), format_of(path)
@@ -111,6 +101,8 @@ def _unbroken(name: str, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFram
     """The frames; what the libraries say of a broken file becomes one sentence."""
     try:
         yield from frames
+    except MixedColumn as error:
+        raise MixedColumn(error.column, f"{name}: {error}", error.wanted) from None
     except TableError as error:
         raise TableError(f"{name} cannot be read: {error}") from None
     except BROKEN as error:
@@ -162,7 +154,7 @@ class _Columns:
 
     def _mixed(self, file: str, column: "pd.Series[Any]", kind: str, first: int) -> MixedColumn:
         name = str(column.name)
-        row, value = _first_text(column) if kind == _TEXT else (0, column.iloc[0])
+        row, value = _first_text(column) if kind == TEXT else (0, column.iloc[0])
         return MixedColumn(
             name,
             f"{file}: column {name}, row {first + row + 1}: {value!r} is {kind}, but the rows before are "
@@ -171,7 +163,7 @@ class _Columns:
         )
 
 
-_NUMBERS, _TEXT, _BOOLEANS, _ONLY_WORDS = "numbers", "text", "true or false", "words for missing numbers"
+_NUMBERS, _BOOLEANS, _ONLY_WORDS = "numbers", "true or false", "words for missing numbers"
 
 
 def _coarse_kind(column: "pd.Series[Any]") -> str | None:
@@ -183,7 +175,7 @@ def _coarse_kind(column: "pd.Series[Any]") -> str | None:
     if types.is_numeric_dtype(column):
         return _NUMBERS
     is_text = isinstance(column.dtype, pd.StringDtype) or any(isinstance(value, str) for value in column)
-    return _TEXT if is_text else None
+    return TEXT if is_text else None
 
 
 def _first_text(column: "pd.Series[Any]") -> tuple[int, object]:
