@@ -1,6 +1,6 @@
 """How long a score takes: `python -m benchmarks.scoring`, 4,096 rows of 30 numbers on one core, decoding excluded.
 
-All in: from columns to verdicts (`Detector.judge`): features, whitening, networks, tail scores, score, rarity. Reasons
+All in: from columns to verdicts (`Detector.detect`): features, whitening, networks, tail scores, score, rarity. Reasons
 (contributions and expected values) are computed of those rows alone that are asked about, such as alerts.
 Beside it, in turns, bare ONNX Runtime on the networks alone, which is the least that can be had from these networks.
 Processor time of the thread, so that other work on the machine counts as little as can be; medians. Ends with 1 above
@@ -71,7 +71,7 @@ def main() -> int:
     chunks = [u[start : start + CHUNK_ROWS] for start in range(0, ROWS, CHUNK_ROWS)]
     took = in_turns(
         {
-            "all in": lambda: detector.judge(rows),
+            "all in": lambda: detector.detect(rows),
             "the graph alone": lambda: detector.scorer.score(rows, explain=False),
             "with reasons": lambda: detector.scorer.score(rows),
             "bare networks": lambda: [session.run(None, {"u": chunk}) for chunk in chunks],

@@ -59,7 +59,7 @@ def unseen() -> tuple[pd.DataFrame, NDArray[np.object_]]:
 
 
 def verdicts_of(detector: Detector) -> Verdicts:
-    return detector.judge(columns_of(unseen()[0], detector.schema))
+    return detector.detect(columns_of(unseen()[0], detector.schema))
 
 
 def precision(detector: Detector) -> float:
@@ -154,7 +154,7 @@ def calibration() -> Figure:
     """The rate that was asked for against the one that came, on honest payments that nobody has trained on."""
     detector = trained(EDDY)
     honest, _ = payments(3, 200_000, fraud=0.0)
-    rarity = detector.judge(columns_of(honest, detector.schema)).rarity
+    rarity = detector.detect(columns_of(honest, detector.schema)).rarity
     asked = np.geomspace(0.1, 1e-4, 13)
     came = np.array([(rarity <= rate).mean() for rate in asked])
     figure, axes = plots.axes(6.0, 3.6)

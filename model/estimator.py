@@ -154,7 +154,7 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
 
     def rarity(self, X: Any) -> Floats:
         """The share of normal rows expected to be at least as anomalous as each of these [n]."""
-        return self._fitted().judge(self._columns(X)).rarity
+        return self._fitted().detect(self._columns(X)).rarity
 
     def explain(self, X: Any) -> pd.DataFrame:
         """What each column adds to the score of each row [n, f]; `score_samples` is minus the sum of a row."""

@@ -84,14 +84,14 @@ def score(
 
 
 def _score(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
-    from eddy.model.data.batch_scoring import judge_pieces
+    from eddy.model.data.batch_scoring import score_pieces
     from eddy.model.data.conversion import TableError, read_pieces
     from eddy.model.data.sources import expected_rows
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
     pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)
     with counting("scoring", expected_rows(data), quiet=quiet) as advance:
-        for piece in judge_pieces(pieces, detector):
+        for piece in score_pieces(pieces, detector):
             if write is not None:
                 write(piece.frame)
             tally.add(piece, named)

@@ -210,7 +210,7 @@ def run(
 
 def _evaluate(detector: Detector, rows: LabelledRows, budget: float) -> ModelResult:
     columns = columns_of(rows.table, detector.schema)
-    verdicts = detector.judge(columns)
+    verdicts = detector.detect(columns)
     metrics = None if rows.anomalous is None else _figures(verdicts.score, rows, budget, verdicts.anomalous)
     return ModelResult(detector, columns, verdicts, metrics)
 

@@ -94,7 +94,7 @@ class Detector:
     calibration: Calibration
     threshold: Threshold
 
-    def judge(self, columns: Columns) -> Verdicts:
+    def detect(self, columns: Columns) -> Verdicts:
         """Evaluates n transactions (`schema.columns(rows)`), n >= 0. Anomalous is what reaches the threshold."""
         scores = self.scorer.score(columns, explain=False)
         line = self.threshold.score

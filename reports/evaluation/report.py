@@ -104,7 +104,7 @@ def _observed_expected(result: ModelResult, labels: Rows) -> dict[str, Any] | No
     anomalous = labels if labels.any() else result.verdicts.anomalous
     weight = result.verdicts.contribution_matrix[anomalous if anomalous.any() else ~anomalous].mean(axis=0)
     samples = _sample(~anomalous, SCATTER_ROWS), _sample(anomalous, SCATTER_ANOMALIES)
-    values = [(result.columns[rows].numeric, result.detector.judge(result.columns[rows]).expected) for rows in samples]
+    values = [(result.columns[rows].numeric, result.detector.detect(result.columns[rows]).expected) for rows in samples]
     return {
         "figure": observed_expected(names, weight, SMALL_PICTURES, *values),
         "drawn": min(len(names), SMALL_PICTURES),

@@ -136,7 +136,7 @@ def _observed_expected(learned: Learned) -> dict[str, object]:
 
 def _examples(learned: Learned) -> list[tuple[object, ...]]:
     top = np.argsort(-learned.diagnostics.scores.score, kind="stable")[:EXAMPLES]
-    verdicts = learned.detector().judge(learned.diagnostics.held_out[top])
+    verdicts = learned.detector().detect(learned.diagnostics.held_out[top])
     reasons = verdicts.reasons(range(len(top)), REASONS)
     return [
         (score, unbroken(one_in(rarity)), shares_text(largest, score))

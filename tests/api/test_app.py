@@ -73,7 +73,7 @@ def test_an_unusual_transaction_is_anomalous_and_rare(client, transaction):
 def test_the_verdict_is_the_one_of_the_stream(client, transaction, fake):
     bodies = [transaction(amount=amount, distance_km=km) for amount in (1.0, 60.5, 900.0) for km in (None, 0.5, 75.0)]
     decoded = TransactionCodec(fake.SCHEMA).decode_values(bodies)
-    batch = fake.DETECTOR.judge(decoded.columns)
+    batch = fake.DETECTOR.detect(decoded.columns)
     for i, body in enumerate(bodies):
         verdict = check(client, body).json
         assert verdict["score"] == pytest.approx(batch.score[i], rel=1e-6)

@@ -116,7 +116,7 @@ def ask(url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
 def test_every_worker_gives_the_verdict_of_the_stored_model(address, store, transaction):
     detector = store.detector(store.active())
     bodies = [transaction(amount=amount) for amount in (25.0, 80.5, 12_345.0)] * 20
-    batch = detector.judge(TransactionCodec(detector.schema).decode_values(bodies).columns)
+    batch = detector.detect(TransactionCodec(detector.schema).decode_values(bodies).columns)
     for i, body in enumerate(bodies):
         status, verdict = ask(f"{address}/v1/check", body)
         assert status == 200

@@ -182,7 +182,7 @@ def test_verdicts_and_scores_are_those_of_the_artifact_that_was_saved(here: Path
     store = ArtifactStore(here / "store")
     assert store.active() == results["version"]
     detector = store.detector(results["version"])
-    verdicts = detector.judge(columns_of(transactions(), detector.schema))
+    verdicts = detector.detect(columns_of(transactions(), detector.schema))
     np.testing.assert_array_equal(-verdicts.score, results["scores"])
     np.testing.assert_array_equal(np.where(verdicts.anomalous, -1, 1), results["verdicts"])
     np.testing.assert_array_equal(verdicts.rarity, results["rarities"])
@@ -262,7 +262,7 @@ def test_nothing_can_be_asked_before_fit() -> None:
 def test_the_scorer_ranks_other_detectors_too_in_both_conventions_of_labels() -> None:
     rng = np.random.default_rng(0)
     X = np.vstack([rng.normal(size=(200, 2)), rng.normal(6, 1, size=(10, 2))])
-    strange = np.arange(210) >= 200
+    anomalous = np.arange(210) >= 200
     forest = IsolationForest(random_state=0).fit(X)
-    assert average_precision(forest, X, strange) > 0.8
-    assert average_precision(forest, X, np.where(strange, -1, 1)) == average_precision(forest, X, strange)
+    assert average_precision(forest, X, anomalous) > 0.8
+    assert average_precision(forest, X, np.where(anomalous, -1, 1)) == average_precision(forest, X, anomalous)

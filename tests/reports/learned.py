@@ -30,9 +30,9 @@ class Made:
     config: TrainingConfig = field(default=replace(DEFAULTS, alert_rate=0.01))
 
     def detector(self) -> Any:
-        return SimpleNamespace(judge=self._judge)
+        return SimpleNamespace(detect=self._detect)
 
-    def _judge(self, columns: Columns) -> Verdicts:
+    def _detect(self, columns: Columns) -> Verdicts:
         def score(rows: Columns) -> Scores:
             return _scores(rows, np.random.default_rng(1), 1.0)
 

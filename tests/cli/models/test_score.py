@@ -58,7 +58,7 @@ def test_there_is_one_row_per_transaction_in_the_same_order(
     out = data.with_name(f"scored.{suffix}")
     assert out.name in run(artifact_store, "active", data, "--out", out)
     scored = read(out)  # type: ignore[operator]
-    verdicts = trained_detector.judge(columns_of(payments, trained_detector.schema))
+    verdicts = trained_detector.detect(columns_of(payments, trained_detector.schema))
     assert scored["transaction_id"].tolist() == payments["transaction_id"].tolist()
     np.testing.assert_allclose(scored["score"], verdicts.score, rtol=1e-12)
     np.testing.assert_allclose(scored["rarity"], verdicts.rarity, rtol=1e-12)
@@ -90,7 +90,7 @@ def test_the_summary_says_what_a_script_wants_to_know(
     artifact_store: ArtifactStore, trained_detector: Detector, payments: pd.DataFrame, data: Path
 ) -> None:
     printed = json.loads(run(artifact_store, trained_detector.version, data, "--json"))
-    verdicts = trained_detector.judge(columns_of(payments, trained_detector.schema))
+    verdicts = trained_detector.detect(columns_of(payments, trained_detector.schema))
     assert (printed["version"], printed["rows"]) == (artifact_store.active(), ROWS)
     assert printed["anomalous"] == int(verdicts.anomalous.sum()) > 0
     assert printed["threshold"] == trained_detector.threshold.score
@@ -104,7 +104,7 @@ def test_without_a_file_the_top_scoring_rows_are_shown_with_their_reasons(
     artifact_store: ArtifactStore, trained_detector: Detector, payments: pd.DataFrame, data: Path
 ) -> None:
     shown = run(artifact_store, "active", data)
-    verdicts = trained_detector.judge(columns_of(payments, trained_detector.schema))
+    verdicts = trained_detector.detect(columns_of(payments, trained_detector.schema))
     strangest = int(np.argmax(verdicts.score))
     assert payments["transaction_id"][strangest] in shown
     assert verdicts.contributions(strangest, 1)[0].field in shown

@@ -63,7 +63,7 @@ def test_the_same_command_goes_on_and_ends_with_a_model_that_runs(here: Path) ->
     store = ArtifactStore(here / "store")
     assert printed["version"] == store.active()
     assert printed["trials"] >= 4
-    assert printed["labelled"] is False, "2 % of 240 rows are too few to judge by"
+    assert printed["labelled"] is False, "2 % of 240 rows are too few to choose by"
     assert store.detector(printed["version"]).schema.role("card") is not None
     assert printed["rows"] + printed["rows_left_out"] == 1_200, "the model is trained on all rows in the end"
 

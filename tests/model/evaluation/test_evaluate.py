@@ -102,7 +102,7 @@ def test_too_few_rows_for_the_baselines_are_told_with_both_remedies(
 
 
 @pytest.mark.usefixtures("light")
-def test_all_methods_judge_the_same_rows(detector: Detector, labelled: pd.DataFrame, schema: TransactionSchema) -> None:
+def test_all_methods_score_the_same_rows(detector: Detector, labelled: pd.DataFrame, schema: TransactionSchema) -> None:
     rows, training, notes = prepare(Sample(labelled, ROWS), schema)
     steps: list[float] = []
     evaluation = run([detector, detector], rows, 5, training, notes, lambda _, share: steps.append(share))
@@ -132,7 +132,7 @@ def test_baselines_may_have_a_table_of_their_own(
     assert len(run([detector], rows, 5, training, notes).baselines) == 2
 
 
-def test_without_labels_models_judge_and_nobody_claims_figures(
+def test_without_labels_models_give_verdicts_and_there_are_no_figures(
     detector: Detector, make_table: MakeTable, schema: TransactionSchema
 ) -> None:
     rows, training, notes = prepare(Sample(make_table(600), 6_000), schema)

@@ -22,7 +22,7 @@ def test_an_artifact_of_this_format_evaluates_and_explains(name: str) -> None:
     assert manifest.format == int(name.removeprefix("format-"))
     detector = store.detector(store.active())  # scores its probe rows again
     rows = manifest.probe.columns[:12]
-    verdicts = detector.judge(rows)
+    verdicts = detector.detect(rows)
     np.testing.assert_allclose(verdicts.score, manifest.probe.score[:12], rtol=1e-4)
     for i in range(len(rows)):
         parts = verdicts.contributions(i)
