@@ -19,7 +19,7 @@ from eddy.monitoring.progress import counting
 if TYPE_CHECKING:  # pandas would cost every command half a second
     from rich.table import Table
 
-    from eddy.model.data.batch_scoring import Piece, StrangeRow
+    from eddy.model.data.batch_scoring import Piece, TopRow
     from eddy.model.data.writers import Write
     from eddy.model.serving.detector import Detector
 
@@ -38,14 +38,14 @@ class Tally:
 
     rows: int = 0
     anomalous: int = 0
-    top: list[StrangeRow] = field(default_factory=list)
+    top: list[TopRow] = field(default_factory=list)
 
     def add(self, piece: Piece, named: bool) -> None:
-        from eddy.model.data.batch_scoring import strangest
+        from eddy.model.data.batch_scoring import top_rows
 
         self.rows += len(piece.frame)
         self.anomalous += int(piece.verdicts.anomalous.sum())
-        rows = self.top + strangest(piece, SHOWN, CONTRIBUTIONS, named)
+        rows = self.top + top_rows(piece, SHOWN, CONTRIBUTIONS, named)
         self.top = sorted(rows, key=lambda row: -row.score)[:SHOWN]
 
 
@@ -112,7 +112,7 @@ def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: f
         "alert_rate": detector.threshold.rate,
         "out": None if out_file is None else str(out_file),
         "seconds": round(seconds, 3),
-        "strangest": [msgspec.to_builtins(asdict(row)) for row in tally.top],
+        "top_scoring": [msgspec.to_builtins(asdict(row)) for row in tally.top],
     }
 
 
@@ -126,7 +126,7 @@ def _report(tally: Tally, detector: Detector, out_file: Path | None) -> None:
         say(f"Verdicts and contributions are in {out_file}.")
 
 
-def _top_table(rows: list[StrangeRow]) -> Table:
+def _top_table(rows: list[TopRow]) -> Table:
     """The top-scoring rows for the terminal."""
     from rich.table import Table
     from rich.text import Text

@@ -94,10 +94,10 @@ def test_the_summary_says_what_a_script_wants_to_know(
     assert (printed["version"], printed["rows"]) == (artifact_store.active(), ROWS)
     assert printed["anomalous"] == int(verdicts.anomalous.sum()) > 0
     assert printed["threshold"] == trained_detector.threshold.score
-    strangest = printed["strangest"][0]
-    assert strangest["row"] == int(np.argmax(verdicts.score)) + 1
-    assert strangest["transaction"] == payments["transaction_id"][int(np.argmax(verdicts.score))]
-    assert strangest["contributions"][0].keys() == {"field", "contribution", "observed", "expected"}
+    top = printed["top_scoring"][0]
+    assert top["row"] == int(np.argmax(verdicts.score)) + 1
+    assert top["transaction"] == payments["transaction_id"][int(np.argmax(verdicts.score))]
+    assert top["contributions"][0].keys() == {"field", "contribution", "observed", "expected"}
 
 
 def test_without_a_file_the_top_scoring_rows_are_shown_with_their_reasons(
@@ -105,9 +105,9 @@ def test_without_a_file_the_top_scoring_rows_are_shown_with_their_reasons(
 ) -> None:
     shown = run(artifact_store, "active", data)
     verdicts = trained_detector.detect(columns_of(payments, trained_detector.schema))
-    strangest = int(np.argmax(verdicts.score))
-    assert payments["transaction_id"][strangest] in shown
-    assert verdicts.contributions(strangest, 1)[0].field in shown
+    top = int(np.argmax(verdicts.score))
+    assert payments["transaction_id"][top] in shown
+    assert verdicts.contributions(top, 1)[0].field in shown
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_all_methods_score_the_same_rows(detector: Detector, labelled: pd.DataFr
     evaluation = run([detector, detector], rows, 5, training, notes, lambda _, share: steps.append(share))
     assert [len(method.score) for method in evaluation.baselines] == [len(rows)] * 2
     np.testing.assert_array_equal(
-        evaluation.models[0].verdicts.score, detector.judge(columns_of(rows.table, schema)).score
+        evaluation.models[0].verdicts.score, detector.detect(columns_of(rows.table, schema)).score
     )
     for method in (*evaluation.models, *evaluation.baselines):
         assert method.figures is not None
