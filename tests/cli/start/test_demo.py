@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 @dataclass(frozen=True)
 class Run:
-    """A demo under way; whatever it starts can be told by a mark in its environment."""
+    """A running demo; its processes are found by a mark in their environment."""
 
     process: subprocess.Popen[str]
     mark: str
