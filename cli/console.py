@@ -1,4 +1,4 @@
-"""How commands speak: results to standard output, everything else to standard error."""
+"""Output of the commands: results to standard output, everything else to standard error."""
 
 import json
 import sys
@@ -17,12 +17,12 @@ INTERRUPTED = 130
 
 
 def say(sentence: str, console: Console = out, style: str = "") -> None:
-    """One line as it is: what it names, such as a path, can be copied, and nothing in it is taken for markup."""
+    """Prints one line unchanged: paths in it can be copied, and nothing in it is taken for markup."""
     console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
-    out.print_json(json.dumps(value, allow_nan=False))
+    out.print_json(json.dumps(value))
 
 
 @contextmanager

@@ -171,10 +171,9 @@ def _of_broker(engine: Engine, address: str) -> dict[str, Any]:
     if engine.kind is not EngineKind.GIVEN:
         return {"kafka_bootstrap_servers": address, "kafka_security_protocol": "PLAINTEXT", "topic_replication": 1}
     mark = f"{_MARK}{uuid.uuid4().hex[:6]}"
-    names = {"transactions": "transactions", "alerts": "alerts", "dead_letters": "dead-letters", "ledger": "ledger"}
-    return {"kafka_bootstrap_servers": address, "group": mark} | {
-        f"topic_{name}": f"{mark}-{topic}" for name, topic in names.items()
-    }
+    names = ("topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger")
+    own = {name: f"{mark}-{Settings.model_fields[name].default}" for name in names}
+    return {"kafka_bootstrap_servers": address, "group": mark, **own}
 
 
 def _settings(store: Path, directory: Path, **broker: Any) -> Settings:

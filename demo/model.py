@@ -71,8 +71,6 @@ def steps(output: Iterator[bytes]) -> Iterator[Step]:
 
 def train(store: Path) -> None:
     """Trains on the synthetic history and stores the model; prints a line for each `Step`."""
-    import pandas as pd
-
     from eddy.demo.stream import history
     from eddy.model.config import TrainingConfig
     from eddy.model.data.schema_inference import infer
@@ -80,14 +78,10 @@ def train(store: Path) -> None:
     from eddy.producer.synthetic import Transactions
 
     _on_progress("generating cardholders", 0.0)
-    past = Transactions.join(list(history()))
-    labels = {"is_fraud": past.is_fraud, "fraud_kind": past.fraud_kind}
-    table = pd.DataFrame({**past.columns, **labels})
-    table["event_time"] = table["event_time"].dt.tz_localize("UTC")
+    table = Transactions.join(list(history())).table()
     _on_progress(f"training on {len(table):,} transactions", 0.02)
-    train_model(
-        table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _on_progress
-    )
+    config = TrainingConfig(steps=_STEPS)
+    train_model(table, infer(table), ArtifactStore(store), datetime.now(UTC), config, _on_progress)
 
 
 def _on_progress(doing: str, share: float) -> None:
@@ -97,13 +91,9 @@ def _on_progress(doing: str, share: float) -> None:
 
 def _fingerprint() -> str:
     """Hash of every source file that the model depends on."""
-    here = Path(__file__).parent
+    here = Path(__file__)
     packages = [Path(package.__path__[0]) for package in (model, producer)]
-    sources = [
-        *(path for package in packages for path in package.rglob("*.py")),
-        here / "model.py",
-        here / "stream.py",
-    ]
+    sources = [here, here.with_name("stream.py"), *(path for package in packages for path in package.rglob("*.py"))]
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -4,12 +4,10 @@ Made for fault injection: it can be killed, frozen, thawed and restarted at will
 """
 
 import base64
-import contextlib
 import signal
 import subprocess
-import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self, Unpack
 
@@ -19,10 +17,8 @@ from eddy.devbroker.node import (
     REMEDY,
     STOP_TIMEOUT_S,
     BrokerStartError,
-    Guard,
     LogFile,
     Ports,
-    choose_ports,
     properties,
     tail,
     wait_started,
@@ -33,9 +29,10 @@ from eddy.devbroker.running import NodeOptions, ThrowAwayBroker
 class LocalBroker(ThrowAwayBroker):
     """One Kafka node in a JVM of its own."""
 
-    def __init__(self, java: Java, **options: Unpack[NodeOptions]) -> None:
+    def __init__(self, java: Java, archive_to: Path | None = None, **options: Unpack[NodeOptions]) -> None:
+        """Nothing runs yet: see `start`. With `archive_to` it writes the classes that it loaded there when it stops."""
         super().__init__(**options)
-        self._java = java
+        self._java, self._archive_to = java, archive_to
         self.data = self._data or self._own
         self._log = LogFile(self.data / "broker.log")
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,16 +78,23 @@ class LocalBroker(ThrowAwayBroker):
 
     def _prepare(self) -> list[str]:
         """The command line of the broker, once everything that it needs is there."""
-        kept = cache.cache_dir()
-        classpath = ":".join(str(jar) for jar in cache.jars(kept, self._on_progress))
+        jvm = _jvm(self._java, cache.jars(cache.cache_dir(), self._on_progress))
+        at_exit = [f"-XX:ArchiveClassesAtExit={self._archive_to}"] if self._archive_to else []
+        if not at_exit:
+            jvm.append(self._archive_option())
+        config = _format(jvm, self.data, self._ports, self._extra)
+        return [*jvm, *at_exit, "kafka.Kafka", str(config)]
 
-        def make(unfinished: Path) -> None:
-            self._on_progress("Making the class archive that lets the broker start in a second (once, about 5 s)")
-            _make_archive(self._java, classpath, unfinished)
+    def _archive_option(self) -> str:
+        archive = cache.made_once(cache.archive_path(cache.cache_dir(), self._java), self._make_archive)
+        return f"-XX:SharedArchiveFile={archive}" if archive.stat().st_size else "-Xshare:auto"
 
-        archive = cache.made_once(cache.archive_path(kept, self._java), make)
-        jvm = _jvm(self._java, classpath, f"-XX:SharedArchiveFile={archive}" if archive.stat().st_size else None)
-        return [*jvm, "kafka.Kafka", str(_format(jvm, self.data, self._ports, self._extra))]
+    def _make_archive(self, archive: Path) -> None:
+        """Starts and stops a broker; leaves an empty file if this Java cannot make an archive."""
+        self._on_progress("Making the class archive that lets the broker start in a second (once, about 5 s)")
+        with LocalBroker(self._java, archive_to=archive):
+            pass
+        archive.touch()
 
     def _launch(self, command: list[str]) -> None:
         with processes.undisturbed(), self._log.appending() as log:
@@ -112,7 +116,8 @@ class LocalBroker(ThrowAwayBroker):
             self._process.send_signal(number)
             self._process.send_signal(signal.SIGCONT)
         try:
-            self._process.wait(STOP_TIMEOUT_S)
+            # Writing an archive takes what it takes: one that is cut short would be missing for good.
+            self._process.wait(None if self._archive_to else STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -120,24 +125,17 @@ class LocalBroker(ThrowAwayBroker):
         self._dismiss_guard()
 
 
-def _jvm(java: Java, classpath: str, archive: str | None) -> list[str]:
-    quiet = "-Dorg.slf4j.simpleLogger"
-    return [
-        java.path,
-        "-Xms128m",
-        "-Xmx512m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-XX:-UsePerfData",
-        "-Xlog:cds=off",
-        *([archive] if archive else []),
-        f"{quiet}.showDateTime=true",
-        f"{quiet}.dateTimeFormat=HH:mm:ss.SSS",
-        # The whole configuration, 300 lines a start.
-        f"{quiet}.log.org.apache.kafka.common.config.AbstractConfig=warn",
-        "-cp",
-        classpath,
-    ]
+_LOGGING = "-Dorg.slf4j.simpleLogger"
+_OPTIONS = (
+    "-Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xlog:cds=off "
+    f"{_LOGGING}.showDateTime=true {_LOGGING}.dateTimeFormat=HH:mm:ss.SSS "
+    # The whole configuration, 300 lines a start.
+    f"{_LOGGING}.log.org.apache.kafka.common.config.AbstractConfig=warn"
+)
+
+
+def _jvm(java: Java, jars: Sequence[Path]) -> list[str]:
+    return [java.path, *_OPTIONS.split(), "-cp", ":".join(map(str, jars))]
 
 
 def _format(jvm: list[str], data: Path, ports: Ports, extra: Mapping[str, str]) -> Path:
@@ -154,22 +152,3 @@ def _format(jvm: list[str], data: Path, ports: Ports, extra: Mapping[str, str]) 
         if done.returncode:
             raise BrokerStartError(f"{logs} could not be formatted; Kafka's output:\n{tail(done.stdout)}\n{REMEDY}")
     return config
-
-
-def _make_archive(java: Java, classpath: str, archive: Path) -> None:
-    """One start and stop of a broker, which writes down the classes that it loaded; an empty file if it cannot."""
-    jvm = _jvm(java, classpath, f"-XX:ArchiveClassesAtExit={archive}")
-    with tempfile.TemporaryDirectory(prefix="eddy-broker-") as directory, contextlib.ExitStack() as cleanup:
-        config = _format(_jvm(java, classpath, None), Path(directory), choose_ports(0, None), {})
-        log = LogFile(Path(directory) / "broker.log")
-        with processes.undisturbed(), log.appending() as output:
-            process = subprocess.Popen(
-                [*jvm, "kafka.Kafka", str(config)], stdout=output, stderr=output, start_new_session=True
-            )
-            guard = Guard("kill -9 $1", (str(process.pid),))
-            guard.start()
-            cleanup.callback(guard.dismiss)
-            cleanup.callback(process.wait)
-            cleanup.callback(process.terminate)
-        wait_started(log.read, lambda: process.poll() is None, str(log.path))
-    archive.touch()

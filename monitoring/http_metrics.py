@@ -11,6 +11,7 @@ import shutil
 import struct
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
@@ -70,41 +71,24 @@ class HttpMetrics:
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
         self._version: str | None = None
-        self._registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "eddy_http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        self._registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=self._registry), partial(Gauge, registry=self._registry)
+        histogram = partial(Histogram, buckets=LATENCY_BUCKETS, registry=self._registry)
+        self._requests = counter("eddy_http_requests", "Requests answered.", ["route", "method", "status"])
+        self._seconds = histogram(
+            "eddy_http_request_seconds", "From the request's head read to the answer made.", ["route"]
         )
-        self._seconds = Histogram(
-            "eddy_http_request_seconds",
-            "From the request's head read to the answer made.",
-            ["route"],
-            buckets=LATENCY_BUCKETS,
-            registry=registry,
+        self._in_flight = gauge("eddy_http_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum")
+        self._verdicts = counter("eddy_verdicts", "Transactions checked, by verdict.", ["verdict"])
+        self._anomalous, self._normal = self._verdicts.labels("anomalous"), self._verdicts.labels("normal")
+        self._refused = counter(
+            "eddy_checks_refused", "Transactions that could not be checked, by category.", ["category"]
         )
-        self._in_flight = Gauge(
-            "eddy_http_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum", registry=registry
+        self._model = gauge(
+            "eddy_model_info", "1 for the model in use, 0 for one that was.", ["version"], multiprocess_mode="livemax"
         )
-        self._verdicts = Counter("eddy_verdicts", "Transactions checked, by verdict.", ["verdict"], registry=registry)
-        self._anomalous = self._verdicts.labels("anomalous")
-        self._normal = self._verdicts.labels("normal")
-        self._refused = Counter(
-            "eddy_checks_refused",
-            "Transactions that could not be checked, by category.",
-            ["category"],
-            registry=registry,
-        )
-        self._model = Gauge(
-            "eddy_model_info",
-            "1 for the model in use, 0 for one that was.",
-            ["version"],
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self._threshold = Gauge(
-            "eddy_threshold_score",
-            "Scores from this on are anomalous.",
-            multiprocess_mode="livemostrecent",
-            registry=registry,
+        self._threshold = gauge(
+            "eddy_threshold_score", "Scores from this on are anomalous.", multiprocess_mode="livemostrecent"
         )
 
     def started(self) -> None:

@@ -30,6 +30,7 @@ NEEDED_BY = {
     "model/schema": "",
     "model/serving": "",
     "model": "train",
+    "producer/replay.py": "tables",
     "reports": "train",
 }
 """The extra that folders of the package may need; all others are for the base install."""

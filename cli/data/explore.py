@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eddy.cli.console import print_json, say, written_to
+from eddy.cli.console import out, say, written_to
 from eddy.cli.tables import AsJson, Data, SampleRows, SchemaFile, guesses_of, read, say_columns, schema_of
 from eddy.monitoring.progress import sharing
 
@@ -71,15 +72,15 @@ def _explore(data: str, schema: TransactionSchema | None, rows: int, seed: int, 
 def _print(found: Exploration, data: str, report: Path) -> None:
     from eddy.model.exploration.findings import findings, next_commands
 
-    told = findings(found)
-    for finding in told:
+    listed = findings(found)
+    for finding in listed:
         say(f"{finding.severity:>10}  {finding.text}")
     say(f"Report: {report}")
-    for command in next_commands(told, data):
+    for command in next_commands(listed, data):
         say(f"Next: {command}")
 
 
 def _print_json(found: Exploration, data: str, report: Path) -> None:
     from eddy.model.exploration.as_json import figures
 
-    print_json({"report": str(report), **figures(found, data)})
+    out.print_json(json.dumps({"report": str(report), **figures(found, data)}, allow_nan=False))

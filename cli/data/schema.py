@@ -20,7 +20,8 @@ Out = Annotated[Path | None, typer.Option("--out", help="Write the schema to thi
 def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_json: AsJson = False) -> None:
     """Infer a schema from a table, with reasons, as a file to edit.
 
-    Training, consumer and API all follow this schema: correct wrong kinds and pass the file to `eddy train --schema`.
+    Training, the consumer and the API all use this schema. Correct wrong kinds, then pass the file to
+    `eddy train --schema`.
     Ignored fields are neither required in messages nor read.
 
     Examples:
@@ -46,7 +47,7 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
     elif not as_json:
         typer.echo(text, nl=False)
     if not as_json:
-        _say(sample, guesses, to)
+        _report(sample, guesses, to)
 
 
 def _described(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def _described(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, Any]:
     return {"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields}
 
 
-def _say(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
+def _report(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
     """What the file does not say: how many rows it was inferred from, and which roles are missing."""
     told_from = f"all {sample.rows:,} rows" if sample.whole else f"{len(sample.table):,} of {sample.rows:,} rows"
     missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]

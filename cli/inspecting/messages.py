@@ -26,7 +26,7 @@ TABLE_ROWS = 1_000
 
 
 def alerts(follow: Follow = False, as_json: AsJson = False, since: Since = None) -> None:
-    """Show the alerts.
+    """Show the published alerts.
 
     Example:
 
@@ -139,7 +139,7 @@ def _readable(records: Iterator[Record], read: Callable[[Record], Any]) -> Itera
 
 
 def _tables(columns: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> None:
-    """One table for every so many rows, for a topic may hold more than the memory does."""
+    """One table per thousand rows, because a topic may hold more than the memory does."""
     count = 0
     while (some := list(islice(rows, TABLE_ROWS))) or not count:
         table = Table(*columns, box=None, header_style="bold")

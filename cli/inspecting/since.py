@@ -31,5 +31,8 @@ def _time(given: str, now: datetime) -> datetime:
 
 
 Since = Annotated[
-    int | None, typer.Option(metavar="TIME", parser=since_ms, help="Only from then on: a duration (2h) or an ISO time.")
+    int | None,
+    typer.Option(
+        metavar="TIME", parser=since_ms, help="Show only what came after: a duration ago (2h), or an ISO time."
+    ),
 ]

@@ -110,12 +110,12 @@ def _print_disagreements(evaluation: Evaluation, found: Comparison) -> None:
     table = Table("row", "label", f"by {first.name}", f"by {second.name}", box=None, padding=(0, 2, 0, 0))
     for apart in found.disagreements:
         label = "" if apart.label is None else "anomalous" if apart.label else "normal"
-        cells = (f"{apart.row:,}", label, _said(apart.first), _said(apart.second))
+        cells = (f"{apart.row:,}", label, _opinion(apart.first), _opinion(apart.second))
         table.add_row(*map(Text, cells))
     say("The rows on which they disagree most:")
     out.print(table)
 
 
-def _said(opinion: Opinion) -> str:
+def _opinion(opinion: Opinion) -> str:
     verdict = "flagged" if opinion.anomalous else "passed"
     return f"{one_in(opinion.rarity)}, {verdict}: {contributions_text(opinion.contributions[:2])}"

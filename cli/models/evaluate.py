@@ -1,4 +1,4 @@
-"""`eddy evaluate`: the detection quality of models on a table, beside baselines."""
+"""`eddy evaluate`: the detection quality of models on a table, compared with baselines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ Versions = Annotated[
 ]
 Budget = Annotated[
     float,
-    typer.Option(help="Alerts that people can review: per day, or per 1,000 rows if there is no time.", min=0.001),
+    typer.Option(
+        help="Number of alerts that people can review per day, or per 1,000 rows if the table has no time.", min=0.001
+    ),
 ]
 Train = Annotated[
     str | None,
@@ -48,7 +50,7 @@ def evaluate(
     artifacts: Artifacts = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate models against labels, beside baselines on the same rows and features.
+    """Evaluate models against labels, and compare them with baselines on the same rows and features.
 
     The baselines are isolation forest, local outlier factor, nearest neighbours, PCA and a plain autoencoder. They are
     trained on the normal rows of --train, or of the first half of DATA (by time; at random if there is no time). All

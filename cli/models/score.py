@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from eddy.monitoring.progress import counting
 if TYPE_CHECKING:  # pandas would cost every command half a second
     from rich.table import Table
 
-    from eddy.model.data.batch_scoring import Piece, StrangeRow
+    from eddy.model.data.batch_scoring import Piece, TopRow
     from eddy.model.data.writers import Write
     from eddy.model.serving.detector import Detector
 
@@ -35,19 +34,19 @@ Out = Annotated[
 
 @dataclass
 class Tally:
-    """What was seen so far."""
+    """Counts and the top-scoring rows so far."""
 
     rows: int = 0
     anomalous: int = 0
-    strangest: list[StrangeRow] = field(default_factory=list)
+    top: list[TopRow] = field(default_factory=list)
 
     def add(self, piece: Piece, named: bool) -> None:
-        from eddy.model.data.batch_scoring import strangest
+        from eddy.model.data.batch_scoring import top_rows
 
         self.rows += len(piece.frame)
         self.anomalous += int(piece.verdicts.anomalous.sum())
-        seen = self.strangest + strangest(piece, SHOWN, CONTRIBUTIONS, named)
-        self.strangest = sorted(seen, key=lambda row: -row.score)[:SHOWN]
+        rows = self.top + top_rows(piece, SHOWN, CONTRIBUTIONS, named)
+        self.top = sorted(rows, key=lambda row: -row.score)[:SHOWN]
 
 
 def score(
@@ -113,7 +112,7 @@ def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: f
         "alert_rate": detector.threshold.rate,
         "out": None if out_file is None else str(out_file),
         "seconds": round(seconds, 3),
-        "strangest": [msgspec.to_builtins(asdict(row)) for row in tally.strangest],
+        "top_scoring": [msgspec.to_builtins(asdict(row)) for row in tally.top],
     }
 
 
@@ -122,21 +121,20 @@ def _report(tally: Tally, detector: Detector, out_file: Path | None) -> None:
     expected = f"; about {rate * tally.rows:,.0f} are expected among as many normal ones" if rate else ""
     say(f"{tally.anomalous:,} of {tally.rows:,} transactions are anomalous by {detector.version}{expected}.")
     if out_file is None:
-        out.print(strangest_table(tally.strangest))
+        out.print(_top_table(tally.top))
     else:
         say(f"Verdicts and contributions are in {out_file}.")
 
 
-def strangest_table(rows: Iterable[StrangeRow]) -> Table:
+def _top_table(rows: list[TopRow]) -> Table:
     """The top-scoring rows for the terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    listed = list(rows)
-    named = any(row.transaction for row in listed)
+    named = any(row.transaction for row in rows)
     reasons = "largest contributions"
     table = Table("row", *(["transaction"] if named else []), "rarity", "score", reasons, box=None)
-    for row in listed:
+    for row in rows:
         name = [row.transaction or "-"] if named else []
         cells = (f"{row.row:,}", *name, one_in(row.rarity), f"{row.score:.4g}", contributions_text(row.contributions))
         table.add_row(*(Text(cell) for cell in cells), style="" if row.anomalous else "dim")

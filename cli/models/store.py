@@ -78,7 +78,7 @@ def show(
 def use(
     version: Annotated[str, typer.Argument(help="Model version to activate.")], artifacts: Artifacts = None
 ) -> None:
-    """Activate a model. Consumer and API load it at their next start, instead of the newest one.
+    """Activate a model. The consumer and the API load it at their next start, instead of the newest one.
 
     Example:
 

@@ -75,7 +75,8 @@ def train(
 
         eddy train clean.parquet --contamination 0 --parts network --hidden 128,64 --json
 
-    Exit codes: 0 stored; 1 table, schema or a setting cannot be used (nothing is stored); 2 wrong usage; 130 Ctrl-C.
+    Exit codes: 0 stored; 1 the table, the schema or a setting cannot be used (nothing is stored); 2 wrong usage;
+    130 Ctrl-C.
     """
     settings = _settings(locals())
     store = ArtifactStore(load(artifacts=artifacts).artifacts)
@@ -83,8 +84,8 @@ def train(
     with interruptible(lambda: _left(store, before)) as interruption:
         sample, trained = _train(data, schema, store, settings, as_json, report, interruption)
     if as_json:
-        told = {**asdict(trained), "rows_in_data": sample.rows, "path": str(store.path / trained.version)}
-        print_json(told)
+        result = {**asdict(trained), "rows_in_data": sample.rows, "path": str(store.path / trained.version)}
+        print_json(result)
     else:
         _report(trained, store, alert_rate)
 
@@ -107,7 +108,7 @@ def _train(
     schema = schema_of(schema_file)
     sample = read(data, _rows_to_read(config), config.seed, schema, quiet)
     known = checked_schema(schema_file, schema, sample.table)
-    trained = _learn(sample, known, store, config, quiet, report, interruption)
+    trained = _train_model(sample, known, store, config, quiet, report, interruption)
     interruption.let_through()
     return sample, trained
 
@@ -117,7 +118,7 @@ def _rows_to_read(config: TrainingConfig) -> int:
     return config.sample_rows and config.sample_rows + config.held_out_rows + CALIBRATION_ROWS
 
 
-def _learn(
+def _train_model(
     sample: Sample,
     schema: TransactionSchema | None,
     store: ArtifactStore,
@@ -134,11 +135,12 @@ def _learn(
         say_columns(guesses)
     with sharing(quiet) as bar:
         bar("starting", 0.0)
-        from eddy.model.training.train import train as learn
+        from eddy.model.training.train import train as train_model
         from eddy.reports.training.build import build
 
-        drawn = build if report else None
-        return learn(sample.table, known, store, datetime.now(UTC), config, interruption.watching(bar), drawn)
+        on_progress = interruption.watching(bar)
+        build_report = build if report else None
+        return train_model(sample.table, known, store, datetime.now(UTC), config, on_progress, build_report)
 
 
 def _left(store: ArtifactStore, before: set[str]) -> str:

@@ -71,7 +71,7 @@ def tune(
 
         eddy tune transactions.csv --schema schema.toml --trials 100 --minutes 60 --out tuning.html
 
-    Exit codes: 0 stored; 1 table, schema or a setting cannot be used; 2 wrong usage; 130 Ctrl-C.
+    Exit codes: 0 stored; 1 the table, the schema or a setting cannot be used; 2 wrong usage; 130 Ctrl-C.
     """
     from eddy.model.data.schema_inference import infer
 
@@ -90,7 +90,7 @@ def tune(
     if as_json:
         print_json(_as_json(tuned, trained, store, report))
     else:
-        _tell(tuned, trained, store, report)
+        _report(tuned, trained, store, report)
 
 
 def _search(
@@ -139,9 +139,9 @@ def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
     from eddy.reports.tuning.report import tuning_report
 
     rows = len(sample.table)
-    drawn = "all of them" if sample.whole else f"{rows:,} of them, drawn at random"
+    used = "all of them" if sample.whole else f"{rows:,} of them, sampled at random"
     report.parent.mkdir(parents=True, exist_ok=True)
-    tuning_report(tuned, [f"{data} has {sample.rows:,} rows; the search used {drawn}."]).write(report)
+    tuning_report(tuned, [f"{data} has {sample.rows:,} rows; the search used {used}."]).write(report)
 
 
 def _as_json(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _as_json(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path)
     }
 
 
-def _tell(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> None:
+def _report(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> None:
     from eddy.model.tuning.search_space import differing
     from eddy.reports.tuning.report import verdict
 

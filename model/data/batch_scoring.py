@@ -18,7 +18,7 @@ CONTRIBUTION = "contribution_"
 
 
 @dataclass(frozen=True)
-class StrangeRow:
+class TopRow:
     """A row worth looking at. `row` counts from 1; `transaction` is its identifier, where the schema names one."""
 
     row: int
@@ -58,7 +58,7 @@ def names(schema: TransactionSchema) -> tuple[str, ...]:
     return (*own, *VERDICT, *(CONTRIBUTION + name for name in schema.scored))
 
 
-def strangest(piece: Piece, count: int, top: int, named: bool) -> list[StrangeRow]:
+def top_rows(piece: Piece, count: int, top: int, named: bool) -> list[TopRow]:
     """The rows of a piece that score highest, each with its largest contributions.
 
     Args:
@@ -67,7 +67,7 @@ def strangest(piece: Piece, count: int, top: int, named: bool) -> list[StrangeRo
     verdicts = piece.verdicts
     identifiers = piece.frame.iloc[:, 0] if named else None
     return [
-        StrangeRow(
+        TopRow(
             piece.first_row + int(i),
             None if identifiers is None or pd.isna(identifiers.iloc[i]) else str(identifiers.iloc[i]),
             float(verdicts.score[i]),

@@ -1,6 +1,7 @@
 """`eddy serve` with a model from a store: an artifact like any other, but for its graph, which was written by hand."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -87,8 +88,9 @@ def store(tmp_path: Path, fake: ModuleType, transaction: Any) -> ArtifactStore:
 
 def start(store: ArtifactStore, log: Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", COMMAND, "serve", *(options or ("--port", "0", "--workers", "2"))]
+    environment = {"EDDY_ARTIFACTS": str(store.path), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     with log.open("w") as out:
-        return subprocess.Popen(command, stderr=out, stdout=out, text=True, env={"EDDY_ARTIFACTS": str(store.path)})
+        return subprocess.Popen(command, stderr=out, stdout=out, text=True, env=environment)
 
 
 @pytest.fixture

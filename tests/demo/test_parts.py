@@ -1,4 +1,4 @@
-"""The demo's stream is what it says, its account is true, and its view fits the terminal."""
+"""The demo's stream is what it says, its tracker counts correctly, and its view fits the terminal."""
 
 import signal
 import time
@@ -39,7 +39,7 @@ def alert(identifier: str, rarity: float = 0.00004) -> Alert:
 
 
 class Clock:
-    """Time that passes when told to."""
+    """Time that passes only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -55,21 +55,21 @@ def test_as_many_messages_are_sent_as_were_asked_for() -> None:
     assert sum(map(len, messages(2_000))) == 2_000
 
 
-def test_the_broken_messages_are_all_refused_each_in_its_own_way_and_the_others_are_not() -> None:
+def test_the_corrupted_messages_are_all_refused_each_in_its_own_way_and_the_others_are_not() -> None:
     codec = TransactionCodec(SCHEMA)
     refused = [why.category for batch in messages(2_000) for why in codec.decode_values(batch.values).refused.values()]
     assert refused == list(BROKEN)
 
 
-def test_nothing_that_is_learned_from_comes_again_in_the_stream() -> None:
-    learned = {identifier for chunk in history() for identifier in chunk.columns["transaction_id"]}
+def test_no_training_transaction_comes_again_in_the_stream() -> None:
+    trained_on = {identifier for chunk in history() for identifier in chunk.columns["transaction_id"]}
     sent = {value for batch in messages(2_000) for value in batch.values if b"t-" in value}
-    assert len(learned) > 5_000
+    assert len(trained_on) > 5_000
     assert len(sent) > 1_900
-    assert not [value for value in sent if value[19:37].decode() in learned]
+    assert not [value for value in sent if value[19:37].decode() in trained_on]
 
 
-# The account
+# The tracker
 
 
 def test_a_fraud_is_caught_when_its_alert_is_seen_and_missed_only_after_a_while() -> None:
@@ -97,7 +97,7 @@ def test_the_time_to_an_alert_counts_from_the_moment_of_sending() -> None:
     assert seen.first_alert_at == clock.now
 
 
-def test_what_was_broken_on_purpose_is_counted_as_sent_and_found_among_the_dead() -> None:
+def test_a_corrupted_message_is_counted_as_sent_and_as_a_dead_letter() -> None:
     tracker = Tracker()
     tracker.sending(b"\xff{")
     where = Coordinates("transactions", 0, 7)
@@ -118,7 +118,7 @@ def test_the_example_is_the_rarest_fraud_as_it_was_sent() -> None:
     assert example[0] == b'{"transaction_id":"rarer"}'
 
 
-# The verdict
+# Problems
 
 
 def audit(passed: int = 9, alerted: int = 1, waiting: int = 0, problems: tuple[str, ...] = ()) -> Audit:
@@ -134,7 +134,7 @@ def test_a_demo_that_went_well_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "seen", "report", "complaint"),
+    ("audited", "seen", "report", "complaint"),
     [
         (audit(problems=("lost: nothing answers for 3 offsets",)), 1, delivered(10), "nothing answers for 3"),
         (audit(), 1, delivered(11), "11 messages were stored, the ledger counts 10"),
@@ -145,10 +145,10 @@ def test_a_demo_that_went_well_has_no_problems() -> None:
         (audit(), 1, None, "the stream was aborted"),
     ],
 )
-def test_whatever_is_not_as_promised_is_a_problem(
-    account: Audit, seen: int, report: Report | None, complaint: str
+def test_everything_that_is_not_as_promised_is_a_problem(
+    audited: Audit, seen: int, report: Report | None, complaint: str
 ) -> None:
-    assert complaint in "; ".join(summary.problems(account, seen, report, None))
+    assert complaint in "; ".join(summary.problems(audited, seen, report, None))
 
 
 # The view

@@ -12,6 +12,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from testcontainers.core.docker_client import DockerClient
 
+from eddy.devbroker import cache
 from eddy.devbroker.brokers import BrokerStartError, Engine, EngineKind, RunningBroker
 from eddy.devbroker.node import choose_ports
 from eddy.settings import Settings
@@ -121,6 +122,13 @@ def test_a_port_that_is_taken_is_refused_with_a_remedy(kafka: RunningBroker) -> 
     taken = int(kafka.address.rpartition(":")[2])
     with pytest.raises(BrokerStartError, match=f"port {taken} is in use; stop what listens there"):
         choose_ports(taken, None)
+
+
+@pytest.mark.usefixtures("kafka")
+def test_the_first_start_of_a_local_broker_makes_a_class_archive(engine: Engine) -> None:
+    if engine.java is None:
+        pytest.skip("only the local engine needs one")
+    assert cache.archive_path(cache.cache_dir(), engine.java).stat().st_size > 10_000_000
 
 
 def test_a_broker_dies_with_its_parent_and_takes_its_directory_along(engine: Engine) -> None:

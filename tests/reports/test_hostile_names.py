@@ -10,7 +10,7 @@ import pytest
 
 from eddy.model.config import DEFAULTS
 from eddy.model.data.conversion import Sample, columns_of
-from eddy.model.evaluation.compare import compare
+from eddy.model.evaluation.compare import compare_models
 from eddy.model.evaluation.evaluate import prepare, run
 from eddy.model.exploration import row_map
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
@@ -98,18 +98,18 @@ def training() -> Page:
     return training_report(model, [HOSTILE], replace(ablated, comparisons=comparisons))
 
 
-def evaluation(report: Callable[..., Page]) -> Page:
+def evaluated(report: Callable[..., Page]) -> Page:
     table = hostile_table()
     detectors = [replace(by(HOSTILE, SCHEMA, columns_of(table, SCHEMA)), version=f"{HOSTILE}{n}") for n in range(2)]
-    rows, _, notes = prepare(Sample(table, len(table)), SCHEMA, beside=False)
-    trial = run(detectors, rows, 10, None, (*notes, HOSTILE))
-    return report(trial, compare(trial), HOSTILE) if report is comparison_report else report(trial, HOSTILE)
+    rows, _, notes = prepare(Sample(table, len(table)), SCHEMA, with_baselines=False)
+    done = run(detectors, rows, 10, None, (*notes, HOSTILE))
+    return report(done, compare_models(done), HOSTILE) if report is comparison_report else report(done, HOSTILE)
 
 
 REPORTS: dict[str, Callable[[], Page]] = {
     "training": training,
-    "evaluation": lambda: evaluation(evaluation_report),
-    "comparison": lambda: evaluation(comparison_report),
+    "evaluation": lambda: evaluated(evaluation_report),
+    "comparison": lambda: evaluated(comparison_report),
     "exploration": lambda: exploration_report(explored(hostile_table()), HOSTILE),
     "tuning": lambda: tuning_report(tuned(to_tune()), [HOSTILE]),
 }

@@ -62,7 +62,7 @@ def test_a_value_that_is_not_given_is_an_error_and_not_a_gap() -> None:
         Page("table").html()
 
 
-def test_nothing_is_loaded_and_the_browser_is_told_to_refuse_it() -> None:
+def test_nothing_is_loaded_and_the_browser_refuses_it() -> None:
     html = report()
     assert "default-src 'none'" in html
     assert re.findall(r"(?:src|href)=\"(?!#|data:)[^\"]*", html) == []

@@ -24,7 +24,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_report_is_written_and_findings_are_said(table: Path) -> None:
+def test_a_report_is_written_and_findings_are_printed(table: Path) -> None:
     report = table.with_name("report.html")
     result = CliRunner().invoke(app, ["explore", str(table), "--out", str(report)])
     assert result.exit_code == 0, result.stderr
@@ -38,17 +38,17 @@ def test_progress_goes_to_standard_error_and_not_into_json(table: Path) -> None:
     assert "drawn" in CliRunner().invoke(app, ["explore", *arguments]).stderr
     quiet = CliRunner().invoke(app, ["explore", *arguments, "--json"])
     assert quiet.stderr == ""
-    told = json.loads(quiet.stdout)
-    assert (told["rows"], told["findings"][0]["section"]) == (1_200, "columns")
-    assert told["report"] == str(table.with_name("report.html"))
+    printed = json.loads(quiet.stdout)
+    assert (printed["rows"], printed["findings"][0]["section"]) == (1_200, "columns")
+    assert printed["report"] == str(table.with_name("report.html"))
 
 
 def test_a_sample_is_looked_at_where_one_is_asked_for(table: Path) -> None:
     result = CliRunner().invoke(
         app, ["explore", str(table), "--out", str(table.with_name("r.html")), "--json", "--sample-rows", "700"]
     )
-    told = json.loads(result.stdout)
-    assert (told["rows"], told["rows_looked_at"]) == (1_200, 700)
+    printed = json.loads(result.stdout)
+    assert (printed["rows"], printed["rows_looked_at"]) == (1_200, 700)
 
 
 def test_a_schema_says_what_columns_are(table: Path) -> None:
@@ -62,11 +62,13 @@ def test_a_schema_says_what_columns_are(table: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "out", "said"),
+    ("data", "out", "expected"),
     [("absent.csv", "r.html", "absent.csv"), ("payments.parquet", "no/such/folder/r.html", "--out")],
     ids=["no table", "no folder"],
 )
-def test_what_cannot_be_read_or_written_ends_with_one_and_a_remedy(table: Path, data: str, out: str, said: str) -> None:
+def test_what_cannot_be_read_or_written_ends_with_one_and_a_remedy(
+    table: Path, data: str, out: str, expected: str
+) -> None:
     result = CliRunner().invoke(app, ["explore", str(table.parent / data), "--out", str(table.parent / out)])
     assert result.exit_code == 1
-    assert said in " ".join(result.stderr.split())
+    assert expected in " ".join(result.stderr.split())

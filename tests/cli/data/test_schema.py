@@ -42,11 +42,11 @@ def test_a_file_is_written_once_and_never_written_over(payments: Path, tmp_path:
     assert "cannot be written" in " ".join(nowhere.stderr.split())
 
 
-def test_a_sample_is_told_and_scripts_read_json(payments: Path) -> None:
+def test_a_sample_is_reported_and_scripts_read_json(payments: Path) -> None:
     result = CliRunner().invoke(app, ["schema", str(payments), "--sample-rows", "500", "--json"])
-    told = json.loads(result.stdout)
-    assert (told["rows"], told["rows_seen"]) == (2_000, 500)
-    amount = next(field for field in told["fields"] if field["name"] == "amount")
+    printed = json.loads(result.stdout)
+    assert (printed["rows"], printed["rows_seen"]) == (2_000, 500)
+    amount = next(field for field in printed["fields"] if field["name"] == "amount")
     assert (amount["kind"], amount["role"]) == ("numeric", "amount")
     assert "by its name" in amount["why"]
     assert "500 of 2,000 rows" in CliRunner().invoke(app, ["schema", str(payments), "--sample-rows", "500"]).stderr
@@ -59,13 +59,13 @@ def test_roles_that_nobody_plays_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [("", "empty"), ("a,b\n", "no rows"), ("note\n" + "x\n" * 9, "no field can be scored")]
+    ("content", "expected"), [("", "empty"), ("a,b\n", "no rows"), ("note\n" + "x\n" * 9, "no field can be scored")]
 )
-def test_a_table_without_a_schema_is_told(tmp_path: Path, content: str, said: str) -> None:
+def test_a_table_without_a_schema_is_reported(tmp_path: Path, content: str, expected: str) -> None:
     (tmp_path / "t.csv").write_text(content)
     result = CliRunner().invoke(app, ["schema", str(tmp_path / "t.csv")])
     assert result.exit_code == 1
-    assert said in " ".join(result.stderr.split())
+    assert expected in " ".join(result.stderr.split())
 
 
 def test_it_says_what_is_scored_what_is_ignored_and_warns_of_amounts_left_out(tmp_path: Path) -> None:

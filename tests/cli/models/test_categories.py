@@ -34,8 +34,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = pd.DataFrame({"country": country, "currency": currency, "shop": shop})
     table.loc[ROWS - 1] = ["DE", "GBP", "fuel"]
     table.to_csv(here / "payments.csv", index=False)
-    told = run("train", here / "payments.csv", "--artifacts", here / "store")
-    assert "no network was trained" in told
+    printed = run("train", here / "payments.csv", "--artifacts", here / "store")
+    assert "no network was trained" in printed
     return here
 
 

@@ -43,11 +43,11 @@ def run(store: ArtifactStore, *arguments: object, code: int = 0) -> str:
 
 def test_scripts_get_figures_agreement_and_disagreements(store: ArtifactStore, data: Path) -> None:
     new, old = store.versions()
-    told = json.loads(run(store, old, new, data, "--json"))
-    assert [model["version"] for model in told["models"]] == [old, new]
-    assert (told["rank_correlation"], told["only_first"]) == (1.0, 0)
-    assert told["only_second"] == told["models"][1]["flagged"] - told["models"][0]["flagged"] > 0
-    assert told["models"][0]["figures"]["average_precision"] == told["models"][1]["figures"]["average_precision"]
+    printed = json.loads(run(store, old, new, data, "--json"))
+    assert [model["version"] for model in printed["models"]] == [old, new]
+    assert (printed["rank_correlation"], printed["only_first"]) == (1.0, 0)
+    assert printed["only_second"] == printed["models"][1]["flagged"] - printed["models"][0]["flagged"] > 0
+    assert printed["models"][0]["figures"]["average_precision"] == printed["models"][1]["figures"]["average_precision"]
 
 
 def test_the_terminal_and_the_report_show_both(store: ArtifactStore, data: Path) -> None:

@@ -45,15 +45,15 @@ def test_a_model_is_held_against_the_baselines_of_which_one_needs_tensorflow(
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    told = json.loads(done.stdout)
-    assert [other["name"] for other in told["baselines"]] == list(baselines.NAMES)
-    for other in told["baselines"]:
+    printed = json.loads(done.stdout)
+    assert [other["name"] for other in printed["baselines"]] == list(baselines.NAMES)
+    for other in printed["baselines"]:
         assert 0 < other["figures"]["average_precision"]["value"] <= 1
-    found = told["models"][0]["figures"]
-    assert (told["rows"], told["anomalies"], found["rows"]) == (ROWS // 2, found["anomalies"], ROWS // 2)
+    found = printed["models"][0]["figures"]
+    assert (printed["rows"], printed["anomalies"], found["rows"]) == (ROWS // 2, found["anomalies"], ROWS // 2)
     assert found["average_precision"]["low"] <= found["average_precision"]["value"]
     assert found["confusion"].keys() >= {"caught", "missed", "precision", "recall", "accuracy"}
-    assert told["models"][0]["calibration"][0]["requested"] == 0.5
+    assert printed["models"][0]["calibration"][0]["requested"] == 0.5
     assert {kind["kind"] for kind in found["kinds"]} >= {"spree"}
     assert "isolation forest" in report.read_text()
 
@@ -71,31 +71,33 @@ def test_the_terminal_shows_figures_kinds_and_what_the_budget_is(
 def test_the_budget_is_spent_day_by_day_where_the_schema_names_a_time(
     artifact_store: ArtifactStore, data: Path, payments: pd.DataFrame
 ) -> None:
-    told = json.loads(run(artifact_store, "active", data, "--no-baselines", "--json"))
-    assert told["budget_per"] == "day"
-    counts = told["models"][0]["figures"]["at_budget"]
+    printed = json.loads(run(artifact_store, "active", data, "--no-baselines", "--json"))
+    assert printed["budget_per"] == "day"
+    counts = printed["models"][0]["figures"]["at_budget"]
     days = payments["event_time"].astype(str).str[:10].nunique()
     assert counts["caught"] + counts["false_alarms"] <= 10 * days
 
 
 def test_labels_are_not_needed(artifact_store: ArtifactStore, payments: pd.DataFrame, tmp_path: Path) -> None:
     payments.drop(columns=["is_fraud", "fraud_kind"]).to_csv(tmp_path / "payments.csv", index=False)
-    told = json.loads(run(artifact_store, "active", tmp_path / "payments.csv", "--json", "--out", tmp_path / "r.html"))
-    assert told["models"][0]["figures"] is None
-    assert told["models"][0]["flagged"] > 0
-    assert (told["anomalies"], told["baselines"]) == (None, [])
+    printed = json.loads(
+        run(artifact_store, "active", tmp_path / "payments.csv", "--json", "--out", tmp_path / "r.html")
+    )
+    assert printed["models"][0]["figures"] is None
+    assert printed["models"][0]["flagged"] > 0
+    assert (printed["anomalies"], printed["baselines"]) == (None, [])
     assert "--label" in (tmp_path / "r.html").read_text()
     assert "none of which is labelled" in run(artifact_store, "active", tmp_path / "payments.csv")
 
 
-def test_a_larger_table_is_sampled_and_that_is_said(artifact_store: ArtifactStore, data: Path) -> None:
-    told = json.loads(run(artifact_store, "active", data, "--no-baselines", "--json", "--rows", 1_000))
-    assert told["rows"] == 1_000
-    assert any("1,000 of the 4,000" in note for note in told["notes"])
+def test_a_larger_table_is_sampled_and_says_so(artifact_store: ArtifactStore, data: Path) -> None:
+    printed = json.loads(run(artifact_store, "active", data, "--no-baselines", "--json", "--rows", 1_000))
+    assert printed["rows"] == 1_000
+    assert any("1,000 of the 4,000" in note for note in printed["notes"])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["active", "nowhere.csv"], "nowhere.csv"),
         (["20200101T000000Z-000000", "{data}"], "20200101T000000Z-000000"),
@@ -105,7 +107,7 @@ def test_a_larger_table_is_sampled_and_that_is_said(artifact_store: ArtifactStor
     ],
 )
 def test_what_cannot_be_done_ends_with_one_and_a_remedy(
-    artifact_store: ArtifactStore, data: Path, arguments: list[str], said: str
+    artifact_store: ArtifactStore, data: Path, arguments: list[str], expected: str
 ) -> None:
-    told = run(artifact_store, *(word.replace("{data}", str(data)) for word in arguments), code=1)
-    assert said in told
+    printed = run(artifact_store, *(word.replace("{data}", str(data)) for word in arguments), code=1)
+    assert expected in printed

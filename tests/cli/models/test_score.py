@@ -82,51 +82,51 @@ def test_a_table_in_pieces_and_files_is_scored_as_one(
 
 def test_lines_of_json_come_in_on_standard_input(artifact_store: ArtifactStore, payments: pd.DataFrame) -> None:
     lines = payments.to_json(orient="records", lines=True, date_format="iso").encode()
-    told = json.loads(run(artifact_store, "active", "-", "--json", text=lines))
-    assert told["rows"] == ROWS
+    printed = json.loads(run(artifact_store, "active", "-", "--json", text=lines))
+    assert printed["rows"] == ROWS
 
 
 def test_the_summary_says_what_a_script_wants_to_know(
     artifact_store: ArtifactStore, trained_detector: Detector, payments: pd.DataFrame, data: Path
 ) -> None:
-    told = json.loads(run(artifact_store, trained_detector.version, data, "--json"))
+    printed = json.loads(run(artifact_store, trained_detector.version, data, "--json"))
     verdicts = trained_detector.detect(columns_of(payments, trained_detector.schema))
-    assert (told["version"], told["rows"]) == (artifact_store.active(), ROWS)
-    assert told["anomalous"] == int(verdicts.anomalous.sum()) > 0
-    assert told["threshold"] == trained_detector.threshold.score
-    strangest = told["strangest"][0]
-    assert strangest["row"] == int(np.argmax(verdicts.score)) + 1
-    assert strangest["transaction"] == payments["transaction_id"][int(np.argmax(verdicts.score))]
-    assert strangest["contributions"][0].keys() == {"field", "contribution", "observed", "expected"}
+    assert (printed["version"], printed["rows"]) == (artifact_store.active(), ROWS)
+    assert printed["anomalous"] == int(verdicts.anomalous.sum()) > 0
+    assert printed["threshold"] == trained_detector.threshold.score
+    top = printed["top_scoring"][0]
+    assert top["row"] == int(np.argmax(verdicts.score)) + 1
+    assert top["transaction"] == payments["transaction_id"][int(np.argmax(verdicts.score))]
+    assert top["contributions"][0].keys() == {"field", "contribution", "observed", "expected"}
 
 
-def test_without_a_file_the_strangest_rows_are_shown_with_their_reasons(
+def test_without_a_file_the_top_scoring_rows_are_shown_with_their_reasons(
     artifact_store: ArtifactStore, trained_detector: Detector, payments: pd.DataFrame, data: Path
 ) -> None:
     shown = run(artifact_store, "active", data)
     verdicts = trained_detector.detect(columns_of(payments, trained_detector.schema))
-    strangest = int(np.argmax(verdicts.score))
-    assert payments["transaction_id"][strangest] in shown
-    assert verdicts.contributions(strangest, 1)[0].field in shown
+    top = int(np.argmax(verdicts.score))
+    assert payments["transaction_id"][top] in shown
+    assert verdicts.contributions(top, 1)[0].field in shown
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "expected"),
     [
         (lambda table: table.drop(columns="amount"), ["amount", "no column"]),
-        (lambda table: _spoilt(table.astype({"amount": object})), ["amount", "row 2501", "'much'"]),
+        (lambda table: _corrupted(table.astype({"amount": object})), ["amount", "row 2501", "'much'"]),
         (lambda table: table[:0], ["no rows"]),
     ],
     ids=["column missing", "text in numbers", "no rows"],
 )
 def test_what_cannot_be_scored_is_reported_with_file_column_and_row_and_leaves_no_file(
-    artifact_store: ArtifactStore, payments: pd.DataFrame, tmp_path: Path, spoil: object, said: list[str]
+    artifact_store: ArtifactStore, payments: pd.DataFrame, tmp_path: Path, spoil: object, expected: list[str]
 ) -> None:
     path = tmp_path / "payments.csv"
     spoil(payments).to_csv(path, index=False)  # type: ignore[operator]
-    told = run(artifact_store, "active", path, "--out", tmp_path / "out.parquet", code=1)
-    for words in (path.name, *said):
-        assert words in told
+    printed = run(artifact_store, "active", path, "--out", tmp_path / "out.parquet", code=1)
+    for words in (path.name, *expected):
+        assert words in printed
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -143,9 +143,9 @@ def test_a_name_that_tells_no_format_is_refused_before_anything_is_read(artifact
     assert ".parquet" in run(artifact_store, "active", "nowhere.csv", "--out", "scored.xlsx", code=1)
 
 
-def test_a_place_that_cannot_be_written_to_is_told(artifact_store: ArtifactStore, data: Path) -> None:
-    told = run(artifact_store, "active", data, "--out", data.parent / "no" / "such.csv", code=1)
-    assert "No such file or directory" in told
+def test_a_place_that_cannot_be_written_to_is_reported(artifact_store: ArtifactStore, data: Path) -> None:
+    printed = run(artifact_store, "active", data, "--out", data.parent / "no" / "such.csv", code=1)
+    assert "No such file or directory" in printed
 
 
 def test_a_version_that_is_not_there_lists_those_that_are(artifact_store: ArtifactStore, data: Path) -> None:
@@ -174,7 +174,7 @@ def test_without_pandas_it_says_what_to_install(artifact_store: ArtifactStore) -
     assert "pip install 'eddy-stream[tables]'" in " ".join(done.stderr.split())
 
 
-def _spoilt(table: pd.DataFrame) -> pd.DataFrame:
-    spoilt = table.copy()
-    spoilt.loc[2_500, "amount"] = "much"
-    return spoilt
+def _corrupted(table: pd.DataFrame) -> pd.DataFrame:
+    corrupted = table.copy()
+    corrupted.loc[2_500, "amount"] = "much"
+    return corrupted

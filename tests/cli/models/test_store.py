@@ -68,15 +68,15 @@ def test_verify_is_content_with_what_was_stored_and_with_nothing_else(store: Art
 
 def test_verify_tells_scripts_what_it_found(store: ArtifactStore) -> None:
     version = store.active()
-    told = json.loads(run(store, "verify", "--json"))
-    assert (told["version"], told["sound"]) == (version, True)
-    assert told["files"] == len(list((store.path / version).iterdir()))
+    printed = json.loads(run(store, "verify", "--json"))
+    assert (printed["version"], printed["sound"]) == (version, True)
+    assert printed["files"] == len(list((store.path / version).iterdir()))
     (store.path / version / "manifest.sha256").write_bytes(b"")
     result = CliRunner().invoke(app, ["models", "verify", "--json", "--artifacts", str(store.path)])
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert (told["version"], told["sound"]) == (version, False)
-    assert "manifest.json" in told["problem"]
+    printed = json.loads(result.stdout)
+    assert (printed["version"], printed["sound"]) == (version, False)
+    assert "manifest.json" in printed["problem"]
 
 
 def test_verify_names_a_file_that_does_not_belong_to_the_model(store: ArtifactStore) -> None:

@@ -55,20 +55,20 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object],
 
 
 def test_a_csv_becomes_the_active_model(answer: tuple[dict[str, object], Path]) -> None:
-    told, path = answer
+    printed, path = answer
     store = ArtifactStore(path)
-    assert told["version"] == store.active()
-    assert Path(str(told["path"])).is_dir()
+    assert printed["version"] == store.active()
+    assert Path(str(printed["path"])).is_dir()
     detector = store.detector(store.active())
-    assert detector.threshold.score == told["threshold"]
+    assert detector.threshold.score == printed["threshold"]
     card = detector.schema.role("card")
     assert card is not None
     assert card.name == "card_id"
 
 
 def test_settings_given_as_options_are_those_of_the_model(answer: tuple[dict[str, object], Path]) -> None:
-    told, path = answer
-    noted = ArtifactStore(path).manifest(str(told["version"])).training
+    printed, path = answer
+    noted = ArtifactStore(path).manifest(str(printed["version"])).training
     assert (noted["steps"], tuple(noted["hidden"]), noted["seed"]) == (300, (20, 10), 7)
     assert noted["members"] == TrainingConfig().members
 
@@ -80,14 +80,14 @@ def test_every_setting_of_training_is_an_option_with_the_same_default() -> None:
 
 
 def test_the_help_names_every_group_of_features_and_every_choice() -> None:
-    told = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
+    printed = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
     choices = [*get_args(Loss), *get_args(Parts), *get_args(NetworkInput), *get_args(Score)]
-    assert [word for word in (*GROUPS, *choices) if word not in told] == []
+    assert [word for word in (*GROUPS, *choices) if word not in printed] == []
     assert CALIBRATION_ROWS == fit.CALIBRATION_ROWS
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "expected"),
     [
         (["--parts", "all"], 1, ["parts", "both", "'all'"]),
         (["--network-input", "raw"], 1, ["network-input", "whitened, standardised"]),
@@ -100,28 +100,28 @@ def test_the_help_names_every_group_of_features_and_every_choice() -> None:
         (["--epochs", "5"], 2, ["No such option"]),
     ],
 )
-def test_a_setting_that_cannot_be_is_told_before_anything_is_read(
-    tmp_path: Path, options: list[str], code: int, said: list[str]
+def test_a_setting_that_cannot_be_is_reported_before_anything_is_read(
+    tmp_path: Path, options: list[str], code: int, expected: list[str]
 ) -> None:
     result = CliRunner().invoke(
         app, ["train", str(tmp_path / "none.csv"), *options], env={"COLUMNS": "200", "NO_COLOR": "1"}
     )
     assert result.exit_code == code
-    told = " ".join(result.stderr.split())
-    for words in said:
-        assert words in told
-    assert "none.csv" not in told
+    printed = " ".join(result.stderr.split())
+    for words in expected:
+        assert words in printed
+    assert "none.csv" not in printed
 
 
 def test_rows_labelled_anomalous_are_left_out(answer: tuple[dict[str, object], Path]) -> None:
-    told, _ = answer
+    printed, _ = answer
     frauds = int(payments(2_000)["is_fraud"].sum())
     assert frauds > 0
-    assert (told["rows_left_out"], told["rows"]) == (frauds, 2_000 - frauds)
+    assert (printed["rows_left_out"], printed["rows"]) == (frauds, 2_000 - frauds)
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "expected"),
     [
         (lambda _: None, ["no file"]),
         (lambda path: path.write_bytes(b"\x00\xff"), ["cannot be read"]),
@@ -135,37 +135,37 @@ def test_rows_labelled_anomalous_are_left_out(answer: tuple[dict[str, object], P
     ids=["missing", "binary", "few", "constant", "nothing to score"],
 )
 def test_a_table_that_cannot_be_learned_from_ends_with_one_and_a_remedy(
-    tmp_path: Path, make: object, said: list[str]
+    tmp_path: Path, make: object, expected: list[str]
 ) -> None:
     make(tmp_path / "payments.csv")  # type: ignore[operator]
     result = CliRunner().invoke(app, ["train", str(tmp_path / "payments.csv"), "--artifacts", str(tmp_path / "store")])
     assert result.exit_code == 1
-    told = " ".join(result.stderr.split())
-    for words in said:
-        assert words in told
+    printed = " ".join(result.stderr.split())
+    for words in expected:
+        assert words in printed
     assert not (tmp_path / "store").exists()
 
 
-def test_a_schema_with_a_wrong_edit_is_told_with_file_and_line(tmp_path: Path) -> None:
+def test_a_schema_with_a_wrong_edit_is_reported_with_file_and_line(tmp_path: Path) -> None:
     payments(10).to_csv(tmp_path / "payments.csv", index=False)
     (tmp_path / "schema.toml").write_text('[fields]\namount = {kind = "number"}\n')
     arguments = [str(tmp_path / "payments.csv"), "--schema", str(tmp_path / "schema.toml")]
     result = CliRunner().invoke(app, ["train", *arguments])
     assert result.exit_code == 1
-    told = " ".join(result.stderr.split())
+    printed = " ".join(result.stderr.split())
     for words in ("schema.toml", "line 2", "amount", "number"):
-        assert words in told
+        assert words in printed
 
 
-def test_a_schema_with_a_field_that_the_table_lacks_is_told_with_file_and_line(tmp_path: Path) -> None:
+def test_a_schema_with_a_field_that_the_table_lacks_is_reported_with_file_and_line(tmp_path: Path) -> None:
     payments(10).to_csv(tmp_path / "payments.csv", index=False)
     (tmp_path / "schema.toml").write_text('[fields]\namount = {kind = "numeric"}\nshop = {kind = "categorical"}\n')
     arguments = [str(tmp_path / "payments.csv"), "--schema", str(tmp_path / "schema.toml")]
     result = CliRunner().invoke(app, ["train", *arguments])
     assert result.exit_code == 1
-    told = " ".join(result.stderr.split())
+    printed = " ".join(result.stderr.split())
     for words in ("schema.toml, line 3", "no column shop", "it has transaction_id"):
-        assert words in told
+        assert words in printed
 
 
 SAYING_WHEN_BEGUN = """
@@ -204,8 +204,8 @@ def interrupted(program: str, here: Path, after_s: float | None) -> "subprocess.
         assert process.stdout.readline() == "begun\n"
         time.sleep(after_s)
         process.send_signal(signal.SIGINT)
-    told, errors = process.communicate(timeout=250)
-    return subprocess.CompletedProcess(program, process.returncode, told, errors)
+    printed, errors = process.communicate(timeout=250)
+    return subprocess.CompletedProcess(program, process.returncode, printed, errors)
 
 
 @pytest.mark.parametrize("least_s", [0.5, 5.0, 12.0], ids=["begun", "starting TensorFlow", "training"])

@@ -34,8 +34,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a search was interrupted after its first trials, and then went on to the end."""
     path = tmp_path_factory.mktemp("tune")
     payments(1_200).to_csv(path / "payments.csv", index=False)
-    with (path / "first").open("w") as told:
-        begun = subprocess.Popen(command(path, "--trials", "500"), cwd=ROOT, stderr=told, stdout=told)
+    with (path / "first").open("w") as printed:
+        begun = subprocess.Popen(command(path, "--trials", "500"), cwd=ROOT, stderr=printed, stdout=printed)
         journal = path / "store-tuning.journal"
         until = time.monotonic() + 240
         while not (journal.exists() and journal.read_text().count('"values":[') >= 2) and time.monotonic() < until:
@@ -47,25 +47,25 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command(path, "--trials", "4", "--json"), cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    (path / "told.json").write_text(done.stdout)
+    (path / "printed.json").write_text(done.stdout)
     return path
 
 
 def test_ctrl_c_ends_with_130_and_one_line_on_how_to_go_on(here: Path) -> None:
-    told = (here / "first").read_text()
-    assert (here / "code").read_text() == str(INTERRUPTED), told
-    assert "run the same command again" in told
-    assert "Traceback" not in told
+    printed = (here / "first").read_text()
+    assert (here / "code").read_text() == str(INTERRUPTED), printed
+    assert "run the same command again" in printed
+    assert "Traceback" not in printed
 
 
 def test_the_same_command_goes_on_and_ends_with_a_model_that_runs(here: Path) -> None:
-    told = json.loads((here / "told.json").read_text())
+    printed = json.loads((here / "printed.json").read_text())
     store = ArtifactStore(here / "store")
-    assert told["version"] == store.active()
-    assert told["trials"] >= 4
-    assert told["labelled"] is False, "2 % of 240 rows are too few to choose by"
-    assert store.detector(told["version"]).schema.role("card") is not None
-    assert told["rows"] + told["rows_left_out"] == 1_200, "the model is trained on all rows in the end"
+    assert printed["version"] == store.active()
+    assert printed["trials"] >= 4
+    assert printed["labelled"] is False, "2 % of 240 rows are too few to choose by"
+    assert store.detector(printed["version"]).schema.role("card") is not None
+    assert printed["rows"] + printed["rows_left_out"] == 1_200, "the model is trained on all rows in the end"
 
 
 def test_the_report_opens_offline_and_says_what_was_done(here: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_report_opens_offline_and_says_what_was_done(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["missing.csv"], ["missing.csv"]),
         (["small.csv"], ["700 rows", "too few", "eddy train"]),
@@ -85,15 +85,15 @@ def test_the_report_opens_offline_and_says_what_was_done(here: Path) -> None:
     ids=["missing", "few rows", "a study that is none"],
 )
 def test_what_cannot_be_searched_ends_with_one_and_a_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     payments(700).to_csv("small.csv", index=False)
     payments(1_000).to_csv("payments.csv", index=False)
     result = CliRunner().invoke(app, ["tune", *arguments, "--artifacts", "store"])
     assert result.exit_code == 1
-    told = " ".join(result.stderr.split())
-    for words in said:
-        assert words in told
+    printed = " ".join(result.stderr.split())
+    for words in expected:
+        assert words in printed
     assert not Path("store").exists()
     assert "tensorflow" not in sys.modules

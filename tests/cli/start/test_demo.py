@@ -1,4 +1,4 @@
-"""`eddy demo` as a newcomer runs it: to its end, and broken off at every moment."""
+"""`eddy demo` as a newcomer runs it: to its end, and interrupted at every moment."""
 
 import os
 import re
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 @dataclass(frozen=True)
 class Run:
-    """A demo under way; whatever it starts can be told by a mark in its environment."""
+    """A running demo; its processes are found by a mark in their environment."""
 
     process: subprocess.Popen[str]
     mark: str
@@ -119,25 +119,25 @@ def test_without_any_engine_it_runs_in_memory_and_says_what_that_does_not_show(
     demo: Demo, nothing_installed: dict[str, str]
 ) -> None:
     run = demo(**nothing_installed)
-    said = run.rest()
-    assert run.process.wait() == 0, said
-    assert "no engine for a real one" in said
-    assert "not that they survive a crash" in said
-    assert VERDICT.search(said), said
-    assert "The API says the same of t-" in said
+    output = run.rest()
+    assert run.process.wait() == 0, output
+    assert "no engine for a real one" in output
+    assert "not that they survive a crash" in output
+    assert VERDICT.search(output), output
+    assert "The API says the same of t-" in output
     assert run.left() == []
 
 
 def test_on_a_real_kafka_it_ends_with_a_balanced_ledger_in_plain_lines(demo: Demo, kafka: RunningBroker) -> None:
     run = demo(EDDY_KAFKA_BOOTSTRAP_SERVERS=kafka.address)
-    said = run.rest()
-    assert run.process.wait() == 0, said
-    assert "kept from an earlier run" in said
-    assert VERDICT.search(said), said
-    assert "5 (event-time, missing-field, not-utf8, truncated, wrong-type)" in said
-    assert re.search(r"These topics remain on your broker: eddy-demo-\w+-transactions,", said)
-    assert "\x1b" not in said
-    assert "\r" not in said
+    output = run.rest()
+    assert run.process.wait() == 0, output
+    assert "kept from an earlier run" in output
+    assert VERDICT.search(output), output
+    assert "5 (event-time, missing-field, not-utf8, truncated, wrong-type)" in output
+    assert re.search(r"These topics remain on your broker: eddy-demo-\w+-transactions,", output)
+    assert "\x1b" not in output
+    assert "\r" not in output
     assert run.left() == []
 
 
@@ -146,8 +146,8 @@ def test_left_running_its_commands_work_as_they_are_printed(demo: Demo, kafka: R
     check = subprocess.run(shlex.split(run.wait_for("/v1/check")), capture_output=True, text=True, check=True)
     assert '"anomalous":true' in check.stdout
     ledger = run.wait_for("ledger check").strip()
-    account = subprocess.run(["/bin/sh", "-c", ledger], capture_output=True, text=True, check=True)
-    assert account.stdout.startswith("3,000 in = ")
+    audit = subprocess.run(["/bin/sh", "-c", ledger], capture_output=True, text=True, check=True)
+    assert audit.stdout.startswith("3,000 in = ")
     metrics = [subprocess.run(shlex.split(run.wait_for("/metrics")), capture_output=True, text=True) for _ in range(3)]
     assert [one.returncode for one in metrics] == [0, 0, 0]
     assert sum("eddy_model_info" in one.stdout for one in metrics) == 3
@@ -171,7 +171,7 @@ def test_left_running_its_commands_work_as_they_are_printed(demo: Demo, kafka: R
     ],
     ids=lambda value: value.name if isinstance(value, signal.Signals) else value.strip(" :1"),
 )
-def test_broken_off_at_any_moment_it_leaves_nothing_behind(
+def test_interrupted_at_any_moment_it_leaves_nothing_behind(
     demo: Demo, kafka: RunningBroker, number: signal.Signals, moment: str
 ) -> None:
     run = demo(EDDY_KAFKA_BOOTSTRAP_SERVERS=kafka.address)
@@ -182,7 +182,7 @@ def test_broken_off_at_any_moment_it_leaves_nothing_behind(
     assert run.left() == []
 
 
-def test_broken_off_in_training_it_leaves_nothing_behind(demo: Demo, kafka: RunningBroker, tmp_path: Path) -> None:
+def test_interrupted_in_training_it_leaves_nothing_behind(demo: Demo, kafka: RunningBroker, tmp_path: Path) -> None:
     run = demo(EDDY_KAFKA_BOOTSTRAP_SERVERS=kafka.address, XDG_CACHE_HOME=str(tmp_path / "empty"))
     run.wait_for("training, loss")
     run.process.send_signal(signal.SIGINT)
@@ -191,7 +191,7 @@ def test_broken_off_in_training_it_leaves_nothing_behind(demo: Demo, kafka: Runn
     assert list((tmp_path / "empty").rglob("scoring.onnx")) == []
 
 
-def test_broken_off_while_its_own_broker_starts_it_leaves_nothing_behind(demo: Demo) -> None:
+def test_interrupted_while_its_own_broker_starts_it_leaves_nothing_behind(demo: Demo) -> None:
     run = demo(own_cache=False)
     run.wait_for("Broker:")
     time.sleep(0.5)

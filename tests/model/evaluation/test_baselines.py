@@ -21,8 +21,8 @@ def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         factors = rng.normal(size=(count, 1))
         return 1_000.0 + 50.0 * np.hstack([factors, factors, -factors, factors]) + rng.normal(size=(count, 4))
 
-    strange = rows(20) + rng.normal(0, 200.0, (20, 4))
-    return rows(2_000), np.vstack([rows(1_000), strange]), np.arange(1_020) >= 1_000
+    far_off = rows(20) + rng.normal(0, 200.0, (20, 4))
+    return rows(2_000), np.vstack([rows(1_000), far_off]), np.arange(1_020) >= 1_000
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -21,7 +21,7 @@ ROWS = 2_000
 
 
 class OneField:
-    """Finds strange what is far from the middle in one numeric field."""
+    """Scores a row by its distance from the middle in one numeric field."""
 
     usual_levels: Mapping[str, str] = {}
 

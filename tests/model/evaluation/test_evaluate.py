@@ -132,7 +132,7 @@ def test_baselines_may_have_a_table_of_their_own(
     assert len(run([detector], rows, 5, training, notes).baselines) == 2
 
 
-def test_without_labels_models_score_and_nobody_claims_figures(
+def test_without_labels_models_give_verdicts_and_there_are_no_figures(
     detector: Detector, make_table: MakeTable, schema: TransactionSchema
 ) -> None:
     rows, training, notes = prepare(Sample(make_table(600), 6_000), schema)

@@ -17,7 +17,7 @@ from tests.model.exploration.payments import explored, payments
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def told(table: pd.DataFrame) -> tuple[Finding, ...]:
+def findings_of(table: pd.DataFrame) -> tuple[Finding, ...]:
     return findings(explored(table))
 
 
@@ -26,7 +26,7 @@ def some(table: pd.DataFrame, share: float) -> pd.Series:
 
 
 def test_nothing_is_said_of_a_table_with_which_nothing_is_wrong() -> None:
-    assert told(payments()) == ()
+    assert findings_of(payments()) == ()
 
 
 CASES: dict[str, tuple[Change, Severity, str, tuple[str, ...]]] = {
@@ -229,13 +229,13 @@ CASES: dict[str, tuple[Change, Severity, str, tuple[str, ...]]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_wrong_is_said(name: str) -> None:
     change, severity, text, columns = CASES[name]
-    found = [finding for finding in told(change(payments())) if text in finding.text]
+    found = [finding for finding in findings_of(change(payments())) if text in finding.text]
     assert [(finding.severity, finding.columns) for finding in found] == [(severity, columns)]
 
 
 def test_a_number_that_is_only_zero_or_one_stands_for_nothing_else() -> None:
     table = payments().assign(flag=lambda t: (t.index % 20 == 0).astype(int))
-    assert told(table) == ()
+    assert findings_of(table) == ()
 
 
 def test_cells_that_are_not_what_the_column_is_are_counted() -> None:
@@ -256,13 +256,13 @@ def test_constant_columns_that_are_to_be_learned_from_weigh_more_than_those_left
 
 def test_the_same_row_over_and_over_is_nothing_to_learn_from() -> None:
     table = payments().iloc[[0] * 600].reset_index(drop=True)
-    assert told(table)[0].text == "all rows are the same: there is nothing to learn"
+    assert findings_of(table)[0].text == "all rows are the same: there is nothing to learn"
 
 
 def test_errors_come_first() -> None:
     table = payments().assign(refund=lambda t: t["is_fraud"] * 5.0, miles=lambda t: t["distance"] / 1.609)
     table = table.drop(columns="event_time")
-    severities = [finding.severity for finding in told(table)]
+    severities = [finding.severity for finding in findings_of(table)]
     assert [severity for severity, _ in groupby(severities)] == ["error", "warning", "info"]
 
 
@@ -271,7 +271,7 @@ def test_a_sound_table_goes_straight_to_the_training() -> None:
 
 
 def test_columns_that_need_correction_go_through_the_schema() -> None:
-    leaking = told(payments().assign(refund=lambda t: t["is_fraud"] * 5.0))
+    leaking = findings_of(payments().assign(refund=lambda t: t["is_fraud"] * 5.0))
     assert next_commands(leaking, "a.csv") == (
         "eddy schema a.csv --out schema.toml",
         "eddy train a.csv --schema schema.toml",

@@ -196,7 +196,7 @@ def test_no_labelled_anomaly_among_the_last_rows_is_said() -> None:
     found = tuned(table[~(late & (table["is_fraud"] == 1))])
     assert found.gain is None
     assert found.config.contamination == 0
-    assert "cannot be said" in verdict(found)
+    assert "cannot be measured" in verdict(found)
 
 
 def test_trials_learn_from_no_more_rows_than_allowed_and_finalists_from_all(learned: list[Columns]) -> None:

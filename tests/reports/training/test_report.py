@@ -55,7 +55,7 @@ def test_settings_are_shown_beside_their_defaults() -> None:
     assert "<td>hidden</td><td>8, 4</td><td>chosen from the data</td>" in html
 
 
-def test_the_strangest_rows_are_shown_with_reasons() -> None:
+def test_top_scoring_rows_are_shown_with_reasons() -> None:
     said = text(report(made()))
     assert re.search(r"shop grocery \(expected grocery, \d+%\)|amount of \$ number \d [\d.,e-]+ \(expected", said)
 
@@ -113,11 +113,9 @@ def test_categories_that_bring_new_levels_are_warned_of() -> None:
 
 def test_striking_out_the_field_that_finds_anomalies_costs_precision() -> None:
     learned = made(numeric=2, categorical=0, times=0, anomalies=60)
-    strange = learned.diagnostics.anomaly_scores
+    scores = learned.diagnostics.anomaly_scores
     parts = np.column_stack([np.full(60, 50.0), np.full(60, 0.1)]).astype(np.float32)
-    telling = replace(
-        learned.diagnostics, anomaly_scores=strange._replace(contributions=parts, score=parts.sum(axis=1))
-    )
+    telling = replace(learned.diagnostics, anomaly_scores=scores._replace(contributions=parts, score=parts.sum(axis=1)))
     rows = dict(
         re.findall(
             r"<td>(amount of \$ number \d)</td><td>\d+%</td><td[^>]*>([\d.]+)",
