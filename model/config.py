@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from eddy.model.serving.calibration import check_rate
 
 Loss = Literal["huber", "mse"]
-Parts = Literal["balanced", "both", "network", "inputs"]
+Parts = Literal["combined", "balanced", "both", "network", "inputs"]
 NetworkInput = Literal["whitened", "standardised"]
 Score = Literal["whitened", "mse"]
 

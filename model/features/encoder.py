@@ -1,7 +1,6 @@
 """The fitted encoder: raw columns to features, numbers that each belong to one field. `model.features.fit` learns it.
 
     numbers             missing -> median; as they are
-    missing             -log p of a number being there, or not, where training rows lack some
     amount              log(1 + amount / mean amount)
     amount_by_category  log(1 + amount / mean amount of the category)
     categories          surprisal -log p(level), so a rare level is far from usual ones
@@ -10,8 +9,9 @@
 
 All are standardised by mean and standard deviation. "The category" is the categorical field that tells most about the
 amount; where there is one, the hour is judged by it and not by itself: features that repeat each other, or carry
-nothing, dilute the score. `model.onnx_export.graph` builds the same from the numbers learned here, and checks at every
-export that it gives the same.
+nothing, dilute the score. A missing number is no feature: it adds its own surprisal to the score, and the rest of the
+row is scored as if the number were usual. `model.onnx_export.graph` builds the same from the numbers learned here, and
+checks at every export that it gives the same.
 """
 
 from collections.abc import Sequence
@@ -59,18 +59,6 @@ class Numbers:
 
     def decode(self, values: Floats) -> Floats:
         return np.where(self.logged, np.sign(values) * np.expm1(np.abs(values)) * self.unit, values)
-
-
-@dataclass(frozen=True, eq=False)
-class Missing:
-    """Numeric columns at `indices` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
-
-    indices: Indices
-    present: Floats
-    absent: Floats
-
-    def encode(self, columns: Columns) -> Floats:
-        return np.where(np.isnan(columns.numeric[:, self.indices]), self.absent, self.present)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,15 +124,18 @@ class Hours:
 class Encoder:
     """Everything learned about the columns of one schema.
 
-    Features are ordered numbers, missing, categories, by category (amount, hour), sines, cosines. They are standardised
+    Features are ordered numbers, categories, by category (amount, hour), sines, cosines. They are standardised
     with `center` and `scale` and cut off at `lowest` and `highest`, a little beyond the outermost rows: what is farther
     out is as strange, but must not make all that goes together with it look strange too. `field_of_feature` gives for
-    each the index of its field in `TransactionSchema.scored`. `usual_hour` is the most frequent hour of day of each
-    timestamp, `usual_level` the most frequent level of each categorical column, whether it makes a feature or not.
+    each the index of its field in `TransactionSchema.scored`. `absent` [numbers] is -log p of the number missing, in
+    nats; 0 where that is not to count; `ever_absent`: it counts, and training rows lack some. `usual_hour` is the most
+    frequent hour of day of each timestamp, `usual_level` the most frequent level of each categorical column, whether it
+    makes a feature or not.
     """
 
     numbers: Numbers
-    missing: Missing
+    absent: Floats
+    ever_absent: bool
     categories: Categories
     by_category: ByCategory | None
     hours: Hours
@@ -162,7 +153,7 @@ class Encoder:
         by = self.by_category
         used = (
             not self.numbers.logged.all(),
-            len(self.missing.indices) > 0,
+            self.ever_absent,
             self.numbers.logged.any(),
             by is not None and by.amount is not None,
             len(self.categories.indices) > 0,
@@ -174,7 +165,7 @@ class Encoder:
     @property
     def upper(self) -> NDArray[np.bool_]:
         """Features [d] of which only large values are strange: amounts and surprisals."""
-        counts = len(self.missing.indices) + len(self.categories.indices)
+        counts = len(self.categories.indices)
         by = (
             0
             if self.by_category is None
@@ -183,9 +174,33 @@ class Encoder:
         times = 2 * len(self.hours.indices)
         return np.concatenate([self.numbers.logged, np.ones(counts + by, np.bool_), np.zeros(times, np.bool_)])
 
+    @property
+    def bounded(self) -> NDArray[np.bool_]:
+        """Features [d] that have an end: surprisals, sines and cosines."""
+        by = self.by_category
+        amounts = len(self.numbers.indices), int(by is not None and by.amount is not None)
+        bounded = (
+            len(self.categories.indices),
+            int(by is not None and by.time is not None) + 2 * len(self.hours.indices),
+        )
+        return np.repeat([False, True, False, True], [amounts[0], bounded[0], amounts[1], bounded[1]])
+
     def encode(self, columns: Columns) -> Floats:
         """Features x [n, d] of n transactions, standardised, from `lowest` to `highest`."""
-        return np.clip((self.raw(columns) - self.center) / self.scale, self.lowest, self.highest)
+        return self.within(self.standardised(columns))
+
+    def standardised(self, columns: Columns) -> Floats:
+        """Features [n, d] of n transactions, standardised, however far out."""
+        return np.asarray((self.raw(columns) - self.center) / self.scale)
+
+    def within(self, x: Floats) -> Floats:
+        return np.clip(x, self.lowest, self.highest)
+
+    def lacking(self, columns: Columns) -> Floats:
+        """What missing numbers add to the score, by feature [n, d], in nats."""
+        nats = np.zeros((len(columns), len(self.center)))
+        nats[:, : len(self.absent)] = np.where(np.isnan(columns.numeric[:, self.numbers.indices]), self.absent, 0.0)
+        return nats
 
     @property
     def usual_numbers(self) -> Floats:
@@ -197,7 +212,7 @@ class Encoder:
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""
         by_category = [self.by_category.encode(columns)] if self.by_category else []
-        plain = [part.encode(columns) for part in (self.numbers, self.missing, self.categories)]
+        plain = (self.numbers.encode(columns), self.categories.encode(columns))
         return np.hstack([*plain, *by_category, self.hours.encode(columns)])
 
 

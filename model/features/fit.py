@@ -16,7 +16,6 @@ from eddy.model.features.encoder import (
     Floats,
     Hours,
     Indices,
-    Missing,
     Numbers,
     hour_of_day,
 )
@@ -48,11 +47,10 @@ def fit(
     amount = _amount(schema)
     floor = float(np.log(2.0)) if hinge else -np.inf
     numbers = _fit_numbers(columns, amount, chosen, floor)
-    missing = _fit_missing(columns, chosen)
     categories = _fit_categories(columns, chosen)
     by_category = _fit_by_category(columns, schema, amount, chosen, floor)
     hours = _hours(columns, by_category, chosen)
-    fields = _fields(schema, numbers, missing, categories, by_category, hours)
+    fields = _fields(schema, numbers, categories, by_category, hours)
     if not len(fields):
         raise ConfigError(f"features {', '.join(chosen)} make nothing of these columns; choose of {', '.join(GROUPS)}")
     usual = tuple(_most_usual(column) for column in columns.categorical.T)
@@ -60,7 +58,8 @@ def fit(
     unbounded = np.full(len(fields), np.inf)
     bare = Encoder(
         numbers=numbers,
-        missing=missing,
+        absent=_absent(columns, numbers, chosen),
+        ever_absent="missing" in chosen and bool(np.isnan(columns.numeric[:, numbers.indices]).any()),
         categories=categories,
         by_category=by_category,
         hours=hours,
@@ -105,11 +104,12 @@ def _fit_numbers(columns: Columns, amount: int | None, groups: tuple[str, ...], 
     return Numbers(indices, fill, logged, np.where(logged & (mean > 0), mean, 1.0), floor)
 
 
-def _fit_missing(columns: Columns, groups: tuple[str, ...]) -> Missing:
-    absent = np.isnan(columns.numeric).sum(axis=0)
-    indices = np.flatnonzero(absent) if "missing" in groups else np.empty(0, np.intp)
-    rows, counts = len(columns) + PSEUDO_COUNTS, absent[indices] + PSEUDO_COUNTS / 2
-    return Missing(indices, -np.log1p(-counts / rows), -np.log(counts / rows))
+def _absent(columns: Columns, numbers: Numbers, groups: tuple[str, ...]) -> Floats:
+    """-log p of each number missing; where none ever was, twice that of half a row: more than any value can say."""
+    if "missing" not in groups:
+        return np.zeros(len(numbers.indices))
+    counts = np.isnan(columns.numeric[:, numbers.indices]).sum(axis=0)
+    return np.asarray(-np.log((counts + 0.5) / (len(columns) + 1)) * np.where(counts, 1.0, 2.0))
 
 
 def _fit_categories(columns: Columns, groups: tuple[str, ...]) -> Categories:
@@ -195,7 +195,6 @@ def _hours(columns: Columns, by_category: ByCategory | None, groups: tuple[str, 
 def _fields(
     schema: TransactionSchema,
     numbers: Numbers,
-    missing: Missing,
     categories: Categories,
     by_category: ByCategory | None,
     hours: Hours,
@@ -205,7 +204,7 @@ def _fields(
     offsets = (0, first_time)
     of_category = [index + offset for index, offset in zip(by, offsets, strict=False) if index is not None]
     times = first_time + hours.indices
-    plain = (numbers.indices, missing.indices, first_level + categories.indices, np.array(of_category, np.intp))
+    plain = (numbers.indices, first_level + categories.indices, np.array(of_category, np.intp))
     return np.concatenate([*plain, times, times]).astype(np.intp)
 
 

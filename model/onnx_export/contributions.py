@@ -1,7 +1,5 @@
 """The part of the scoring graph that says what each field adds to the score; the same as `ScoreModel.contributions`."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
@@ -9,35 +7,9 @@ from onnx import TensorProto
 from eddy.model.components.attribution import OWN
 from eddy.model.components.score_model import TINY, ScoreModel
 from eddy.model.onnx_export.builder import Graph
+from eddy.model.onnx_export.combination import shared
+from eddy.model.onnx_export.terms import Terms
 from eddy.model.schema.schema import TransactionSchema
-
-
-class Terms(NamedTuple):
-    """What the score was made of: names of values [rows, d], empty where there is none.
-
-    Args:
-        x: features. u: what the networks see; within: what they are shown of it; hidden: their last hidden layers;
-            rebuilt: what they made of it.
-        inputs, network, tail_scores: the parts of the score, weighted. That of clusters, pairs or squared errors stands
-            under network.
-        strange: by network, what it missed, whitened, in any unit.
-        center: of the cluster that explains the row best.
-    """
-
-    network: str = ""
-    inputs: str = ""
-    tail_scores: str = ""
-    x: str = ""
-    u: str = ""
-    within: str = ""
-    hidden: tuple[str, ...] = ()
-    rebuilt: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
-    center: str = ""
-
-    @property
-    def parts(self) -> list[str]:
-        return [part for part in (self.inputs, self.network, self.tail_scores) if part]
 
 
 def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms, output: str) -> None:
@@ -55,6 +27,8 @@ def contributions(g: Graph, schema: TransactionSchema, model: ScoreModel, terms:
 
 
 def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
+    if model.combination is not None:
+        terms = shared(g, model.combination, terms)
     if terms.strange:
         of_one = g.op("Div", terms.network, g.op("Max", g.sum(terms.strange), g.constant(TINY)))
         of_u = [_of_network(g, model, terms, of_one, index) for index in range(len(terms.strange))]
@@ -64,7 +38,8 @@ def _by_feature(g: Graph, model: ScoreModel, terms: Terms) -> str:
     if model.clusters is not None or model.network_input == "whitened":
         of_u, of_white = [], of_white + of_u
     traced_back = [_from_white(g, model, terms.x, g.sum(of_white))] if of_white else []
-    return g.sum([*of_u, *traced_back, *([terms.tail_scores] if terms.tail_scores else [])])
+    of_x = [part for part in (terms.tail_scores, terms.lacking, terms.distance) if part]
+    return g.sum([*of_u, *traced_back, *of_x])
 
 
 def _of_network(g: Graph, model: ScoreModel, terms: Terms, of_one: str, index: int) -> str:

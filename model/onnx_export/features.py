@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from eddy.model.features.encoder import DAY_S, HOUR_S, ByCategory, Categories, Encoder, Missing, Numbers
+from eddy.model.features.encoder import DAY_S, HOUR_S, ByCategory, Categories, Encoder, Numbers
 from eddy.model.onnx_export.builder import Graph
 from eddy.model.schema.schema import TransactionSchema
 
@@ -17,8 +17,6 @@ def encode(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
     parts = []
     if len(encoder.numbers.indices):
         parts.append(_numbers(g, encoder.numbers, len(schema.numeric)))
-    if len(encoder.missing.indices):
-        parts.append(_missing(g, encoder.missing, len(schema.numeric)))
     if len(encoder.categories.indices):
         parts.append(_surprisals(g, encoder.categories))
     if encoder.by_category is not None:
@@ -44,11 +42,6 @@ def _numbers(g: Graph, numbers: Numbers, width: int) -> str:
             for piece, (logged, run) in zip(pieces, runs, strict=True)
         ]
     )
-
-
-def _missing(g: Graph, missing: Missing, width: int) -> str:
-    absent = g.op("IsNaN", g.chosen("numeric", missing.indices, width))
-    return g.op("Where", absent, g.constant(missing.absent), g.constant(missing.present))
 
 
 def _surprisals(g: Graph, categories: Categories) -> str:

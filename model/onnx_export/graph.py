@@ -18,12 +18,13 @@ from eddy.model.components.gaussian_clusters import Clusters
 from eddy.model.components.score_model import WEIGHTS, ScoreModel, Weights
 from eddy.model.components.tail_scores import TailScores
 from eddy.model.components.whitening import Whitening
-from eddy.model.features.encoder import Encoder
 from eddy.model.onnx_export import category_pairs
 from eddy.model.onnx_export import features as raw_features
 from eddy.model.onnx_export.builder import Graph
-from eddy.model.onnx_export.contributions import Terms, contributions
+from eddy.model.onnx_export.combination import combined
+from eddy.model.onnx_export.contributions import contributions
 from eddy.model.onnx_export.expected_values import expected
+from eddy.model.onnx_export.terms import Terms
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
 
@@ -44,10 +45,9 @@ def check_parity(score: NDArray[np.float64], graph_score: NDArray[np.float64]) -
     """Holds the graph's scores against those of the Python pipeline for the same rows.
 
     Raises:
-        ParityError: they differ by more than PARITY, relative; a score of next to nothing, such as that of the most
-            usual row, counts as a tenth of the median.
+        ParityError: they differ by more than PARITY, relative; a score below the median counts as the median.
     """
-    least = max(1e-3, 0.1 * float(np.median(np.abs(score))))
+    least = max(1e-3, float(np.median(np.abs(score))))
     worst = float(np.max(np.abs(graph_score - score) / np.maximum(np.abs(score), least), initial=0.0))
     if not worst <= PARITY:
         raise ParityError(f"the exported graph's scores are off by {worst:.2g}; at most {PARITY:g} is allowed")
@@ -70,22 +70,28 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
 def _terms(g: Graph, schema: TransactionSchema, model: ScoreModel) -> Terms:
     if model.pairs is not None:
         return Terms(network=category_pairs.surprise(g, model.pairs))
-    x = _features(g, schema, model.encoder)
+    far, lacking = _features(g, schema, model)
+    x = g.within(far, model.encoder.lowest, model.encoder.highest)
     white = g.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
     if model.clusters is not None:
         parts, center = _clusters(g, white, model.clusters)
-        return Terms(network=parts, x=x, center=center)
+        return Terms(network=parts, x=x, center=center, lacking=lacking)
     size = g.op("Abs", white)
     u = g.signed(white, g.log1p(size)) if model.network_input == "whitened" else x
     within = g.within(u, model.lowest, model.highest)
     seen = Terms(x=x, u=u, within=within)
     if model.residuals is None:
         return _squares(g, model, seen)
+    seen = seen._replace(lacking=lacking)
     weights = WEIGHTS[model.parts]
     if weights.inputs:
         seen = seen._replace(inputs=_weighted(g, _times(g, size, _unit(weights)), weights.inputs, weights))
     if weights.tail_scores:
-        seen = seen._replace(tail_scores=_times(g, _tail_scores(g, x, model.tail_scores), weights.tail_scores))
+        seen = seen._replace(tail_scores=_times(g, _tail_scores(g, far, model.tail_scores), weights.tail_scores))
+    if model.combination is not None:
+        return combined(
+            g, model.combination, _anomaly(g, model, _with_hidden(g, model, seen), model.combination.scales)
+        )
     return _network(g, model, _with_hidden(g, model, seen)) if weights.network else seen
 
 
@@ -117,15 +123,24 @@ def _rebuilt(g: Graph, model: ScoreModel, terms: Terms) -> tuple[str, ...]:
     return tuple(network(g, hidden, layer) for hidden, layer in zip(terms.hidden, last, strict=True))
 
 
-def _features(g: Graph, schema: TransactionSchema, encoder: Encoder) -> str:
-    """Features x [rows, d], standardised, what was missing filled in; from here on all is float32."""
+def _features(g: Graph, schema: TransactionSchema, model: ScoreModel) -> tuple[str, str]:
+    """Features [rows, d], standardised, as far out as anything looks, and what missing numbers add to the score.
+
+    What was missing is filled in. From here on all is float32.
+    """
+    encoder, lacking = model.encoder, ""
     raw = raw_features.encode(g, schema, encoder)
     centred = g.op("Sub", raw, g.constant(encoder.center))
     x = g.cast(g.op("Div", centred, g.constant(encoder.scale)), TensorProto.FLOAT)
     g.precision = np.float32
     if len(encoder.numbers.indices):
-        x = g.op("Where", g.op("IsNaN", x), g.constant(encoder.usual_numbers), x)
-    return g.within(x, encoder.lowest, encoder.highest)
+        missing = g.op("IsNaN", x)
+        x = g.op("Where", missing, g.constant(encoder.usual_numbers), x)
+        if encoder.absent.any():
+            nats = np.pad(encoder.absent, (0, len(encoder.center) - len(encoder.absent)))
+            lacking = g.op("Mul", g.cast(missing, TensorProto.FLOAT), g.constant(nats))
+    ends = model.tail_scores.knots[:, [0, -1]].T
+    return g.within(x, np.minimum(encoder.lowest, ends[0]), np.maximum(encoder.highest, ends[1])), lacking
 
 
 def _times(g: Graph, values: str, factor: float) -> str:
@@ -133,13 +148,20 @@ def _times(g: Graph, values: str, factor: float) -> str:
 
 
 def _network(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
-    """What the networks missed."""
-    assert model.residuals is not None
+    """What the networks missed, as a part of the sum."""
     weights = WEIGHTS[model.parts]
-    unit = _unit(weights) / len(model.members)
+    unit = 1.0 / _unit(weights)
+    terms = _anomaly(g, model, terms, np.full(len(model.encoder.center), unit))
+    return terms._replace(network=_weighted(g, g.sum(terms.strange), weights.network, weights))
+
+
+def _anomaly(g: Graph, model: ScoreModel, terms: Terms, scales: NDArray[np.float64]) -> Terms:
+    """What each network missed, whitened, in units of these scales [d] and of the number of networks."""
+    assert model.residuals is not None
+    units = 1.0 / (scales * len(model.members))
     each = zip(model.members, terms.hidden, model.residuals, strict=True)
-    strange = tuple(_missed(g, terms.u, hidden, layers[-1], whitening, unit) for layers, hidden, whitening in each)
-    return terms._replace(strange=strange, network=_weighted(g, g.sum(strange), weights.network, weights))
+    strange = tuple(_missed(g, terms.u, hidden, layers[-1], whitening, units) for layers, hidden, whitening in each)
+    return terms._replace(strange=strange)
 
 
 def network(g: Graph, value: str, layers: Sequence[Layer]) -> str:
@@ -159,9 +181,9 @@ def _squares(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
     return terms._replace(network=_times(g, total, 1.0 / (len(missed) * len(model.encoder.center))), rebuilt=rebuilt)
 
 
-def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening, unit: float) -> str:
-    """|whitened (u - reconstruction)| unit. The last layer is linear, as whitening is, so the two are one."""
-    matrix = whitening.matrix * unit
+def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening, units: NDArray[np.float64]) -> str:
+    """|whitened (u - reconstruction)| units. The last layer is linear, as whitening is, so the two are one."""
+    matrix = whitening.matrix * units
     bias = (last.bias + whitening.center) @ matrix
     seen = g.op("Gemm", u, g.constant(matrix), g.constant(-bias))
     return g.op("Abs", g.op("Gemm", hidden, g.constant(-last.weights @ matrix), seen))

@@ -19,6 +19,7 @@ from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Detector
 from eddy.model.serving.scorer import Scorer
 from eddy.model.training import preprocessing
+from eddy.model.training.assemble import assemble
 from eddy.model.training.diagnostics import TrainingDiagnostics, evenly_sampled, unseen_levels
 from eddy.model.training.fit_calibration import calibrate
 
@@ -81,7 +82,7 @@ def learn(
     progress("learning the features", 0.02)
     prepared = preprocessing.fit_preprocessing(learned, held_out, schema, config)
 
-    network = None
+    network, cross_fitted = None, None
     history: tuple[Step, ...] = ()
     if preprocessing.suits_pairs(prepared.encoder, config):
         progress("counting pairs of categories", 0.1)
@@ -102,12 +103,15 @@ def learn(
             progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
         )
         progress("learning what the networks miss", 0.9)
-        model = prepared.model(network.members(), prepared.residuals(network.reconstruct(prepared.clipped_held_out)))
+        model, cross_fitted = assemble(prepared, network.reconstruct, network.members())
 
     progress("calibrating", 0.93)
     scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
-    calibration = calibrate(scorer.score(columns[rows.calibration], explain=False).score)
+    scores = scorer.score(columns[rows.calibration], explain=False).score
+    if cross_fitted is not None:
+        scores[: len(cross_fitted)] = cross_fitted
+    calibration = calibrate(scores)
 
     progress("checking the scoring graph", 0.97)
     probe = _probe_rows(held_out)
