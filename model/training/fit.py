@@ -24,6 +24,7 @@ from eddy.model.training.diagnostics import TrainingDiagnostics, evenly_sampled,
 from eddy.model.training.fit_calibration import calibrate
 
 PROBE_ROWS = 32
+FEWEST_PER_FEATURE = 10
 DIAGNOSTIC_ROWS = 5_000
 LIBRARIES = ("eddy-stream", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
@@ -129,7 +130,7 @@ def learn(
         ),
         learned=rows.learned,
         held_out=rows.held_out,
-        notes=_notes(model.pairs, schema) if model.pairs else (),
+        notes=_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape),
     )
 
 
@@ -200,7 +201,7 @@ def _diagnose(
     )
 
 
-def _notes(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str, ...]:
+def _notes_on_pairs(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str, ...]:
     """What the user should know of a model without networks that nobody has asked for."""
     how = (
         "All fields are categories: each counts by how unusual its level is beside those of the others, and no network "
@@ -209,6 +210,15 @@ def _notes(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str
     shared = ", ".join(f"{count:,} of {schema.categorical[place]}" for place, count in paired.together.items())
     rare = f"There are too many levels to count each beside all others: the rarest count as one there ({shared})."
     return (how, rare) if shared else (how,)
+
+
+def _notes_on_rows(held_out: int, features: int) -> tuple[str, ...]:
+    if held_out >= FEWEST_PER_FEATURE * features:
+        return ()
+    return (
+        f"{held_out:,} held-out rows are few for {features:,} features: thresholds are uncertain. Train on more rows, "
+        f"or on fewer columns; {FEWEST_PER_FEATURE * features:,} held-out rows would do.",
+    )
 
 
 def _probe_rows(columns: Columns) -> Columns:

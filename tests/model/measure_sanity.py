@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -106,14 +107,12 @@ def outward(model: Model, learned: Floats, rows: Columns) -> Measured:
     for place in range(KINDS):
         largest = float(learned[:, place].max())
         steps = [model.score(with_value(rows, place, largest * times + 1e-9)) for times in (1.1, 1.5, 2, 4, 10, FAR)]
-        worst = max(
-            worst, *(float((1 - after / before).max()) for before, after in zip(steps, steps[1:], strict=False))
-        )
+        worst = max(worst, *(float((1 - after / before).max()) for before, after in pairwise(steps)))
     return {"falls outward": worst}
 
 
 def unknown(model: Model, rows: Columns) -> Measured:
-    """The share of rows whose score falls by over 2 % where a value is missing, or a level unseen, for the first time."""
+    """The share of rows whose score falls by over 2 % where a value is missing, or a level is unseen."""
     before = model.score(rows)
     missing = [model.score(with_value(rows, place, np.nan)) < 0.98 * before for place in range(KINDS)]
     unseen = Columns(rows.numeric, np.full_like(rows.categorical, "never seen"), rows.timestamp)
