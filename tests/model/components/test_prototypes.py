@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_prototypes(x: np.ndarray) -> None:
     np.testing.assert_array_equal(first.centers, again.centers)
 
 
-def test_rows_that_are_all_the_same_have_one_place(x: np.ndarray) -> None:
+def test_rows_that_are_all_the_same_have_one_place() -> None:
     fitted = prototypes.fit(np.ones((100, 3)), seed=0)
     assert np.isfinite(fitted.squares(np.ones((2, 3)))).all()
 
