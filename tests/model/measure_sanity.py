@@ -122,11 +122,6 @@ def unknown(model: Model, rows: Columns) -> Measured:
     }
 
 
-def rate(model: Model, rows: Columns) -> Measured:
-    """The share of new rows that a threshold for 1 in 100 flags, over what was asked for."""
-    return {"rate": float((model.score(rows) >= model.threshold(0.01)).mean()) / 0.01}
-
-
 def with_frauds(rows: int, width: int, seed: int) -> tuple[Floats, Floats]:
     """The last fiftieth of the rows are frauds: three fields of the normal kind well out."""
     values, rng = numbers(rows, width, seed), np.random.default_rng(seed)
@@ -162,9 +157,6 @@ def main() -> None:
     repeated = np.r_[np.arange(12), np.zeros(32, np.intp)]
     for parts, model in models(columns(learned[:, repeated], 1)).items():
         found[parts]["repeated"] = absurd(model, learned[:, repeated], columns(some[:, repeated], 5))
-    for rows, width in ((500, 5), (1_000, 300), (20_000, 30)):
-        for parts, model in models(columns(numbers(rows, width, 7), 7)).items():
-            found[parts][f"{rows} rows of {width}"] = rate(model, columns(numbers(FRESH_ROWS, width, 8), 8))
     gaps = {share: lost_to_gaps(share) for share in (0.0, 0.01, 0.05)}
     for parts in CHOICES:
         found[parts]["gaps"] = {f"{share:g} missing": gaps[0.0][parts] - gaps[share][parts] for share in (0.01, 0.05)}

@@ -11,6 +11,8 @@ import pytest
 from eddy.model.config import Parts
 from tests.places import ROOT
 
+pytestmark = pytest.mark.timeout(900)  # half a minute, but where many share the processor
+
 Figures = dict[str, dict[str, dict[str, float]]]
 
 CHOICES = get_args(Parts)
