@@ -5,7 +5,7 @@ PROCESSES ?= 2
 
 .PHONY: demo test setup lint faults bench docs pictures notebook clean
 
-demo: setup  ## A minute of cardholders' transactions, some of them frauds, judged live
+demo: setup  ## A minute of cardholders' transactions, some of them frauds, scored live
 	@$(BIN)/eddy demo
 
 test: setup lint  ## All tests, on a real Kafka

@@ -13,11 +13,13 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eddy.model.errors import EddyError
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Positive = Annotated[int, Field(gt=0)]
 
 
-class SettingsError(Exception):
+class SettingsError(EddyError):
     """One or more settings are wrong; the message lists all of them."""
 
 

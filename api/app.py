@@ -20,9 +20,9 @@ from eddy.settings import Settings
 INDEX = {
     "name": "Eddy",
     "routes": {
-        "POST /v1/check": "Judges one transaction: a JSON object as on the topic.",
+        "POST /v1/check": "Scores one transaction: a JSON object as on the topic.",
         "GET /health/live": "Whether the process answers.",
-        "GET /health/ready": "Whether transactions can be judged, and why not.",
+        "GET /health/ready": "Whether transactions can be scored, and why not.",
         "GET /metrics": "Numbers over all worker processes, for Prometheus.",
     },
 }
@@ -112,7 +112,7 @@ def _body(max_body_bytes: int) -> bytes:
         _swallow(SWALLOWED_MOST_BYTES)
         raise problems.too_large(max_body_bytes)
     if len(body) < (announced or 0):
-        raise problems.malformed("The body ended, or was too long under way, before it was as long as announced.")
+        raise problems.malformed("The body ended, or took too long to arrive, before it was as long as announced.")
     return body
 
 

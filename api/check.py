@@ -35,10 +35,10 @@ class Verdict(msgspec.Struct, frozen=True):
     Attributes:
         transaction_id: as sent; null where the schema names no field as the transaction's id.
         anomalous: whether the stream would publish an alert.
-        score: reconstruction error; higher is stranger. Comparable within one model only.
+        score: reconstruction error; higher is more anomalous. Comparable within one model only.
         threshold: scores from this on are anomalous.
         rarity: share of normal transactions expected to score at least as high, 0 to 1: 0.00004 is 1 in 25,000.
-        model: version of the model that judged.
+        model: version of the model that scored it.
         contributions: the fields that made up most of the score, largest first, each with the value observed and the
             value that would have been usual, in the field's own unit.
     """
@@ -65,11 +65,11 @@ class Checker:
     contributions: int
 
     def check(self, body: bytes) -> Verdict | Refused:
-        """Judges one transaction, a JSON object as on the topic. Never raises for anything that a body may be."""
+        """Scores one transaction, a JSON object as on the topic. Never raises for anything that a body may be."""
         decoded = self.codec.decode_values([body])
         if decoded.refused:
             return decoded.refused[0]
-        verdicts = self.detector.judge(decoded.columns)
+        verdicts = self.detector.detect(decoded.columns)
         if not isfinite(verdicts.score[0]):
             return UNSCORABLE
         return Verdict(

@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class NotReady(Exception):
-    """No transaction can be judged yet; the message says why not."""
+    """No transaction can be scored yet; the message says why not."""
 
 
 class StoredDetector:
@@ -29,7 +29,7 @@ class StoredDetector:
 
     Args:
         store: directory of the model store.
-        version: the version that all processes of one server use, whatever becomes active meanwhile.
+        version: the version that all processes of one server use, even if another one becomes active meanwhile.
     """
 
     def __init__(self, store: Path, version: str) -> None:

@@ -66,7 +66,7 @@ def log_mistake(error: BaseException) -> None:
 
 
 def register(app: Flask) -> None:
-    """Turns everything that may be raised while a request is answered into a problem."""
+    """Turns every exception that may be raised while a request is answered into a problem."""
 
     @app.errorhandler(Problem)
     def _(problem: Problem) -> Response:

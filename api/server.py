@@ -11,7 +11,6 @@ import resource
 import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,12 @@ import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from prometheus_client import multiprocess
 
 from eddy.api.app import create_app
 from eddy.api.detectors import NotReady, StoredDetector
 from eddy.api.worker import Worker
+from eddy.model.errors import EddyError
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.monitoring import http_metrics
 from eddy.monitoring.http_metrics import HttpMetrics
@@ -38,12 +39,12 @@ SPARE_FILES = 128  # open files that are not connections
 log = structlog.stdlib.get_logger(__name__)
 
 
-class CannotListen(Exception):
-    """The address cannot be had."""
+class CannotListen(EddyError):
+    """The address is not available."""
 
 
 def run(settings: Settings) -> None:
-    """Serves the active model until told to stop by SIGTERM or SIGINT; ends the process.
+    """Serves the active model until SIGTERM or SIGINT; ends the process.
 
     Raises:
         model.artifact.ArtifactError: there is no model, or it is damaged.
@@ -69,8 +70,7 @@ def serve(load: Callable[[HttpMetrics], Flask], host: str, port: int, workers: i
         CannotListen: the port is taken, or the address is not ours.
     """
     listener = listen(host, port)
-    directory = Path(tempfile.mkdtemp(prefix="eddy-metrics-"))
-    http_metrics.share_between_processes(directory)
+    directory = http_metrics.share_between_processes()
     host, port = listener.getsockname()[:2]
     log.info("serving", url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}", workers=workers)
     _Server(lambda: load(HttpMetrics(directory)), _options(listener, workers, directory)).run()
@@ -129,7 +129,7 @@ def _options(listener: socket.socket, workers: int, directory: Path) -> dict[str
     master, connections = os.getpid(), _connections()
 
     def forget(_server: Any, worker: Any) -> None:
-        http_metrics.forget(directory, worker.pid)
+        multiprocess.mark_process_dead(worker.pid, str(directory))  # type: ignore[no-untyped-call]
 
     def clear(_server: Any) -> None:
         if os.getpid() == master:

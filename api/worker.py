@@ -1,6 +1,6 @@
 """gunicorn's threaded worker, hardened: slow clients are cut off, and broken HTTP is answered with a problem document.
 
-A thread that reads a request blocks while its client dawdles, and gunicorn has no limit on that. Here a request must
+A thread that reads a request blocks while its client is slow, and gunicorn has no limit on that. Here a request must
 have arrived within `REQUEST_S`; until then it occupies one of many threads, which sleep and cost next to nothing.
 """
 
@@ -38,7 +38,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._since.pop(conn, None)
 
     def handle_quit(self, _signal: int, _frame: Any) -> None:
-        """Ends without ado, as SIGINT and SIGQUIT ask; two of them in a row would interrupt a tidier end half-way."""
+        """Ends immediately, as SIGINT and SIGQUIT ask; two of them in a row would interrupt a tidier end half-way."""
         os._exit(0)
 
     def handle_error(self, _req: Any, client: socket.socket, _addr: Any, exc: BaseException) -> None:

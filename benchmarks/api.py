@@ -1,7 +1,7 @@
 """What a check over HTTP costs beside a request that does nothing: POST /v1/check / POST /empty, requests per second.
 
 Both routes are of one application under one gunicorn, asked by one client in turns; medians over the rounds. The empty
-route takes the same body and runs through the same counting of requests. Without `--artifacts` the demo's model judges
+route takes the same body and runs through the same counting of requests. Without `--artifacts` the demo's model scores
 the demo's transactions; it is trained on first use.
 
     python -m benchmarks.api [--rounds 9] [--seconds 2] [--clients 4] [--workers 2] [--artifacts DIR]

@@ -44,13 +44,13 @@ SCHEMA = TransactionSchema(
 )
 
 
-def transactions(count: int, seed: int, strange: NDArray[np.intp] | None = None) -> Mapping[str, NDArray[Any]]:
+def transactions(count: int, seed: int, anomalous: NDArray[np.intp] | None = None) -> Mapping[str, NDArray[Any]]:
     """Columns of that many transactions of 1,000 cards, a few factors behind all their numbers.
 
     Args:
         count: how many.
         seed: the same gives the same.
-        strange: those that are unlike the others beyond doubt.
+        anomalous: those that are unlike the others beyond doubt.
     """
     random = np.random.default_rng(seed)
     loadings = np.random.default_rng(0).normal(size=(FACTORS, NUMBERS - 1))
@@ -58,8 +58,8 @@ def transactions(count: int, seed: int, strange: NDArray[np.intp] | None = None)
         random.normal(size=(count, FACTORS)) @ loadings / FACTORS**0.5 + random.normal(size=(count, NUMBERS - 1)) / 3
     )
     amounts = random.lognormal(3.5, 1.0, count)
-    if strange is not None:
-        numbers[strange] = random.normal(size=(len(strange), NUMBERS - 1)) * 20
+    if anomalous is not None:
+        numbers[anomalous] = random.normal(size=(len(anomalous), NUMBERS - 1)) * 20
     return {
         "transaction_id": np.array([f"t-{number:010}" for number in range(count)], np.object_),
         "card_id": np.array([f"c-{number:06}" for number in random.integers(0, 1_000, count)], np.object_),

@@ -61,7 +61,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Case:
-    """Rows to learn from and rows to judge."""
+    """Rows to train on and rows to score."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -123,7 +123,7 @@ def eddy(found: Case, config: TrainingConfig) -> float:
     unlabelled = found.train.drop(columns=found.label)
     rows = prepare(unlabelled, infer(unlabelled), config)
     detector = learn(rows.columns, rows.schema, config).detector()
-    return average_precision(detector.judge(columns_of(found.test, rows.schema)).score, found.truth)
+    return average_precision(detector.detect(columns_of(found.test, rows.schema)).score, found.truth)
 
 
 def others(found: Case, seed: int) -> dict[str, float]:

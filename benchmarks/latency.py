@@ -3,7 +3,7 @@
 On one machine: a producer process, a worker process as `eddy consume` starts it (default settings), the broker, and
 this process, which reads the alerts with a plain kafka-python consumer of committed messages only. The time runs from
 just before the producer is handed the message to the moment this process holds the alert. Alerted are 1 % of the
-messages, made strange for it, so that a percentile rests on enough of them.
+messages, made anomalous for it, so that a percentile rests on enough of them.
 
 Exit code 1 if under load the 99th percentile is above 100 ms. What else runs on the machine shows in full: where there
 is such, `chrt --rr 1` before the command (as root, on Linux) gives all these processes precedence.
@@ -87,7 +87,7 @@ def _reader(settings: Settings) -> Any:
 
 
 class Latency(NamedTuple):
-    """Milliseconds from sending, one per message that was made strange: until it was decided on, until all can see."""
+    """Milliseconds from sending, one per message made anomalous: until it was decided on, until all can see."""
 
     decided_ms: Times
     visible_ms: Times

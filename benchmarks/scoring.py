@@ -1,6 +1,6 @@
 """How long a score takes: `python -m benchmarks.scoring`, 4,096 rows of 30 numbers on one core, decoding excluded.
 
-All in: from columns to verdicts (`Detector.judge`): features, whitening, networks, tail scores, score, rarity. Reasons
+All in: from columns to verdicts (`Detector.detect`): features, whitening, networks, tail scores, score, rarity. Reasons
 (contributions and expected values) are computed of those rows alone that are asked about, such as alerts.
 Beside it, in turns, bare ONNX Runtime on the networks alone, which is the least that can be had from these networks.
 Processor time of the thread, so that other work on the machine counts as little as can be; medians. Ends with 1 above
@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from onnx import TensorProto, helper
+from onnx import helper
 
 from benchmarks.common import NUMBERS
 from eddy.model.components.autoencoder import Autoencoder, Layer
 from eddy.model.config import DEFAULTS, TrainingConfig
-from eddy.model.onnx_export.builder import Graph
+from eddy.model.onnx_export.builder import Graph, total, value_info
 from eddy.model.onnx_export.graph import network
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
@@ -42,11 +42,10 @@ def columns(rows: int, seed: int) -> Columns:
 def bare(members: tuple[tuple[Layer, ...], ...]) -> Any:
     """The networks, and nothing else, in ONNX Runtime."""
     graph = Graph()
-    graph.precision = np.float32
-    graph.op("Sum", *[network(graph, "u", layers) for layers in members], output="sum")
-    inputs = [helper.make_tensor_value_info("u", TensorProto.FLOAT, ["rows", NUMBERS])]
-    outputs = [helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["rows", NUMBERS])]
-    made = helper.make_graph(graph.nodes, "networks", inputs, outputs, graph.constants)
+    u = graph.input("u", np.float32)
+    graph.output("sum", total([network(u, layers) for layers in members]))
+    inputs, outputs = ([value_info(name, np.float32, ["rows", NUMBERS])] for name in ("u", "sum"))
+    made = helper.make_graph(graph.body.nodes, "networks", inputs, outputs, graph.body.constants)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -72,7 +71,7 @@ def main() -> int:
     chunks = [u[start : start + CHUNK_ROWS] for start in range(0, ROWS, CHUNK_ROWS)]
     took = in_turns(
         {
-            "all in": lambda: detector.judge(rows),
+            "all in": lambda: detector.detect(rows),
             "the graph alone": lambda: detector.scorer.score(rows, explain=False),
             "with reasons": lambda: detector.scorer.score(rows),
             "bare networks": lambda: [session.run(None, {"u": chunk}) for chunk in chunks],

@@ -1,4 +1,4 @@
-"""What exactly once costs: transactions a second, read bare, read and decoded, judged at least once and exactly once.
+"""What exactly once costs: transactions a second, read bare, read and decoded, scored at least once and exactly once.
 
 All four ways (`benchmarks.ways`) read the same topic on the same broker, in turns, each in a consumer group of its own,
 from the first message to the last. Ratios are taken within a round, and their medians over the rounds are printed:

@@ -1,6 +1,10 @@
-"""How commands speak: results to standard output, everything else to standard error."""
+"""Output of the commands: results to standard output, everything else to standard error."""
 
+import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
@@ -13,8 +17,22 @@ INTERRUPTED = 130
 
 
 def say(sentence: str, console: Console = out, style: str = "") -> None:
-    """One line as it is: what it names, such as a path, can be copied, and nothing in it is taken for markup."""
+    """Prints one line unchanged: paths in it can be copied, and nothing in it is taken for markup."""
     console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    out.print_json(json.dumps(value))
+
+
+@contextmanager
+def written_to(path: Path) -> Iterator[None]:
+    """Ends the command with an error if a file, such as this one of --out, cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        at = error.filename or path
+        fail(f"{at} cannot be written ({error.strerror}): free disk space, or choose another path with --out")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -23,11 +23,11 @@ class Interruption:
     def due(self) -> bool:
         return self._pending and not self._waiting
 
-    def watching(self, told: Callable[[str, float], None]) -> Callable[[str, float], None]:
-        """Progress of training, passed on to `told`; from storing on interruptions are held back."""
+    def watching(self, on_progress: Callable[[str, float], None]) -> Callable[[str, float], None]:
+        """Passes the progress of training on; from storing on, it holds interruptions back."""
 
         def progress(doing: str, share: float) -> None:
-            told(doing, share)
+            on_progress(doing, share)
             if doing.startswith("storing"):  # to the end, or it is half a model
                 self.hold_back()
 

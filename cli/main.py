@@ -8,52 +8,59 @@ try:  # Imports take half a second; Ctrl-C must end them without a traceback too
     import typer
     from typer.core import TyperGroup
 
-    from eddy.cli import (
-        broker,
-        compare,
-        consume,
-        demo,
-        evaluate,
-        explore,
-        models,
-        produce,
-        readers,
-        schema,
-        score,
-        serve,
-        show_settings,
-        topics,
-        train,
-        tune,
-    )
     from eddy.cli.console import fail
-    from eddy.devbroker.node import BrokerStartError
-    from eddy.messaging.messages import UnreadableMessage
-    from eddy.messaging.ports import BrokerError
-    from eddy.model.serving.artifact import ArtifactError
-    from eddy.settings import SettingsError
+    from eddy.cli.data import explore, produce, schema
+    from eddy.cli.inspecting import messages, settings
+    from eddy.cli.models import compare, evaluate, score, store, train, tune
+    from eddy.cli.running import consume, serve
+    from eddy.cli.start import broker, demo, topics
+    from eddy.model.errors import EddyError
 except KeyboardInterrupt:
     sys.exit(130)  # cli.console.INTERRUPTED
 
-MENDABLE = (ArtifactError, BrokerError, BrokerStartError, SettingsError, UnreadableMessage)
-
 # In the order of use.
-ORDER = (
-    *("demo", "broker", "topics", "produce", "explore", "schema", "train", "tune", "score", "evaluate", "models"),
-    *("consume", "serve", "alerts", "dead-letters", "ledger", "settings"),
-)
+PANELS: dict[str, dict[str, Any]] = {
+    "Getting started": {"demo": demo.demo, "broker": broker.broker, "topics": topics.app},
+    "Data": {"produce": produce.app, "explore": explore.explore, "schema": schema.schema},
+    "Models": {
+        "train": train.train,
+        "tune": tune.tune,
+        "score": score.score,
+        "evaluate": evaluate.evaluate,
+        "models": store.app,
+    },
+    "Running": {"consume": consume.consume, "serve": serve.serve},
+    "Inspecting": {
+        "alerts": messages.alerts,
+        "dead-letters": messages.dead_letters,
+        "ledger": messages.ledger,
+        "settings": settings.settings,
+    },
+}
 
 
-class Contents(TyperGroup):
-    """Lists commands in the order of use, instead of groups after single commands."""
+NEED_ONLY_TABLES = ("produce", "schema", "score")  # of the libraries that a base installation lacks
+
+
+class Commands(TyperGroup):
+    """Lists commands in the order of use. Errors that a user can fix are printed as one line, without a traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return sorted(self.commands, key=ORDER.index)
+        return [name for commands in PANELS.values() for name in commands]
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EddyError as error:
+            fail(str(error))
+        except ModuleNotFoundError as error:
+            extra = "tables" if ctx.invoked_subcommand in NEED_ONLY_TABLES else "train"
+            fail(f"this command needs {error.name}, which is not installed: pip install 'eddy-stream[{extra}]'")
 
 
 app = typer.Typer(
     name="eddy",
-    cls=Contents,
+    cls=Commands,
     help="Detects anomalous transactions: from a Kafka topic to explained alerts, exactly once.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -62,7 +69,7 @@ app = typer.Typer(
 )
 
 
-def _say_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"eddy {version('eddy-stream')}")
         raise typer.Exit
@@ -71,40 +78,25 @@ def _say_version(asked: bool) -> None:
 @app.callback()
 def options(
     _version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_say_version)
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     pass
 
 
-START, DATA, MODEL, RUN, LOOK = "Getting started", "Data", "Models", "Running", "Inspecting"
-
-app.command("demo", rich_help_panel=START)(demo.demo)
-app.command("broker", rich_help_panel=START)(broker.broker)
-app.add_typer(topics.app, name="topics", rich_help_panel=START)
-app.add_typer(produce.app, name="produce", rich_help_panel=DATA)
-app.command("explore", rich_help_panel=DATA)(explore.explore)
-app.command("schema", rich_help_panel=MODEL)(schema.schema)
-app.command("train", rich_help_panel=MODEL)(train.train)
-app.command("tune", rich_help_panel=MODEL)(tune.tune)
-app.command("score", rich_help_panel=MODEL)(score.score)
-app.command("evaluate", rich_help_panel=MODEL)(evaluate.evaluate)
-models.app.command("compare")(compare.compare)
-app.add_typer(models.app, name="models", rich_help_panel=MODEL)
-app.command("consume", rich_help_panel=RUN)(consume.consume)
-app.command("serve", rich_help_panel=RUN)(serve.serve)
-app.command("alerts", rich_help_panel=LOOK)(readers.alerts)
-app.command("dead-letters", rich_help_panel=LOOK)(readers.dead_letters)
-app.add_typer(readers.ledger, name="ledger", rich_help_panel=LOOK)
-app.command("settings", rich_help_panel=LOOK)(show_settings.settings)
+store.app.command("compare")(compare.compare)
+for panel, commands in PANELS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)
 
 
 def run() -> None:
-    """The console script: errors that a user can fix are printed as one line, without a traceback."""
+    """The console script."""
     try:
         app()
-    except MENDABLE as error:
-        fail(str(error))
     except BrokenPipeError:
         sys.exit(1)
 

@@ -116,7 +116,7 @@ class BatchProcessor:
 
     def _score(self, decoded: Decoded) -> tuple[Decoded, Verdicts]:
         """Refuses what the model gives no score for."""
-        verdicts = self.detector.judge(decoded.columns)
+        verdicts = self.detector.detect(decoded.columns)
         finite = np.isfinite(verdicts.score)
         if finite.all():
             return decoded, verdicts

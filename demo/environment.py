@@ -1,25 +1,24 @@
-"""Where the demo plays: a broker, workers and the API, each a real process; or, with no broker to be had, a stand-in.
+"""What the demo runs on: a broker, workers and the API, each a real process.
 
-The stand-in keeps the broker in memory and turns the consumer's loop in a thread. Only the API is then a process.
+Without Docker or Java the broker is in memory and the consumer's loop runs in a thread; only the API is then a process.
 """
 
 import contextlib
 import socket
 import threading
 import time
-import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from eddy.consumer.breaker import TooManyDeadLetters
-from eddy.consumer.loop import Loop, SlotTaken
 from eddy.consumer.worker import MetricsObserver, load_processor, loop_of
+from eddy.demo.background import Background
 from eddy.demo.processes import ChildEnded, Children
 from eddy.devbroker import brokers
 from eddy.devbroker.brokers import Engine, EngineKind
@@ -28,6 +27,7 @@ from eddy.messaging import topics
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import Broker
+from eddy.model.errors import EddyError
 from eddy.monitoring.metrics import ConsumerMetrics, serve
 from eddy.settings import Settings, load
 
@@ -35,21 +35,21 @@ WORKERS = 2
 READY_WITHIN_S = 60.0
 _MARK = "eddy-demo-"
 NOT_SHOWN = (
-    "Eddy's own broker in memory stands in. It shows the verdicts and the account of them, not that they survive a "
+    "Eddy uses its in-memory broker instead. It shows the verdicts and their audit, but not that they survive a "
     "crash: it lives in this process, and nothing else can connect to it."
 )
 
 
-class NotReady(Exception):
+class NotReady(EddyError):
     """Something did not start in time; the message says what, and what to do."""
 
 
 class Stage:
-    """The pieces of one demo; made by `set_up`, ended with the `ExitStack` given to it."""
+    """The parts of one demo; `set_up` makes it, and the `ExitStack` given there ends it."""
 
     def __init__(self, settings: Settings, broker: Broker, children: Children) -> None:
         self.settings, self.broker, self.children = settings, broker, children
-        self._thread: Judging | None = None
+        self._background: list[Background[None]] = []
 
     @property
     def in_memory(self) -> bool:
@@ -61,12 +61,12 @@ class Stage:
 
     @property
     def topics_remain(self) -> bool:
-        """Whether the broker is somebody's own, which keeps what was made on it."""
+        """Whether the broker is the user's own, which keeps the demo's topics."""
         return self.settings.group.startswith(_MARK)
 
     @property
     def workers(self) -> str:
-        """Who judges, in words."""
+        """What scores the stream, in words."""
         return "one worker, a thread" if self.in_memory else f"{self.settings.workers} workers"
 
     @property
@@ -80,26 +80,27 @@ class Stage:
         ports = range(self.settings.metrics_port, self.settings.metrics_port + workers)
         return (f"{self.api}/metrics", *(f"http://127.0.0.1:{port}/metrics" for port in ports))
 
-    def create_topics(self) -> None:
-        with closing(self.broker.topic_admin()) as admin:
-            topics.create(admin, topics.plans(self.settings))
-
     def start(self, stack: ExitStack) -> None:
         """Starts the workers and the API; `wait_ready` says when they work. They end before the broker does."""
         stack.callback(self.children.stop)
         self.children.start("eddy serve", "eddy.cli.main", "serve", settings=self.settings)
         if self.in_memory:
-            self._thread = Judging(self.broker, self.settings)
-            stack.callback(self._thread.stop)
-            self._thread.start()
+            self.watch([Background("the worker", partial(consume_in_memory, self.broker, self.settings))], stack)
         else:
             self.children.start("eddy consume", "eddy.cli.main", "consume", settings=self.settings)
 
+    def watch(self, threads: list[Background[None]], stack: ExitStack) -> None:
+        """From now on `check` looks at these threads, too; they stop with the stack."""
+        self._background += threads
+        for thread in threads:
+            stack.callback(thread.stop)
+
     def check(self) -> None:
-        """Raises ChildEnded if a piece is gone."""
+        """Raises ChildEnded if a process or a thread is gone."""
         self.children.check()
-        if self._thread is not None and self._thread.failure is not None:
-            raise ChildEnded(f"the consumer's loop ended: {self._thread.failure}")
+        for thread in self._background:
+            if thread.failure is not None:
+                raise ChildEnded(f"{thread.name} failed: {thread.failure}")
 
     def wait_ready(self) -> None:
         """Returns when every worker is in its group and the API answers checks.
@@ -117,37 +118,37 @@ class Stage:
             time.sleep(0.05)
 
     def _workers_ready(self) -> bool:
-        if self._thread is not None:
-            return self._thread.stable
+        if self.in_memory:  # the thread reads from the first message, whenever it joins
+            return True
         assert self.settings.health_dir is not None
         files = [self.settings.health_dir / f"worker-{slot}.json" for slot in range(self.settings.workers)]
         return all(map(_says_stable, files))
 
     def _api_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.api}/health/ready", timeout=5):
-                return True
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            return False
+        with contextlib.suppress(OSError):
+            self._request("/health/ready")
+            return True
+        return False
 
     def ask(self, transaction: bytes) -> dict[str, Any]:
-        """What the API says of a transaction.
+        """The API's answer about a transaction.
 
         Raises:
             NotReady: it did not answer with a verdict.
         """
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.api}/v1/check", transaction, headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                found: dict[str, Any] = msgspec.json.decode(answer.read())
-                return found
-        except (urllib.error.URLError, TimeoutError, ConnectionError, msgspec.DecodeError) as error:
+            return msgspec.json.decode(self._request("/v1/check", transaction), type=dict[str, Any])
+        except (OSError, msgspec.DecodeError) as error:
             raise NotReady(f"the API at {self.api} did not answer a check: {error}") from error
+
+    def _request(self, path: str, body: bytes | None = None) -> bytes:
+        request = urllib.request.Request(self.api + path, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return bytes(answer.read())
 
 
 def set_up(engine: Engine, store: Path, children: Children, stack: ExitStack, say: Callable[[str], None]) -> Stage:
-    """Starts a broker on the engine, makes the topics, and gives the stage, on which nothing runs yet.
+    """Starts a broker on the engine and creates the topics; workers and API do not run yet.
 
     Raises:
         BrokerStartError, BrokerError: there is no broker.
@@ -157,23 +158,22 @@ def set_up(engine: Engine, store: Path, children: Children, stack: ExitStack, sa
         settings = _settings(store, children.directory, topic_replication=1)
         broker = MemoryBroker(clock=lambda: int(time.time() * 1_000), waits=True)
     else:
-        running = stack.enter_context(brokers.start(engine, say=say))
+        running = stack.enter_context(brokers.start(engine, on_progress=say))
         settings = _settings(store, children.directory, **_of_broker(engine, running.address))
         broker = KafkaBroker(settings)
-    stage = Stage(settings, broker, children)
-    stage.create_topics()
-    return stage
+    with closing(broker.topic_admin()) as admin:
+        topics.create(admin, topics.plans(settings))
+    return Stage(settings, broker, children)
 
 
 def _of_broker(engine: Engine, address: str) -> dict[str, Any]:
-    """On a broker of somebody's own the demo keeps to topics of its own; on a fresh one they have the usual names."""
+    """On the user's own broker the demo uses topics of its own; on a throw-away one they have the usual names."""
     if engine.kind is not EngineKind.GIVEN:
         return {"kafka_bootstrap_servers": address, "kafka_security_protocol": "PLAINTEXT", "topic_replication": 1}
     mark = f"{_MARK}{uuid.uuid4().hex[:6]}"
-    names = {"transactions": "transactions", "alerts": "alerts", "dead_letters": "dead-letters", "ledger": "ledger"}
-    return {"kafka_bootstrap_servers": address, "group": mark} | {
-        f"topic_{name}": f"{mark}-{topic}" for name, topic in names.items()
-    }
+    names = ("topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger")
+    own = {name: f"{mark}-{Settings.model_fields[name].default}" for name in names}
+    return {"kafka_bootstrap_servers": address, "group": mark, **own}
 
 
 def _settings(store: Path, directory: Path, **broker: Any) -> Settings:
@@ -191,7 +191,7 @@ def _settings(store: Path, directory: Path, **broker: Any) -> Settings:
     )
 
 
-# What somebody has set for a stream of their own must not bend the demo's.
+# The user's settings for a stream of their own must not change the demo.
 _OURS = {
     "topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger", "topic_partitions", "group",
     "first_slot", "unknown_fields", "dead_letter_limit",
@@ -215,38 +215,11 @@ def _says_stable(health_file: Path) -> bool:
     return False
 
 
-class Judging:
-    """The consumer's own loop, in a thread, over a broker in memory."""
-
-    def __init__(self, broker: Broker, settings: Settings) -> None:
-        self.stable = False
-        self.failure: Exception | None = None
-        self._stop = threading.Event()
-        metrics = ConsumerMetrics()
-        serve(metrics.registry, settings.metrics_port, 0, "127.0.0.1")
-        processor = load_processor(settings)
-        metrics.model(processor.detector.version, processor.detector.threshold.score, processor.detector.threshold.rate)
-        self._loop: Loop = loop_of(broker, settings, 0, processor, [MetricsObserver(metrics), self], self._stop)
-        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        try:
-            self._loop.run()
-        except (SlotTaken, TooManyDeadLetters) as error:
-            self.failure = error
-
-    def on_poll(self, *, stable: bool) -> None:
-        self.stable = stable
-
-    def on_commit(self, iteration: object) -> None:
-        """Told by the ledger."""
-
-    def on_failure(self, kind: str) -> None:
-        """Told by the ledger: it would not balance."""
+def consume_in_memory(broker: Broker, settings: Settings, stop: threading.Event) -> None:
+    """The consumer's own loop over a broker in memory, with its metrics."""
+    metrics = ConsumerMetrics()
+    serve(metrics.registry, settings.metrics_port, 0, "127.0.0.1")
+    processor = load_processor(settings)
+    threshold = processor.detector.threshold
+    metrics.model(processor.detector.version, threshold.score, threshold.rate)
+    loop_of(broker, settings, 0, processor, [MetricsObserver(metrics)], stop).run()

@@ -1,11 +1,13 @@
-"""The demo's model: trained on the days before the stream begins, and kept for the next time.
+"""The demo's model: trained on the days before the stream begins, and kept for the next run.
 
-Training runs in a process of its own (`python -m eddy.demo.model STORE`), which takes TensorFlow's memory with it when
-it ends, and can be stopped at any moment.
+Training runs in a process of its own (`python -m eddy.demo.model STORE`), which frees TensorFlow's memory when it ends
+and can be stopped at any moment.
 """
 
 import contextlib
 import hashlib
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,13 +16,15 @@ from typing import NamedTuple
 
 from eddy import model, producer
 from eddy.devbroker import cache
+from eddy.model.errors import EddyError
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 
 _STEPS = 2_000
+_KEPT_UNUSED_S = 7 * 86_400.0
 
 
-class TrainingFailed(Exception):
-    """There is no model; the message quotes what the training said."""
+class TrainingFailed(EddyError):
+    """There is no model; the message quotes the output of the training."""
 
 
 class Step(NamedTuple):
@@ -31,12 +35,24 @@ class Step(NamedTuple):
 
 
 def store_path() -> Path:
-    """Where this code's model is kept: another code would have made another model."""
+    """Where the model of this version of the code is kept."""
     return cache.cache_dir().parent / "demo" / _fingerprint()
 
 
+def remove_unused(store: Path, now_s: float) -> None:
+    """Marks `store` as used, and removes the models of other code that nobody has used for a week (now: Unix time).
+
+    Not sooner: two checkouts may take turns, and a demo of another one may be running.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    os.utime(store, (now_s, now_s))
+    for other in store.parent.iterdir():
+        if now_s - other.stat().st_mtime > _KEPT_UNUSED_S:
+            shutil.rmtree(other, ignore_errors=True)
+
+
 def kept(store: Path) -> str | None:
-    """The version that is there already and undamaged."""
+    """The version of an undamaged model from an earlier run."""
     with contextlib.suppress(ArtifactError):
         versions = ArtifactStore(store)
         version = versions.active()
@@ -55,37 +71,29 @@ def steps(output: Iterator[bytes]) -> Iterator[Step]:
 
 def train(store: Path) -> None:
     """Trains on the synthetic history and stores the model; prints a line for each `Step`."""
-    import pandas as pd
-
     from eddy.demo.stream import history
     from eddy.model.config import TrainingConfig
     from eddy.model.data.schema_inference import infer
-    from eddy.model.training.train import train as learn
+    from eddy.model.training.train import train as train_model
     from eddy.producer.synthetic import Transactions
 
-    _say("inventing cardholders", 0.0)
-    past = Transactions.join(list(history()))
-    labels = {"is_fraud": past.is_fraud, "fraud_kind": past.fraud_kind}
-    table = pd.DataFrame({**past.columns, **labels})
-    table["event_time"] = table["event_time"].dt.tz_localize("UTC")
-    _say(f"learning from {len(table):,} transactions", 0.02)
-    learn(table, infer(table), ArtifactStore(store), datetime.now(UTC), TrainingConfig(steps=_STEPS), _say)
+    _on_progress("generating cardholders", 0.0)
+    table = Transactions.join(list(history())).table()
+    _on_progress(f"training on {len(table):,} transactions", 0.02)
+    config = TrainingConfig(steps=_STEPS)
+    train_model(table, infer(table), ArtifactStore(store), datetime.now(UTC), config, _on_progress)
 
 
-def _say(doing: str, share: float) -> None:
+def _on_progress(doing: str, share: float) -> None:
     sys.stdout.write(f"{share:.3f} {doing}\n")
     sys.stdout.flush()
 
 
 def _fingerprint() -> str:
-    """Of every source file that has a part in the model."""
-    here = Path(__file__).parent
+    """Hash of every source file that the model depends on."""
+    here = Path(__file__)
     packages = [Path(package.__path__[0]) for package in (model, producer)]
-    sources = [
-        *(path for package in packages for path in package.rglob("*.py")),
-        here / "model.py",
-        here / "stream.py",
-    ]
+    sources = [here, here.with_name("stream.py"), *(path for package in packages for path in package.rglob("*.py"))]
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

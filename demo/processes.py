@@ -1,7 +1,7 @@
-"""Processes of the demo's own, none of which outlives it, however it ends: by itself, by Ctrl-C, by kill -9.
+"""The demo's child processes. None outlives it, however it ends: by itself, by Ctrl-C, by kill -9.
 
-Each child has a session of its own, so that Ctrl-C reaches only the demo, which then stops them in good order. Should
-the demo not live to do that, a guard outside of it (`devbroker.node.Guard`) ends the child's whole session.
+Each child has a session of its own, so that Ctrl-C reaches only the demo, which then stops them cleanly. If the demo is
+killed, a guard outside of it (`devbroker.node.Guard`) ends the child's whole session.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from typing import IO, Self
 
 from eddy.devbroker.node import Guard, tail
 from eddy.devbroker.processes import undisturbed
+from eddy.model.errors import EddyError
 from eddy.monitoring import signals
 from eddy.settings import Settings, environment_for
 
@@ -29,7 +30,7 @@ _CLEARER = 'sleep 3; rm -rf "$1"'
 
 
 class Interrupted(BaseException):
-    """Somebody asked for the end, by this signal."""
+    """This signal asked for the end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -39,7 +40,7 @@ class Interrupted(BaseException):
 class Interruptions:
     """Turns Ctrl-C, SIGTERM and a closed terminal into `Interrupted`.
 
-    The second signal ends the process on the spot: what then still runs is left to the guards.
+    The second signal ends the process immediately; the guards end what still runs.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,7 @@ class Interruptions:
         signals.restore(self._before)
 
     def hold(self) -> None:
-        """From now on a first signal changes nothing: the end has begun anyway."""
+        """From now on a first signal changes nothing: the demo is ending anyway."""
         self._held = True
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -73,8 +74,8 @@ class Interruptions:
             raise Interrupted(self._received)
 
 
-class ChildEnded(Exception):
-    """A child ended that was to stay; the message quotes the end of its log."""
+class ChildEnded(EddyError):
+    """A child ended too early; the message quotes the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,13 @@ class Child:
 
     @property
     def output(self) -> IO[bytes]:
-        """What it prints, where it was started to be read."""
+        """What it prints, if it was started with `read`."""
         assert self.process.stdout is not None
         return self.process.stdout
 
 
 class Children:
-    """All of them, with the directory that holds their logs and temporary files while they live."""
+    """All child processes, and the directory for their logs and temporary files."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
@@ -107,12 +108,12 @@ class Children:
             self._clearer.start()
 
     def start(self, name: str, module: str, *arguments: str, settings: Settings, read: bool = False) -> Child:
-        """Starts `python -m module arguments` with these settings; `read` to have what it prints."""
+        """Starts `python -m module arguments` with these settings; `read`: its output can be read."""
         environment = environment_for(settings, TMPDIR=str(self.directory))
         log = self.directory / f"{name.replace(' ', '-')}.log"
         with undisturbed(), log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *arguments],  # -P: not what happens to lie in this directory
+                [sys.executable, "-P", "-m", module, *arguments],  # -P: import nothing from this directory
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if read else file,
@@ -130,17 +131,16 @@ class Children:
         for child in self._children:
             code = child.process.poll()
             if code is not None:
-                said = f"the end of what it wrote:\n{child.tail()}"
-                raise ChildEnded(f"{child.name} ended by itself with exit code {code}; {said}")
+                raise ChildEnded(f"{child.name} ended with exit code {code}; the end of its log:\n{child.tail()}")
 
     def dismiss(self, child: Child) -> int:
-        """Waits for one that has done its work, and returns its exit code."""
+        """Waits for a child to finish, and returns its exit code."""
         code = child.process.wait()
         self._forget(child)
         return code
 
     def stop(self) -> None:
-        """Ends all of them, in good order if they are quick enough, and takes their directory away."""
+        """Ends all of them, cleanly if they are quick enough, and removes their directory."""
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):
                 child.process.terminate()

@@ -1,21 +1,21 @@
-"""What the demo sends: a week of cardholders' payments in a minute, a few frauds, and a few messages that are broken.
+"""What the demo sends: a week of card payments in a minute, a few frauds, and a few corrupted messages.
 
-Always the same, so that one run can be compared with another.
+It is always the same, so that runs can be compared.
 """
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
-from eddy.messaging.ports import Broker, BrokerError, Delivery, Message, Publisher
+from eddy.demo.tracker import Tracker
+from eddy.messaging.ports import Broker, Delivery, Message, Publisher
 from eddy.messaging.refusals import Category
-from eddy.producer.messages import Fraud, Outgoing, outgoing
+from eddy.producer.messages import Outgoing, outgoing
 from eddy.producer.publish import Pace, Report, publish
 from eddy.producer.synthetic import START, SyntheticStream, Transactions
 
@@ -29,7 +29,7 @@ _TOO_SLOW = 1.5
 
 
 def history() -> Iterator[Transactions]:
-    """What is learned from: some thousand transactions, labelled, among them as many frauds as will come."""
+    """The training data: thousands of labelled transactions, with the same share of frauds as the stream."""
     first = START - timedelta(days=TRAINING_DAYS)
     for chunk in SyntheticStream(SEED, CARDS, FRAUDS, first).chunks():
         earlier = int(np.searchsorted(chunk.columns["event_time"], np.datetime64(START.replace(tzinfo=None))))
@@ -39,7 +39,7 @@ def history() -> Iterator[Transactions]:
 
 
 def messages(count: int) -> Iterator[Outgoing]:
-    """`count` messages in all, the broken ones spread among them."""
+    """`count` messages in all; the corrupted ones are spread evenly among them."""
     sent, broken = 0, 0
     for batch in outgoing(SyntheticStream(SEED, CARDS, FRAUDS).chunks(count - len(BROKEN), _CHUNK)):
         yield batch
@@ -65,73 +65,30 @@ BROKEN: Mapping[Category, Callable[[bytes], bytes]] = {
     Category.NOT_UTF8: lambda value: value[:-1] + b',"note":"caf\xe9"}',
     Category.EVENT_TIME: lambda value: _with("event_time", "2026-02-30T12:00:00Z", value),
 }
-"""How a good message is spoilt, by the category that its dead letter must have."""
+"""How a valid message is corrupted, by the category that its dead letter must have."""
 
 
-@dataclass(slots=True)
-class Sending:
-    """The stream on its way, in a thread of its own; `report` once it has ended."""
+def send(broker: Broker, topic: str, seconds: float, tracker: Tracker, stop: threading.Event) -> Report:
+    """Sends the whole stream, and has the tracker note every message and fraud.
 
-    broker: Broker
-    topic: str
-    seconds: float
-    on_send: Callable[[bytes], None]
-    on_frauds: Callable[[tuple[Fraud, ...]], None]
-    report: Report | None = None
-    failure: BrokerError | None = None
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-    _started: float = 0.0
-
-    @property
-    def count(self) -> int:
-        return max(len(BROKEN) + 1, round(RATE * self.seconds))
-
-    @property
-    def elapsed_s(self) -> float:
-        """Since the first message."""
-        return time.monotonic() - self._started if self._started else 0.0
-
-    @property
-    def ended(self) -> bool:
-        return self._thread is not None and not self._thread.is_alive()
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends it where it is."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(5)
-
-    def _run(self) -> None:
-        try:
-            with closing(Watched(self.broker.publisher(), self._sends)) as publisher:
-                self.report = self._publish(publisher)
-        except BrokerError as error:
-            self.failure = error
-
-    def _sends(self, value: bytes) -> None:
-        self._started = self._started or time.monotonic()
-        self.on_send(value)
-
-    def _publish(self, publisher: Publisher) -> Report:
+    Raises:
+        BrokerError: the broker was lost.
+    """
+    with closing(TrackedPublisher(broker.publisher(), tracker.sending)) as publisher:
         return publish(
-            messages(self.count),
+            messages(max(len(BROKEN) + 1, round(RATE * seconds))),
             publisher,
-            self.topic,
+            topic,
             pace=Pace(RATE),
-            seconds=_TOO_SLOW * self.seconds + 5,
-            stop=self._stop.is_set,
-            on_progress=lambda progress: self.on_frauds(progress.frauds),
+            seconds=_TOO_SLOW * seconds + 5,
+            stop=stop.is_set,
+            on_progress=lambda progress: tracker.frauds(progress.frauds),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A publisher that says what it is about to send."""
+class TrackedPublisher:
+    """A publisher that reports each message just before it sends it."""
 
     publisher: Publisher
     on_send: Callable[[bytes], None]

@@ -1,4 +1,4 @@
-"""The demo's last words: what became of everything, and how to go on."""
+"""The end of the demo's output: the audit, what was caught, and commands to go on with."""
 
 import shutil
 import sys
@@ -9,9 +9,8 @@ from pathlib import Path
 from eddy.consumer.audit import Audit
 from eddy.demo.environment import NotReady, Stage
 from eddy.demo.tracker import Snapshot
-from eddy.demo.view import Teller
+from eddy.demo.view import Output
 from eddy.messaging.messages import Alert
-from eddy.messaging.ports import BrokerError
 from eddy.model.serving.text import one_in
 from eddy.producer.publish import Report
 from eddy.settings import Settings
@@ -22,62 +21,62 @@ _SAME = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went.
+    """How the demo went.
 
     Args:
         problems: what makes the demo a failure, each a sentence.
-        kinds: for each kind of fraud, how many were caught, of how many.
+        kinds: for each kind of fraud, how many were caught, and how many were sent.
         example: a transaction as it was sent, with its alert.
     """
 
-    account: Audit
+    audit: Audit
     snapshot: Snapshot
     problems: tuple[str, ...]
     kinds: Mapping[str, tuple[int, int]]
     example: Example | None
 
 
-def problems(account: Audit, seen: int, report: Report | None, failure: BrokerError | None) -> tuple[str, ...]:
+def problems(audit: Audit, seen: int, report: Report | None, failure: Exception | None) -> tuple[str, ...]:
     """Everything that makes a demo a failure, each a sentence.
 
     Args:
         seen: alerts that an independent reader saw.
-        report: of the producer; None where it broke off, by this failure.
+        report: of the producer; None if it was aborted, by this failure.
     """
     if report is None:
-        return (*account.problems, f"the stream broke off: {failure or 'see above'}")
-    return (*account.problems, *_shortfalls(account, seen, report))
+        return (*audit.problems, f"the stream was aborted: {failure or 'see above'}")
+    return (*audit.problems, *_shortfalls(audit, seen, report))
 
 
-def _shortfalls(account: Audit, seen: int, report: Report) -> Iterator[str]:
+def _shortfalls(audit: Audit, seen: int, report: Report) -> Iterator[str]:
     if report.failed:
         yield f"{report.failed:,} of {report.sent:,} messages are not known to be stored: {report.error}"
-    if account.waiting:
-        yield f"{account.waiting:,} messages are still to be judged"
-    elif account.messages != report.delivered:
-        yield f"{report.delivered:,} messages were stored, the ledger answers for {account.messages:,}"
-    if seen != account.alerted:
-        yield f"the ledger knows of {account.alerted:,} alerts, {seen:,} were seen"
-    if not account.alerted:
-        yield "no alert came; let it run for longer (EDDY_DEMO_SECONDS)"
+    if audit.waiting:
+        yield f"{audit.waiting:,} messages are not scored yet"
+    elif audit.messages != report.delivered:
+        yield f"{report.delivered:,} messages were stored, the ledger counts {audit.messages:,}"
+    if seen != audit.alerted:
+        yield f"the ledger counts {audit.alerted:,} alerts, {seen:,} were read"
+    if not audit.alerted:
+        yield "there was no alert; let the demo run longer (EDDY_DEMO_SECONDS)"
 
 
-def report(outcome: Outcome, stage: Stage, teller: Teller, began: float) -> None:
-    """Tells the account, what was caught, what was refused, and what the API says of the same.
+def report(outcome: Outcome, stage: Stage, output: Output, began: float) -> None:
+    """Prints the audit, what was caught, what was refused, and that the API agrees.
 
     Raises:
-        NotReady: the API says something else.
+        NotReady: the API disagrees.
     """
-    teller.say("")
-    teller.say(f"{outcome.account.verdict()}.", style="bold red" if outcome.problems else "bold green")
+    output.say("")
+    output.say(f"{outcome.audit.verdict()}.", style="bold red" if outcome.problems else "bold green")
     for problem in outcome.problems:
-        teller.say(f"  {problem}", style="red")
-    teller.say("")
+        output.say(f"  {problem}", style="red")
+    output.say("")
     for line in _findings(outcome, began):
-        teller.say(line)
+        output.say(line)
     if outcome.example is not None:
-        teller.say(_second_opinion(stage, *outcome.example))
-    teller.say("")
+        output.say(_second_opinion(stage, *outcome.example))
+    output.say("")
 
 
 def _findings(outcome: Outcome, began: float) -> Iterator[str]:
@@ -85,7 +84,7 @@ def _findings(outcome: Outcome, began: float) -> Iterator[str]:
     kinds = ", ".join(f"{kind.replace('_', ' ')} {caught} of {of}" for kind, (caught, of) in outcome.kinds.items())
     yield f"Frauds caught: {seen.caught} of {seen.frauds} ({kinds or 'none were sent'})."
     yield f"Alerts about honest cardholders: {seen.alerted - seen.caught} of {seen.alerted}."
-    yield f"Dead letters, sent broken on purpose: {seen.dead} ({', '.join(sorted(seen.categories)) or 'none came'})."
+    yield f"Dead letters, corrupted on purpose: {seen.dead} ({', '.join(sorted(seen.categories)) or 'none came'})."
     if seen.first_alert_at is not None and seen.p50_ms is not None and seen.p99_ms is not None:
         yield (
             f"First alert {seen.first_alert_at - began:.0f} s after the start. From sending a transaction to "
@@ -101,54 +100,51 @@ def _second_opinion(stage: Stage, transaction: bytes, alert: Alert) -> str:
     return f"The API says the same of {alert.transaction_id}: anomalous, {rarity}, score {found['score']:.4g}."
 
 
-def tell_running(stage: Stage, example: Example | None, teller: Teller) -> None:
-    """How to use what goes on running; every command works as it is."""
-    for line in _running(stage, example):
-        teller.say(line, whole=True)
-
-
-def tell_by_oneself(stage: Stage, example: Example | None, teller: Teller) -> None:
-    """How to start everything again; every command works as it is."""
-    if stage.topics_remain:
-        teller.say(f"These topics remain on your broker: {', '.join(stage.topics)}.")
-    for line in _by_oneself(stage.settings.artifacts, example):
-        teller.say(line, whole=True)
-
-
-def _running(stage: Stage, example: Example | None) -> Iterator[str]:
-    yield "Everything goes on running until Ctrl-C. Meanwhile, in another terminal:"
-    yield "  # check a transaction"
-    yield f"  {_curl(stage.api, example)}"
+def print_commands(stage: Stage, example: Example | None, output: Output) -> None:
+    """How to use the running demo; every command works as it is."""
+    output.say("Everything keeps running until Ctrl-C. Meanwhile, in another terminal:", whole=True)
+    output.say(f"  # check a transaction\n  {_curl(stage.api, example)}", whole=True)
     if not stage.in_memory:
         eddy = f"{_variables(stage.settings)}{_eddy()}"
-        yield "  # subscribe to the alerts"
-        yield f"  {eddy} alerts --follow"
-        yield "  # send more, and take the account again"
-        yield f"  {eddy} produce synthetic --rate 500 --seconds 60 --seed 8"
-        yield f"  {eddy} ledger check"
-    yield "  # metrics: of the API, of each worker"
-    yield from (f"  curl -s {address}" for address in stage.metrics)
+        output.say(_STREAM_COMMANDS.format(eddy=eddy), whole=True)
+    metrics = "\n".join(f"  curl -s {address}" for address in stage.metrics)
+    output.say(f"  # metrics: of the API, of each worker\n{metrics}", whole=True)
 
 
-def _by_oneself(store: Path, example: Example | None) -> Iterator[str]:
-    eddy, models = _eddy(), f"EDDY_ARTIFACTS={_short(store)}"
-    yield "All is stopped. The same again, and left running to be tried:"
-    yield f"  {eddy} demo --keep"
-    yield "Or each piece by itself, in a terminal of its own:"
-    yield "  # a broker: needs Docker, or Java 17 and Maven"
-    yield f"  {eddy} broker"
-    yield f"  {eddy} topics create"
-    yield f"  {models} {eddy} consume --workers 2"
-    yield f"  {models} {eddy} serve"
-    yield f"  {eddy} produce synthetic --rate 500 --seconds 60"
-    yield "  # subscribe to the alerts; take the account"
-    yield f"  {eddy} alerts --follow"
-    yield f"  {eddy} ledger check"
-    yield "  # metrics: of the API, of each worker"
-    yield "  curl -s http://127.0.0.1:8080/metrics"
-    yield "  curl -s http://127.0.0.1:9400/metrics http://127.0.0.1:9401/metrics"
-    yield "  # check a transaction"
-    yield f"  {_curl('http://127.0.0.1:8080', example)}"
+def print_next_commands(stage: Stage, example: Example | None, output: Output) -> None:
+    """How to start everything again; every command works as it is."""
+    if stage.topics_remain:
+        output.say(f"These topics remain on your broker: {', '.join(stage.topics)}.")
+    models = f"EDDY_ARTIFACTS={_short(stage.settings.artifacts)}"
+    commands = _ALL_COMMANDS.format(eddy=_eddy(), models=models, curl=_curl("http://127.0.0.1:8080", example))
+    output.say(commands, whole=True)
+
+
+_STREAM_COMMANDS = """\
+  # subscribe to the alerts
+  {eddy} alerts --follow
+  # send more, and audit again
+  {eddy} produce synthetic --rate 500 --seconds 60 --seed 8
+  {eddy} ledger check"""
+
+_ALL_COMMANDS = """\
+Everything is stopped. To run it again, and keep it running:
+  {eddy} demo --keep
+Or start each part by itself, in a terminal of its own:
+  # a broker: needs Docker, or Java 17 and Maven
+  {eddy} broker
+  {eddy} topics create
+  {models} {eddy} consume --workers 2
+  {models} {eddy} serve
+  {eddy} produce synthetic --rate 500 --seconds 60
+  # subscribe to the alerts; audit the outcomes
+  {eddy} alerts --follow
+  {eddy} ledger check
+  # metrics: of the API, of each worker
+  curl -s http://127.0.0.1:8080/metrics
+  curl -s http://127.0.0.1:9400/metrics http://127.0.0.1:9401/metrics
+  # check a transaction
+  {curl}"""
 
 
 def _curl(api: str, example: Example | None) -> str:
@@ -157,11 +153,11 @@ def _curl(api: str, example: Example | None) -> str:
 
 
 def _variables(settings: Settings) -> str:
-    """What has to be set for a command to find this demo's broker, topics and group."""
+    """The variables by which a command finds this demo's broker, topics and group."""
     names = ("kafka_bootstrap_servers", "group", *(name for name in Settings.model_fields if name.startswith("topic_")))
-    usual = {name: field.default for name, field in Settings.model_fields.items()}
-    given = {name: getattr(settings, name) for name in names if getattr(settings, name) != usual[name]}
-    return "".join(f"EDDY_{name.upper()}={value} " for name, value in given.items())
+    given = {name: getattr(settings, name) for name in names}
+    defaults = {name: Settings.model_fields[name].default for name in names}
+    return "".join(f"EDDY_{name.upper()}={value} " for name, value in given.items() if value != defaults[name])
 
 
 def _eddy() -> str:

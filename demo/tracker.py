@@ -1,22 +1,24 @@
-"""What was sent and what was seen of it: the demo's own account, kept by somebody who only reads committed records.
+"""What was sent and what came back, as an outsider sees it who reads only committed records.
 
-It holds what an outsider can know: the moment at which each transaction was handed to the client, the truth about it,
-and the moment at which its alert could be read.
+The tracker knows when each transaction was handed to the client, whether it is a fraud, and when its alert became
+readable.
 """
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from eddy.demo.background import Background
 from eddy.messaging.messages import Alert, DeadLetter, LedgerRecord, read_alert, read_dead_letter, read_ledger
-from eddy.messaging.ports import Broker, BrokerError, Reader, Record
+from eddy.messaging.ports import Broker, Record
 from eddy.producer.messages import Fraud
 from eddy.settings import Settings
 
@@ -57,24 +59,26 @@ class _Identified(msgspec.Struct):
 
 
 class Tracker:
-    """Thread-safe; `clock` in seconds, of any beginning."""
+    """Thread-safe; `clock` in seconds, with any origin."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._sent = 0
-        self._passed = 0
-        self._sent_at: dict[str, float] = {}
-        self._values: dict[str, bytes] = {}
+        self._sent = self._passed = 0
+        self._began: float | None = None
+        self._messages: dict[str, tuple[float, bytes]] = {}  # when each transaction was sent, and as what
         self._frauds: dict[str, str] = {}
-        self._alerted: set[str | None] = set()
-        self._seconds: list[float] = []
-        self._categories: Counter[str] = Counter()
-        self._shown: deque[tuple[int, Alert]] = deque(maxlen=SHOWN_MOST)
-        self._alerts = 0
+        self._alerts: list[Alert] = []
+        self._latencies: list[float] = []
         self._first_alert_at: float | None = None
+        self._categories: Counter[str] = Counter()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the first message."""
+        return 0.0 if self._began is None else self._clock() - self._began
 
     def sending(self, value: bytes) -> None:
-        """This is about to be sent."""
+        """This message is about to be sent."""
         now = self._clock()
         try:
             identifier = _decoder.decode(value).transaction_id
@@ -82,26 +86,23 @@ class Tracker:
             identifier = None
         with self._lock:
             self._sent += 1
+            self._began = now if self._began is None else self._began
             if identifier is not None:
-                self._sent_at.setdefault(identifier, now)
-                self._values.setdefault(identifier, value)
+                self._messages.setdefault(identifier, (now, value))
 
     def frauds(self, frauds: tuple[Fraud, ...]) -> None:
-        """The truth about what has just been sent."""
+        """The truth about messages that have just been sent."""
         with self._lock:
             self._frauds.update(frauds)
 
     def alert(self, alert: Alert) -> None:
-        """This alert could be read just now."""
+        """This alert has just become readable."""
         now = self._clock()
         with self._lock:
-            self._alerts += 1
-            self._alerted.add(alert.transaction_id)
-            self._shown.appendleft((self._alerts, alert))
+            self._alerts.append(alert)
             self._first_alert_at = self._first_alert_at or now
-            sent_at = self._sent_at.get(alert.transaction_id or "")
-            if sent_at is not None:
-                self._seconds.append(now - sent_at)
+            if alert.transaction_id in self._messages:
+                self._latencies.append(now - self._messages[alert.transaction_id][0])
 
     def dead_letter(self, letter: DeadLetter) -> None:
         with self._lock:
@@ -112,35 +113,32 @@ class Tracker:
             self._passed += entry.passed
 
     def example(self) -> tuple[bytes, Alert] | None:
-        """A message that was alerted, rarest first among the frauds shown, with its alert."""
+        """An alerted message, as it was sent, and its alert: the rarest fraud among the last alerts."""
         with self._lock:
-            known = [alert for _, alert in self._shown if alert.transaction_id in self._values]
+            known = [alert for alert in self._alerts[-SHOWN_MOST:] if alert.transaction_id in self._messages]
             if not known:
                 return None
             rarest = min(known, key=lambda alert: (alert.transaction_id not in self._frauds, alert.rarity))
-            return self._values[rarest.transaction_id or ""], rarest
+            return self._messages[rarest.transaction_id or ""][1], rarest
 
     def by_kind(self) -> dict[str, tuple[int, int]]:
-        """For each kind of fraud: how many were caught, of how many."""
+        """For each kind of fraud: how many were caught, and how many were sent."""
         with self._lock:
             kinds = Counter(self._frauds.values())
-            caught = Counter(kind for identifier, kind in self._frauds.items() if identifier in self._alerted)
+            caught = Counter(self._frauds[identifier] for identifier in self._caught())
             return {kind: (caught[kind], kinds[kind]) for kind in sorted(kinds)}
 
     def snapshot(self) -> Snapshot:
         with self._lock:
-            decided_before = self._clock() - UNDECIDED_S
-            caught = self._frauds.keys() & self._alerted
-            missed = [
-                identifier
-                for identifier in self._frauds.keys() - caught
-                if self._sent_at.get(identifier, 0.0) <= decided_before
-            ]
-            p50, p99 = np.percentile(self._seconds, [50, 99]) * 1_000 if self._seconds else (None, None)
+            caught = self._caught()
+            undecided_from = self._clock() - UNDECIDED_S
+            missed = [one for one in self._frauds.keys() - caught if self._sent_at(one) <= undecided_from]
+            p50, p99 = np.percentile(self._latencies, [50, 99]) * 1_000 if self._latencies else (None, None)
+            numbered = list(enumerate(self._alerts, 1))[-SHOWN_MOST:]
             return Snapshot(
                 sent=self._sent,
                 passed=self._passed,
-                alerted=self._alerts,
+                alerted=len(self._alerts),
                 dead=self._categories.total(),
                 categories=dict(self._categories),
                 frauds=len(self._frauds),
@@ -149,51 +147,35 @@ class Tracker:
                 p50_ms=p50,
                 p99_ms=p99,
                 first_alert_at=self._first_alert_at,
-                shown=tuple(
-                    Shown(number, alert, self._frauds.get(alert.transaction_id or "")) for number, alert in self._shown
-                ),
+                shown=tuple(Shown(n, one, self._frauds.get(one.transaction_id or "")) for n, one in numbered[::-1]),
             )
+
+    def _caught(self) -> set[str]:
+        return self._frauds.keys() & {alert.transaction_id for alert in self._alerts if alert.transaction_id}
+
+    def _sent_at(self, identifier: str) -> float:
+        return self._messages[identifier][0] if identifier in self._messages else 0.0
 
 
 _decoder = msgspec.json.Decoder(_Identified)
 
 
-class Watchers:
-    """Threads that read alerts, dead letters and the ledger as they become visible, and tell the tracker."""
+def watch(broker: Broker, settings: Settings, tracker: Tracker) -> list[Background[None]]:
+    """Threads that read alerts, dead letters and the ledger as they become visible, and pass them to the tracker."""
+    topics: dict[str, tuple[Callable[[Record], Any], Callable[[Any], None]]] = {
+        settings.topic_alerts: (read_alert, tracker.alert),
+        settings.topic_dead_letters: (read_dead_letter, tracker.dead_letter),
+        settings.topic_ledger: (read_ledger, tracker.ledger),
+    }
+    return [Background(f"reader of {name}", partial(_follow, broker, name, *how)) for name, how in topics.items()]
 
-    def __init__(self, broker: Broker, settings: Settings, tracker: Tracker) -> None:
-        self._broker = broker
-        self._topics: dict[str, tuple[Callable[[Record], Any], Callable[[Any], None]]] = {
-            settings.topic_alerts: (read_alert, tracker.alert),
-            settings.topic_dead_letters: (read_dead_letter, tracker.dead_letter),
-            settings.topic_ledger: (read_ledger, tracker.ledger),
-        }
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self.failure: BrokerError | None = None
 
-    def start(self) -> None:
-        for topic in self._topics:
-            thread = threading.Thread(target=self._follow, args=(topic,), name=f"watch {topic}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(2)
-
-    def _follow(self, topic: str) -> None:
-        read, tell = self._topics[topic]
-        try:
-            with closing(self._broker.reader()) as reader:
-                self._tell(reader, topic, read, tell)
-        except BrokerError as error:
-            self.failure = error
-
-    def _tell(self, reader: Reader, topic: str, read: Callable[[Record], Any], tell: Callable[[Any], None]) -> None:
+def _follow(
+    broker: Broker, topic: str, read: Callable[[Record], Any], note: Callable[[Any], None], stop: threading.Event
+) -> None:
+    with closing(broker.reader()) as reader:
         for record in reader.follow(topic, from_start=True, idle_s=_IDLE_S):
-            if self._stop.is_set():
+            if stop.is_set():
                 return
             if record is not None:
-                tell(read(record))
+                note(read(record))

@@ -1,14 +1,12 @@
-"""How the demo looks: a table that moves on a terminal, plain lines everywhere else."""
+"""How the demo looks: a live view on a terminal, plain lines elsewhere."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -16,28 +14,26 @@ from rich.text import Text
 from eddy.demo.model import Step
 from eddy.demo.tracker import Shown, Snapshot
 from eddy.model.serving.text import contributions_text, one_in, value_text
+from eddy.monitoring.progress import sharing
 
 CONTRIBUTIONS = 2
 PLAIN_EVERY_S = 5.0
-_NARROW = 120  # columns below which the contributions share a cell
 _AROUND_ALERTS = 10  # lines of the live view that are not alerts
 
 
-class View(Protocol):
-    """What is shown while the stream runs."""
-
-    def show(self, snapshot: Snapshot, elapsed_s: float, seconds: float) -> None: ...
+View = Callable[[Snapshot, float, float], None]
+"""Shows a snapshot, given the elapsed and the planned seconds."""
 
 
-class Teller:
-    """Says what is being done and what has been done; on a terminal with some life in it."""
+class Output:
+    """Prints what is being done and what has been done; `lively`: with spinners and bars, for a terminal."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.lively = console.is_terminal and not console.is_dumb_terminal
 
     def say(self, text: str, style: str = "", *, whole: bool = False) -> None:
-        """One paragraph; `whole` for what is to be copied, which must not be broken into lines."""
+        """Prints one paragraph; `whole`: without line breaks, because it is to be copied."""
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=whole or not self.lively)
 
     def done(self, text: str) -> None:
@@ -45,7 +41,7 @@ class Teller:
 
     @contextmanager
     def doing(self, text: str) -> Iterator[None]:
-        """A step that takes a while, of which `done` tells when it is over."""
+        """A spinner while a step takes its time; call `done` after it."""
         if not self.lively:
             yield
             return
@@ -53,25 +49,27 @@ class Teller:
             yield
 
     def training(self, steps: Iterator[Step]) -> None:
-        """A progress bar until the steps end."""
+        """Shows the progress of training until the steps end."""
         if not self.lively:
             for step in _thinned(steps):
                 self.say(f"  {step.share:4.0%} {step.doing}")
             return
-        columns = (TextColumn("  {task.description}"), BarColumn(None), TaskProgressColumn())
-        with Progress(*columns, console=self.console, transient=True, expand=True) as bar:
-            task = bar.add_task("training", total=1.0)
+        with sharing(transient=True, console=self.console) as advance:
             for step in steps:
-                bar.update(task, completed=step.share, description=step.doing)
+                advance(step.doing, step.share)
 
     @contextmanager
     def live(self) -> Iterator[View]:
-        """The view for this console; what it showed last stays."""
+        """The view for this console; the last one stays visible."""
         if not self.lively:
-            yield Lines(self)
+            yield Lines(self).show
             return
         with Live(console=self.console, refresh_per_second=8, vertical_overflow="crop") as live:
-            yield Screen(self.console, live)
+
+            def show(snapshot: Snapshot, elapsed_s: float, seconds: float) -> None:
+                live.update(render(snapshot, elapsed_s, seconds, *self.console.size))
+
+            yield show
 
 
 def _thinned(steps: Iterator[Step]) -> Iterator[Step]:
@@ -84,10 +82,10 @@ def _thinned(steps: Iterator[Step]) -> Iterator[Step]:
 
 
 class Lines:
-    """One line per alert, and the counters now and then; nothing but plain text."""
+    """One line for each alert, and the counters every few seconds, as plain text."""
 
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self._alerts = 0
         self._counters_at = PLAIN_EVERY_S
 
@@ -95,27 +93,17 @@ class Lines:
         for shown in reversed([shown for shown in snapshot.shown if shown.number > self._alerts]):
             self._alerts = shown.number
             why = contributions_text(shown.alert.contributions[:CONTRIBUTIONS])
-            self._teller.say(
+            self._output.say(
                 f"alert {shown.number:3}  {one_in(shown.alert.rarity):{_RARITY}}  {truth(shown):12}  {why}"
             )
         if elapsed_s >= self._counters_at:
             self._counters_at = elapsed_s + PLAIN_EVERY_S
             counters = ", ".join(f"{name} {value}" for name, value in numbers(snapshot))
-            self._teller.say(f"{elapsed_s:.0f} s of {seconds:.0f}: {counters}")
-
-
-class Screen:
-    """Progress, counters and the last alerts, newest first, as many as there is room for."""
-
-    def __init__(self, console: Console, live: Live) -> None:
-        self._console, self._live = console, live
-
-    def show(self, snapshot: Snapshot, elapsed_s: float, seconds: float) -> None:
-        self._live.update(render(snapshot, elapsed_s, seconds, self._console.width, self._console.height))
+            self._output.say(f"{elapsed_s:.0f} s of {seconds:.0f}: {counters}")
 
 
 def render(snapshot: Snapshot, elapsed_s: float, seconds: float, width: int, height: int) -> RenderableType:
-    """The whole view, made for a terminal of this size."""
+    """Progress, counters and the last alerts, for a terminal of this size."""
     return Group(
         Text(), _progress(elapsed_s, seconds), Text(), _counters(snapshot), Text(), _alerts(snapshot, width, height)
     )
@@ -142,10 +130,10 @@ def truth(shown: Shown) -> str:
     return (shown.fraud or "honest").replace("_", " ")
 
 
-def _why(shown: Shown) -> list[str]:
-    """The largest contributions, as the table's head says: observed (expected)."""
+def _why(shown: Shown) -> str:
+    """The largest contributions: observed (expected)."""
     parts = shown.alert.contributions[:CONTRIBUTIONS]
-    return [f"{part.field} {value_text(part.observed)} ({value_text(part.expected)})" for part in parts]
+    return ", ".join(f"{part.field} {value_text(part.observed)} ({value_text(part.expected)})" for part in parts)
 
 
 def _progress(elapsed_s: float, seconds: float) -> RenderableType:
@@ -169,22 +157,19 @@ def _counters(snapshot: Snapshot) -> RenderableType:
 
 
 def _alerts(snapshot: Snapshot, width: int, height: int) -> RenderableType:
+    """The last alerts, newest first, as many as there is room for."""
     table = Table(box=None, expand=True, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("rarity", justify="right", no_wrap=True, width=_RARITY)
     table.add_column("in truth", no_wrap=True, width=_TRUTH)
-    room = width - _RARITY - _TRUTH - 3
-    narrow = width < _NARROW
     table.add_column("largest contributions: observed (expected)", ratio=1, overflow="fold")
-    if not narrow:
-        table.add_column(ratio=1, overflow="fold")
-    left = height - _AROUND_ALERTS
+    left, room = height - _AROUND_ALERTS, width - _RARITY - _TRUTH - 3
     for shown in snapshot.shown:
-        cells = [", ".join(_why(shown))] if narrow else _why(shown)
-        left -= math.ceil(cell_len(cells[0]) / room) if narrow and cells else 1
+        why = _why(shown)
+        left -= max(1, math.ceil(cell_len(why) / room))
         if left < 0:
             break
         style = "red" if shown.fraud else "yellow"
-        table.add_row(Text(one_in(shown.alert.rarity)), Text(truth(shown), style=style), *map(Text, cells))
+        table.add_row(Text(one_in(shown.alert.rarity)), Text(truth(shown), style=style), Text(why))
     if not snapshot.shown:
         table.add_row("", Text("none yet", style="dim"), "")
     return table

@@ -1,23 +1,24 @@
 """Apache Kafka's jars and a class archive, kept in the user's cache: fetched once, then a broker starts in a second.
 
 Two processes may want them at the same time, and either may be killed half-way: a lock makes one wait for the other,
-and everything is made aside and renamed, so that what has its final name is whole.
+and everything is made elsewhere and renamed, so that what has its final name is complete.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+from platformdirs import user_cache_path
+
 from eddy import settings
 from eddy.devbroker import processes
-from eddy.devbroker.node import KAFKA_VERSION, BrokerStartError, Say, tail
+from eddy.devbroker.node import KAFKA_VERSION, BrokerStartError, OnProgress, tail
 
 OLDEST_JAVA = 17
 _POM = Path(__file__).parent / "kafka-jars" / "pom.xml"
@@ -56,9 +57,8 @@ def _examine(path: str) -> Java | None:
 
 
 def cache_dir() -> Path:
-    """Where everything is kept: below XDG_CACHE_HOME, else ~/.cache."""
-    base = settings.environment("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "eddy" / f"kafka-{KAFKA_VERSION}"
+    """Where everything is kept: in the user's cache, on Linux $XDG_CACHE_HOME or ~/.cache."""
+    return user_cache_path("eddy", appauthor=False) / f"kafka-{KAFKA_VERSION}"
 
 
 def can_have_jars(cache: Path) -> bool:
@@ -66,35 +66,31 @@ def can_have_jars(cache: Path) -> bool:
     return (cache / "jars").is_dir() or shutil.which("mvn") is not None
 
 
-def jars(cache: Path, say: Say) -> list[Path]:
+def jars(cache: Path, on_progress: OnProgress) -> list[Path]:
     """Kafka's jars in a fixed order; fetched by Maven the first time.
 
     Raises:
-        BrokerStartError: Maven could not; quotes what it said.
+        BrokerStartError: Maven could not; quotes its output.
     """
-    target = cache / "jars"
-    if not target.is_dir():
-        with _lock(cache):
-            if not target.is_dir():
-                say(f"Fetching Apache Kafka {KAFKA_VERSION} with Maven (44 MB, once) into {cache}")
-                with _aside(target) as unfinished:
-                    _fetch(unfinished)
-    return sorted(target.glob("*.jar"))
+
+    def fetch(directory: Path) -> None:
+        on_progress(f"Fetching Apache Kafka {KAFKA_VERSION} with Maven (44 MB, once) into {cache}")
+        _fetch(directory)
+
+    return sorted(made_once(cache / "jars", fetch).glob("*.jar"))
 
 
 def _fetch(directory: Path) -> None:
-    goals = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}"]
+    directory.mkdir()
     # A copy of the pom: Maven wants to be able to write beside it, and the package may be installed read-only.
-    pom = shutil.copy(_POM, directory.with_suffix(".pom.xml"))
+    pom = str(shutil.copy(_POM, directory.with_suffix(".pom.xml")))
+    goals = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}"]
     try:
-        command = [shutil.which("mvn") or "mvn", "-B", "-q", "-f", str(pom), *goals]
-        done = processes.run(command, _DOWNLOAD_TIMEOUT_S)
+        done = processes.run([shutil.which("mvn") or "mvn", "-B", "-q", "-f", pom, *goals], _DOWNLOAD_TIMEOUT_S)
     except (OSError, subprocess.SubprocessError) as error:
         raise BrokerStartError(f"Maven did not fetch Apache Kafka: {error}. {_MAVEN_REMEDY}") from error
-    finally:
-        Path(pom).unlink()
     if done.returncode or not any(directory.glob("kafka_*.jar")):
-        raise BrokerStartError(f"Maven could not fetch Apache Kafka; it said:\n{tail(done.stdout)}\n{_MAVEN_REMEDY}")
+        raise BrokerStartError(f"Maven could not fetch Apache Kafka; its output:\n{tail(done.stdout)}\n{_MAVEN_REMEDY}")
 
 
 _MAVEN_REMEDY = "See that Maven reaches its repository, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."
@@ -105,39 +101,20 @@ def archive_path(cache: Path, java: Java) -> Path:
     return cache / f"classes-{java.build}.jsa"
 
 
-@contextlib.contextmanager
-def making(archive: Path) -> Iterator[Path | None]:
-    """A place to write `archive` to, which takes its name at the end; None when it is there already."""
-    if archive.exists():
-        yield None
-        return
-    with _lock(archive.parent):
-        if archive.exists():
-            yield None
-            return
-        with tempfile.TemporaryDirectory(dir=archive.parent, prefix="unfinished-") as directory:
-            made = Path(directory) / archive.name
-            yield made
-            made.touch()
-            made.rename(archive)
+def made_once(target: Path, make: Callable[[Path], None]) -> Path:
+    """`target`; unless it exists, `make` is given a path beside it to make it at, while other processes wait."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.parent / "lock"):
+            if not target.exists():
+                _make_aside(target, make)
+    return target
 
 
-@contextlib.contextmanager
-def _aside(target: Path) -> Iterator[Path]:
-    """A fresh directory that takes the name `target` when all went well. Under the lock only: it clears up first."""
-    for left in target.parent.glob("unfinished-*"):
+def _make_aside(target: Path, make: Callable[[Path], None]) -> None:
+    for left in target.parent.glob("unfinished-*"):  # under the lock: of a process that was killed
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="unfinished-") as directory:
         unfinished = Path(directory) / target.name
-        unfinished.mkdir()
-        yield unfinished
+        make(unfinished)
         unfinished.rename(target)
-
-
-@contextlib.contextmanager
-def _lock(cache: Path) -> Iterator[None]:
-    """One process at a time; the kernel frees it when its holder dies."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,21 +1,15 @@
 """A real Apache Kafka as a child process: one JVM with a class archive, ready in a second and a half.
 
-Made to be ill-treated: it can be killed, frozen, thawed and restarted at will, and it never outlives its parent.
+Made for fault injection: it can be killed, frozen, thawed and restarted at will, and it never outlives its parent.
 """
 
-import atexit
 import base64
-import contextlib
-import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from eddy.devbroker import cache, processes
 from eddy.devbroker.cache import Java
@@ -23,71 +17,32 @@ from eddy.devbroker.node import (
     REMEDY,
     STOP_TIMEOUT_S,
     BrokerStartError,
-    Guard,
     LogFile,
     Ports,
-    Say,
-    choose_ports,
     properties,
-    silent,
     tail,
     wait_started,
 )
+from eddy.devbroker.running import NodeOptions, ThrowAwayBroker
 
 
-class LocalBroker:
+class LocalBroker(ThrowAwayBroker):
     """One Kafka node in a JVM of its own."""
 
-    def __init__(
-        self,
-        java: Java,
-        *,
-        port: int = 0,
-        data: Path | None = None,
-        advertised_port: int | None = None,
-        extra: Mapping[str, str] | None = None,
-        say: Say = silent,
-    ) -> None:
-        """Nothing runs yet: see `start`.
-
-        Args:
-            java: What runs it.
-            port: Where clients connect; 0 for any free port.
-            data: Keeps the topics here, also afterwards; None for a directory that goes with the broker.
-            advertised_port: Opens a second listener (`proxied_address`) whose clients are told to go on with this
-                port of this machine: the port of a proxy in front of it.
-            extra: Kafka properties that win over ours.
-            say: Is told what takes time.
-        """
-        self._java, self._say = java, say
-        self._ports: Ports = choose_ports(port, advertised_port)
-        self._extra = dict(extra or {})
-        self._own = None if data else Path(tempfile.mkdtemp(prefix="eddy-broker-"))
-        self.data = data or self._own or Path()
+    def __init__(self, java: Java, archive_to: Path | None = None, **options: Unpack[NodeOptions]) -> None:
+        """Nothing runs yet: see `start`. With `archive_to` it writes the classes that it loaded there when it stops."""
+        super().__init__(**options)
+        self._java, self._archive_to = java, archive_to
+        self.data = self._data or self._own
         self._log = LogFile(self.data / "broker.log")
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: Guard | None = None
-        self._owner = os.getpid()
-        atexit.register(self._at_exit)
-
-    @property
-    def address(self) -> str:
-        """What clients are given as bootstrap server."""
-        return f"127.0.0.1:{self._ports.clients}"
-
-    @property
-    def proxied_address(self) -> str:
-        """Where a proxy connects to, when there was an `advertised_port`."""
-        return f"127.0.0.1:{self._ports.proxied}"
 
     @property
     def log(self) -> Path:
-        """The broker's log."""
         return self._log.path
 
     @property
     def running(self) -> bool:
-        """Whether the process lives; a frozen one does."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -96,11 +51,7 @@ class LocalBroker:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> Self:
-        """Returns when the broker serves; the first time ever it fetches Kafka and makes the class archive.
-
-        Raises:
-            BrokerStartError: with the end of the broker's log.
-        """
+        """Returns when the broker serves; the first time ever it fetches Kafka and makes the class archive."""
         if not self.running:
             self.data.mkdir(parents=True, exist_ok=True)
             command = self._prepare()
@@ -112,100 +63,79 @@ class LocalBroker:
                 raise
         return self
 
-    def stop(self) -> None:
-        """Ends it in good order, and takes a directory that was made for it away. May be called again."""
-        self._end(signal.SIGTERM)
-        if self._own is not None:
-            shutil.rmtree(self._own, ignore_errors=True)
-
     def kill(self) -> None:
-        """kill -9; what it has stored remains for `restart`."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> Self:
-        """Starts it again on the same ports and the same data; one that still runs is stopped first."""
-        self._end(signal.SIGTERM)
+        self._end()
         return self.start()
 
     def freeze(self) -> None:
-        """Connections stay open, nothing answers."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
-
     def _prepare(self) -> list[str]:
         """The command line of the broker, once everything that it needs is there."""
-        kept = cache.cache_dir()
-        classpath = ":".join(str(jar) for jar in cache.jars(kept, self._say))
-        archive = cache.archive_path(kept, self._java)
-        with cache.making(archive) as unfinished:
-            if unfinished is not None:
-                self._say("Making the class archive that lets the broker start in a second (once, about 5 s)")
-                _make_archive(self._java, classpath, unfinished)
-        jvm = _jvm(self._java, classpath, f"-XX:SharedArchiveFile={archive}" if archive.stat().st_size else None)
-        return [*jvm, "kafka.Kafka", str(_format(jvm, self.data, self._ports, self._extra))]
+        jvm = _jvm(self._java, cache.jars(cache.cache_dir(), self._on_progress))
+        at_exit = [f"-XX:ArchiveClassesAtExit={self._archive_to}"] if self._archive_to else []
+        if not at_exit:
+            jvm.append(self._archive_option())
+        config = _format(jvm, self.data, self._ports, self._extra)
+        return [*jvm, *at_exit, "kafka.Kafka", str(config)]
+
+    def _archive_option(self) -> str:
+        archive = cache.made_once(cache.archive_path(cache.cache_dir(), self._java), self._make_archive)
+        return f"-XX:SharedArchiveFile={archive}" if archive.stat().st_size else "-Xshare:auto"
+
+    def _make_archive(self, archive: Path) -> None:
+        """Starts and stops a broker; leaves an empty file if this Java cannot make an archive."""
+        self._on_progress("Making the class archive that lets the broker start in a second (once, about 5 s)")
+        with LocalBroker(self._java, archive_to=archive):
+            pass
+        archive.touch()
 
     def _launch(self, command: list[str]) -> None:
         with processes.undisturbed(), self._log.appending() as log:
-            # A session of its own: Ctrl-C goes to us, who then stop it in good order.
+            # A session of its own: Ctrl-C goes to us, who then stop it cleanly.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-            clear = "kill -9 $1; " + ('sleep 0.2; rm -rf "$2"' if self._own else "")
-            self._guard = Guard(clear, (str(self._process.pid), str(self.data)))
-            self._guard.start()
+            self._guarded('kill -9 "$1"; sleep 0.2; rm -rf "$2"', str(self._process.pid), str(self._own))
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None or not self.running:
             raise BrokerStartError(f"the broker at {self.address} does not run, so it cannot be sent {number.name}")
         self._process.send_signal(number)
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process is None:
             return
         if self.running:
             self._process.send_signal(number)
             self._process.send_signal(signal.SIGCONT)
         try:
-            self._process.wait(STOP_TIMEOUT_S)
+            # Writing an archive takes what it takes: one that is cut short would be missing for good.
+            self._process.wait(None if self._archive_to else STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._process = None
-        if self._guard is not None:
-            self._guard.dismiss()
-
-    def _at_exit(self) -> None:
-        """A forked child leaves the broker alone: it is its parent's."""
-        if os.getpid() == self._owner:
-            self.stop()
+        self._dismiss_guard()
 
 
-def _jvm(java: Java, classpath: str, archive: str | None) -> list[str]:
-    quiet = "-Dorg.slf4j.simpleLogger"
-    return [
-        java.path,
-        "-Xms128m",
-        "-Xmx512m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-XX:-UsePerfData",
-        "-Xlog:cds=off",
-        *([archive] if archive else []),
-        f"{quiet}.showDateTime=true",
-        f"{quiet}.dateTimeFormat=HH:mm:ss.SSS",
-        # The whole configuration, 300 lines a start.
-        f"{quiet}.log.org.apache.kafka.common.config.AbstractConfig=warn",
-        "-cp",
-        classpath,
-    ]
+_LOGGING = "-Dorg.slf4j.simpleLogger"
+_OPTIONS = (
+    "-Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xlog:cds=off "
+    f"{_LOGGING}.showDateTime=true {_LOGGING}.dateTimeFormat=HH:mm:ss.SSS "
+    # The whole configuration, 300 lines a start.
+    f"{_LOGGING}.log.org.apache.kafka.common.config.AbstractConfig=warn"
+)
+
+
+def _jvm(java: Java, jars: Sequence[Path]) -> list[str]:
+    return [java.path, *_OPTIONS.split(), "-cp", ":".join(map(str, jars))]
 
 
 def _format(jvm: list[str], data: Path, ports: Ports, extra: Mapping[str, str]) -> Path:
@@ -220,23 +150,5 @@ def _format(jvm: list[str], data: Path, ports: Ports, extra: Mapping[str, str]) 
         tool = [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
         done = processes.run(tool)
         if done.returncode:
-            raise BrokerStartError(f"{logs} could not be made ready; Kafka said:\n{tail(done.stdout)}\n{REMEDY}")
+            raise BrokerStartError(f"{logs} could not be formatted; Kafka's output:\n{tail(done.stdout)}\n{REMEDY}")
     return config
-
-
-def _make_archive(java: Java, classpath: str, archive: Path) -> None:
-    """One start and stop of a broker, which writes down the classes that it loaded."""
-    jvm = _jvm(java, classpath, f"-XX:ArchiveClassesAtExit={archive}")
-    with tempfile.TemporaryDirectory(prefix="eddy-broker-") as directory, contextlib.ExitStack() as cleanup:
-        config = _format(_jvm(java, classpath, None), Path(directory), choose_ports(0, None), {})
-        log = LogFile(Path(directory) / "broker.log")
-        with processes.undisturbed(), log.appending() as output:
-            process = subprocess.Popen(
-                [*jvm, "kafka.Kafka", str(config)], stdout=output, stderr=output, start_new_session=True
-            )
-            guard = Guard("kill -9 $1", (str(process.pid),))
-            guard.start()
-            cleanup.callback(guard.dismiss)
-            cleanup.callback(process.wait)
-            cleanup.callback(process.terminate)
-        wait_started(log.read, lambda: process.poll() is None, str(log.path))

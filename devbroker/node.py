@@ -14,18 +14,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eddy.model.errors import EddyError
+
 KAFKA_VERSION = "4.3.1"
 STARTED = "Kafka Server started"
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
-REMEDY = "Mend what it complains of, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."
+STOP_TIMEOUT_S = 20  # Docker takes whole seconds only
+REMEDY = "Correct what it complains of, or name a broker of your own in EDDY_KAFKA_BOOTSTRAP_SERVERS."
 
-Say = Callable[[str], None]
-"""Is given a sentence about what takes time just now."""
+OnProgress = Callable[[str], None]
+"""Receives a sentence about what is about to take time."""
 
 
-class BrokerStartError(Exception):
-    """A throw-away broker could not be had; the message ends with what to do."""
+class BrokerStartError(EddyError):
+    """There is no throw-away broker; the message ends with what to do."""
 
 
 def silent(_: str) -> None:
@@ -36,7 +38,7 @@ def silent(_: str) -> None:
 class Ports:
     """Where one node listens: clients, itself, and clients that are to come through a proxy.
 
-    `advertised` is the proxy's port, which clients of the `proxied` port are told to go on with.
+    `advertised` is the proxy's port, to which clients of the `proxied` port are sent on.
     """
 
     clients: int
@@ -124,10 +126,10 @@ _ONE_NODE = {
 
 
 def tail(log: str, lines: int = 12) -> str:
-    """What an error quotes of a log, indented: its first complaints, for an end in good order follows them; its end."""
-    said = log.splitlines()
-    complaints = [line for line in said[:-lines] if re.search("ERROR|FATAL|Exception", line)][:lines]
-    return "\n".join("    " + line for line in [*complaints, *said[-lines:]]) or "    (nothing)"
+    """What an error quotes of a log, indented: its first errors, since a clean shutdown follows them, and its end."""
+    written = log.splitlines()
+    errors = [line for line in written[:-lines] if re.search("ERROR|FATAL|Exception", line)][:lines]
+    return "\n".join("    " + line for line in [*errors, *written[-lines:]]) or "    (nothing)"
 
 
 def wait_started(read_log: Callable[[], str], is_running: Callable[[], bool], where: str) -> None:

@@ -37,7 +37,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def run(command: Sequence[str], timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end, standard error among its output; whatever ends this sooner ends the command too.
+    """Runs a command to its end, standard error among its output; an interruption ends the command too.
 
     Raises:
         OSError: it cannot be run.

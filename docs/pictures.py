@@ -27,7 +27,7 @@ from eddy.model.serving.detector import Detector, Verdicts
 from eddy.model.training.fit import learn
 from eddy.producer.synthetic import SyntheticStream
 from eddy.reports import plots
-from eddy.reports.training.plots import LINE
+from eddy.reports.plots import GREY
 
 FOLDER = Path(__file__).parent / "pictures"
 GROUND = "#f4f5f7"  # readable on light and on dark pages
@@ -58,12 +58,12 @@ def unseen() -> tuple[pd.DataFrame, NDArray[np.object_]]:
     return payments(2, 40_000)
 
 
-def judged(detector: Detector) -> Verdicts:
-    return detector.judge(columns_of(unseen()[0], detector.schema))
+def verdicts_of(detector: Detector) -> Verdicts:
+    return detector.detect(columns_of(unseen()[0], detector.schema))
 
 
 def precision(detector: Detector) -> float:
-    return float(average_precision_score(unseen()[1] != "", judged(detector).score))
+    return float(average_precision_score(unseen()[1] != "", verdicts_of(detector).score))
 
 
 @plots.drawn
@@ -72,18 +72,18 @@ def bottleneck() -> Figure:
     rng = np.random.default_rng(0)
     weight = rng.uniform(0.5, 8, 3_000)
     price = 4 + 0.8 * weight**1.6 + rng.normal(0, 1.2, 3_000)
-    strange = pd.DataFrame({"weight": [2.0, 6.5, 5.0], "price": [21.0, 7.0, 33.0]})
+    anomalous = pd.DataFrame({"weight": [2.0, 6.5, 5.0], "price": [21.0, 7.0, 33.0]})
     table = pd.DataFrame({"weight": weight, "price": price})
     schema = TransactionSchema((Field("weight", Kind.NUMERIC), Field("price", Kind.NUMERIC)))
     config = TrainingConfig(bottleneck=1, hidden=(16, 8), contamination=0.0, network_input="standardised", steps=STEPS)
     detector = learn(columns_of(table, schema), schema, config).detector()
-    expected, instead = (detector.scorer.score(columns_of(some, schema)).expected for some in (table, strange))
+    expected, instead = (detector.scorer.score(columns_of(some, schema)).expected for some in (table, anomalous))
 
     figure, axes = plots.axes(7.0, 4.0)
     axes.scatter(weight, price, s=5, lw=0, alpha=0.35, color=plots.NORMAL, label="parcels, observed")
     axes.scatter(*expected.T, s=4, lw=0, color=plots.OTHERS[0], label="what the autoencoder makes of them")
-    axes.scatter(strange.weight, strange.price, s=40, color=plots.ANOMALOUS, label="three strange parcels")
-    for (x, y), (to_x, to_y) in zip(strange.to_numpy(), instead, strict=True):
+    axes.scatter(anomalous.weight, anomalous.price, s=40, color=plots.ANOMALOUS, label="three anomalous parcels")
+    for (x, y), (to_x, to_y) in zip(anomalous.to_numpy(), instead, strict=True):
         axes.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "->", "color": plots.ANOMALOUS})
         print(f"  weight {x:g}, price {y:g}: expected weight {to_x:.1f}, price {to_y:.1f}")
     axes.set(xlabel="weight of a parcel, kg", ylabel="postage")
@@ -97,7 +97,7 @@ def noise() -> Figure:
     rng = np.random.default_rng(0)
     missed = rng.multivariate_normal([0, 0], [[9.0, 1.2], [1.2, 0.25]], 2_000)
     white = whitening.fit(missed, np.ones(2))
-    strange = np.array([[6.5, 1.0], [0.0, 2.4]])
+    anomalous = np.array([[6.5, 1.0], [0.0, 2.4]])
     grid = np.stack(np.meshgrid(np.linspace(-11, 11, 300), np.linspace(-5, 5, 200)), axis=-1)
     figure, axes = plots.subplots(1, 2, 8.4, 3.2)
     ways: tuple[tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]], ...] = (
@@ -106,13 +106,13 @@ def noise() -> Figure:
     )
     for place, (name, score) in zip(axes, ways, strict=True):
         line = np.quantile(score(missed), 0.99)
-        rank = [(score(missed) > score(row)).mean() for row in strange]
+        rank = [(score(missed) > score(row)).mean() for row in anomalous]
         place.scatter(*missed.T, s=4, lw=0, alpha=0.4, color=plots.NORMAL)
-        place.contour(grid[..., 0], grid[..., 1], score(grid), [line], colors=[LINE])
-        for row, letter in zip(strange, "AB", strict=True):
+        place.contour(grid[..., 0], grid[..., 1], score(grid), [line], colors=[GREY])
+        for row, letter in zip(anomalous, "AB", strict=True):
             place.scatter(*row, s=30, color=plots.ANOMALOUS)
             place.annotate(letter, row, (5, 4), textcoords="offset points")
-        place.set(title=f"{name}: beyond the line is 1 in 100", xlabel="missed in a noisy field")
+        place.set(title=f"{name}: beyond the threshold is 1 in 100", xlabel="missed in a noisy field")
         print(f"  {name}: {rank[0]:.2%} of the rows score above A, {rank[1]:.2%} above B")
     axes[0].set(ylabel="missed in a quiet field")
     return figure
@@ -154,11 +154,11 @@ def calibration() -> Figure:
     """The rate that was asked for against the one that came, on honest payments that nobody has trained on."""
     detector = trained(EDDY)
     honest, _ = payments(3, 200_000, fraud=0.0)
-    rarity = detector.judge(columns_of(honest, detector.schema)).rarity
+    rarity = detector.detect(columns_of(honest, detector.schema)).rarity
     asked = np.geomspace(0.1, 1e-4, 13)
     came = np.array([(rarity <= rate).mean() for rate in asked])
     figure, axes = plots.axes(6.0, 3.6)
-    axes.plot(1 / asked, 1 / asked, color=LINE, ls="--", lw=1, label="as asked")
+    axes.plot(1 / asked, 1 / asked, color=GREY, ls="--", lw=1, label="as asked")
     axes.plot(1 / asked[came > 0], 1 / came[came > 0], "o-", color=plots.NORMAL, label="as it came")
     axes.set(xscale="log", yscale="log", xlabel="asked: one in", ylabel="flagged: one in")
     for axis in (axes.xaxis, axes.yaxis):
@@ -173,8 +173,8 @@ def calibration() -> Figure:
 
 @plots.drawn
 def kinds() -> Figure:
-    """Which frauds reach a threshold of 1 in 1,000, by what the thief does."""
-    found = pd.DataFrame({"kind": unseen()[1], "found": judged(trained(EDDY)).anomalous})
+    """Which frauds reach a threshold of 1 in 1,000, by what the fraudster does."""
+    found = pd.DataFrame({"kind": unseen()[1], "found": verdicts_of(trained(EDDY)).anomalous})
     share = found[found.kind != ""].groupby("kind").found.agg(["size", "mean"]).sort_values("mean")
     figure, axes = plots.axes(6.5, 2.4)
     axes.barh(share.index.str.replace("_", " "), share["mean"], color=plots.NORMAL)
@@ -190,7 +190,7 @@ def kinds() -> Figure:
 def alert() -> Figure:
     """The parts of one fraud's score, beside those of usual payments."""
     detector = trained(EDDY)
-    verdicts = judged(detector)
+    verdicts = verdicts_of(detector)
     row = int(np.flatnonzero((unseen()[1] == "drained") & verdicts.anomalous)[0])
     parts = verdicts.contributions(row)
     print(f"  score {verdicts.score[row]:.1f}, threshold {verdicts.threshold:.1f}, rarity {verdicts.rarity[row]:.2g}")

@@ -16,6 +16,7 @@ import msgspec
 from eddy.messaging.codec import Decoded
 from eddy.messaging.ports import Header, Message, Partition, Record
 from eddy.messaging.refusals import KEY_MAX_BYTES, Refused
+from eddy.model.errors import EddyError
 from eddy.model.serving.detector import Contribution, Verdicts
 
 ALERT_TYPE = "eddy.alert.v1"
@@ -96,7 +97,7 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     histogram: tuple[int, ...]
 
 
-class UnreadableMessage(Exception):
+class UnreadableMessage(EddyError):
     """A message on one of Eddy's own topics is not Eddy's."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from eddy.messaging.topics import TopicAdmin
+from eddy.model.errors import EddyError
 
 
 class Partition(NamedTuple):
@@ -215,7 +216,7 @@ class Broker(Protocol):
     def topic_admin(self) -> TopicAdmin: ...
 
 
-class BrokerError(Exception):
+class BrokerError(EddyError):
     """The broker did not do what was asked, or did not say. Retry with a new client."""
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from eddy.model.errors import EddyError
 from eddy.model.serving.calibration import check_rate
 
 Loss = Literal["huber", "mse"]
@@ -14,13 +15,13 @@ CALIBRATION_ROWS = 200_000
 """Rows at most that serve the calibration, beside those held out: what a sample leaves over of a large table."""
 
 
-class ConfigError(ValueError):
+class ConfigError(EddyError, ValueError):
     """A setting of training that cannot be; the message says which, what was received and what to do."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What training can be told. The same rows, settings and seed give the same scores, bit by bit, on one machine.
+    """The settings of training. The same rows, settings and seed give the same scores, bit by bit, on one machine.
 
     Args:
         alert_rate: the share of normal transactions that the model's own threshold flags.

@@ -18,6 +18,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from eddy.model.arrays import Bools, Floats
 from eddy.model.config import DEFAULTS, Loss, NetworkInput, Parts, Score, TrainingConfig
 from eddy.model.data.conversion import anomalous, columns_of
 from eddy.model.data.schema_inference import infer
@@ -26,8 +27,6 @@ from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
 from eddy.model.training.fit import learn, save
 from eddy.model.training.prepare import FEWEST_ROWS, prepare
-
-Floats = NDArray[np.float64]
 
 CHECKS_THAT_DO_NOT_APPLY = {
     "check_outliers_train": "ends by setting contamination to the share of rows to flag; here that is alert_rate",
@@ -45,10 +44,10 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
 
     Two settings are often one in scikit-learn, and are two here:
 
-    - `alert_rate` draws the line: the share of *normal* rows that `predict` flags. It is met on new rows, by
+    - `alert_rate` sets the threshold: the share of *normal* rows that `predict` flags. It is met on new rows, by
       calibration on rows that the networks were not trained on.
     - `contamination` protects the training: the share of the training rows that may be anomalies nobody has labelled.
-      It does not move the line.
+      It does not move the threshold.
 
     Fewer than 500 rows are accepted with a warning: they are repeated, and `alert_rate` is then met but roughly.
 
@@ -62,8 +61,8 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
     >>> from eddy.model.estimator import TransactionOutlierDetector
     >>> table = pd.read_parquet("transactions.parquet")                         # doctest: +SKIP
     >>> detector = TransactionOutlierDetector(alert_rate=0.001).fit(table)      # doctest: +SKIP
-    >>> strange = table[detector.predict(table) == -1]                          # doctest: +SKIP
-    >>> detector.explain(strange)          # what each column adds to the score # doctest: +SKIP
+    >>> flagged = table[detector.predict(table) == -1]                          # doctest: +SKIP
+    >>> detector.explain(flagged)          # what each column adds to the score # doctest: +SKIP
     >>> detector.save("artifacts")         # for `eddy consume`, `eddy serve`   # doctest: +SKIP
 
     In a search, where there are labels (1 for an anomaly): `GridSearchCV(TransactionOutlierDetector(),
@@ -136,7 +135,7 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
         self.learned_ = learn(rows.columns, rows.schema, config)
         self.schema_ = self.learned_.schema
         self._detector = self.learned_.detector()
-        # A score on the line is anomalous, and so must be below zero.
+        # A score at the threshold is anomalous, and so must be below zero.
         self.offset_ = float(np.nextafter(-self._detector.threshold.score, np.inf))
         return self
 
@@ -154,8 +153,8 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def rarity(self, X: Any) -> Floats:
-        """The share of normal rows expected to be at least as strange as each of these [n]."""
-        return self._fitted().judge(self._columns(X)).rarity
+        """The share of normal rows expected to be at least as anomalous as each of these [n]."""
+        return self._fitted().detect(self._columns(X)).rarity
 
     def explain(self, X: Any) -> pd.DataFrame:
         """What each column adds to the score of each row [n, f]; `score_samples` is minus the sum of a row."""
@@ -221,11 +220,11 @@ def average_precision(estimator: Any, X: Any, y: ArrayLike) -> float:
     Works for every outlier detector of scikit-learn. Its own scorer "average_precision" would take the normal rows for
     what is looked for, since they have the higher `decision_function`. Labels as in `TransactionOutlierDetector.fit`.
     """
-    strange = _labelled(y, len(np.asarray(y)))
-    return float(average_precision_score(strange, -estimator.score_samples(X)))
+    labelled = _labelled(y, len(np.asarray(y)))
+    return float(average_precision_score(labelled, -estimator.score_samples(X)))
 
 
-def _labelled(y: ArrayLike | None, rows: int) -> NDArray[np.bool_]:
+def _labelled(y: ArrayLike | None, rows: int) -> Bools:
     """Which rows y calls anomalous [n]. Only ones: scikit-learn's normal rows, as there is nothing else to learn from.
 
     Raises:

@@ -1,81 +1,94 @@
 """What the API tells Prometheus: one set of numbers over all its worker processes.
 
 Each gunicorn worker keeps its numbers in memory-mapped files of a common directory, and whichever worker is asked adds
-them all up. Counters of a worker that is gone still count; its gauges do not (`forget`).
+them all up. Counters of a worker that is gone still count; its gauges do not.
 """
 
 import contextlib
+import fcntl
 import os
+import shutil
 import struct
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 
 _TRIES, _PAUSE_S = 5, 0.02
+# Not only "eddy-metrics-": directories of earlier versions carry no lock, and their servers may still run.
+_PREFIX = "eddy-metrics-locked-"
 LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-def share_between_processes(directory: Path) -> None:
-    """From now on metrics of this process and its children are kept in `directory`, which must be empty.
+def share_between_processes() -> Path:
+    """From now on this process and its children keep metrics in the returned directory; earlier metrics do not move.
 
     The client library decides where values live when it is first imported, by a variable of the environment. By the
-    time a command runs that has long happened, so the decision is taken again here; metrics made before are unchanged.
+    time a command runs that has long happened, so the decision is taken again here.
     """
+    _remove_left_behind()
+    directory = _locked_directory()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+    return directory
 
 
-def forget(directory: Path, pid: int) -> None:
-    """Drops the gauges of a process that has ended."""
-    multiprocess.mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]
+def _locked_directory() -> Path:
+    """A new directory, locked until the last process that was forked from this one has ended, however it ends."""
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        with contextlib.suppress(FileNotFoundError):  # another start took it for one left behind
+            fcntl.flock(os.open(directory, os.O_RDONLY), fcntl.LOCK_EX)
+            if directory.exists():
+                return directory
+
+
+def _remove_left_behind() -> None:
+    """Removes the directories of servers that were killed: those that no process has locked."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # a running server's, or another user's
+            _remove_unlocked(directory)
+
+
+def _remove_unlocked(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(directory)
+    finally:
+        os.close(descriptor)
 
 
 class HttpMetrics:
     """The API's metrics.
 
     Args:
-        directory: the one given to `share_between_processes`; None where a single process serves.
+        directory: what `share_between_processes` returned; None where a single process serves.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
         self._version: str | None = None
-        self._registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "eddy_http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        self._registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=self._registry), partial(Gauge, registry=self._registry)
+        histogram = partial(Histogram, buckets=LATENCY_BUCKETS, registry=self._registry)
+        self._requests = counter("eddy_http_requests", "Requests answered.", ["route", "method", "status"])
+        self._seconds = histogram(
+            "eddy_http_request_seconds", "From the request's head read to the answer made.", ["route"]
         )
-        self._seconds = Histogram(
-            "eddy_http_request_seconds",
-            "From the request's head read to the answer made.",
-            ["route"],
-            buckets=LATENCY_BUCKETS,
-            registry=registry,
+        self._in_flight = gauge("eddy_http_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum")
+        self._verdicts = counter("eddy_verdicts", "Transactions checked, by verdict.", ["verdict"])
+        self._anomalous, self._normal = self._verdicts.labels("anomalous"), self._verdicts.labels("normal")
+        self._refused = counter(
+            "eddy_checks_refused", "Transactions that could not be checked, by category.", ["category"]
         )
-        self._in_flight = Gauge(
-            "eddy_http_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum", registry=registry
+        self._model = gauge(
+            "eddy_model_info", "1 for the model in use, 0 for one that was.", ["version"], multiprocess_mode="livemax"
         )
-        self._verdicts = Counter("eddy_verdicts", "Transactions checked, by verdict.", ["verdict"], registry=registry)
-        self._anomalous = self._verdicts.labels("anomalous")
-        self._normal = self._verdicts.labels("normal")
-        self._refused = Counter(
-            "eddy_checks_refused",
-            "Transactions that could not be checked, by category.",
-            ["category"],
-            registry=registry,
-        )
-        self._model = Gauge(
-            "eddy_model_info",
-            "1 for the model in use, 0 for one that was.",
-            ["version"],
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self._threshold = Gauge(
-            "eddy_threshold_score",
-            "Scores from this on are anomalous.",
-            multiprocess_mode="livemostrecent",
-            registry=registry,
+        self._threshold = gauge(
+            "eddy_threshold_score", "Scores from this on are anomalous.", multiprocess_mode="livemostrecent"
         )
 
     def started(self) -> None:

@@ -1,4 +1,4 @@
-"""One way of logging for every process: set up once, by whoever starts the process.
+"""One way of logging for every process: set up once, by the code that starts the process.
 
 Lines are structured, on standard error (standard output belongs to the commands), and the standard library's logging
 runs through the same pipe, so that what gunicorn and the Kafka client say looks and filters like the rest.
@@ -18,7 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 Format = Literal["console", "json"]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
-# Told at INFO what only matters when hunting a bug in them.
+# They log at INFO what only matters when debugging them.
 _TALKATIVE = ("kafka", "urllib3", "asyncio")
 # At DEBUG these print every byte that they send or receive: transactions, and passwords.
 _NEVER_DEBUGGED = ("kafka.net", "kafka.protocol", "kafka.sasl")
@@ -78,7 +78,7 @@ def _brief(record: logging.LogRecord) -> bool:
 
 
 def _of_a_socket(name: str, error: BaseException) -> bool:
-    """Also a socket that was closed under whoever waits for it, which shows as other errors in two places."""
+    """Also a socket that was closed while a thread waits for it, which shows as other errors in two places."""
     closed = isinstance(error, ValueError) and str(error).startswith("Invalid file descriptor")
     return isinstance(error, OSError) or closed or name == "kafka.net.transport"
 

@@ -6,6 +6,7 @@ agree with the ledger.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ RARITY_BUCKETS = tuple(10.0 ** (quarters / 4) for quarters in range(-32, 1))  # 
 
 
 class MetricsPortTaken(Exception):
-    """The port that metrics were to be served on cannot be had."""
+    """The port for metrics is not available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +59,30 @@ class ConsumerMetrics:
     """The metrics of one worker process, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        registry = self.registry
-        self._transactions = Counter(
-            "eddy_transactions", "Messages settled by a commit.", ["outcome"], registry=registry
-        )
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
+        batch_histogram = partial(BatchHistogram, registry=registry)
+        self._transactions = counter("eddy_transactions", "Messages settled by a commit.", ["outcome"])
         for outcome in ("passed", "alerted", "dead"):
             self._transactions.labels(outcome)  # there from the start, so that a rate over the first one is right
-        self._dead = Counter("eddy_dead_letters", "Messages refused, by category.", ["category"], registry=registry)
-        self._batch = Histogram(
-            "eddy_batch_messages", "Messages per micro-batch.", buckets=BATCH_BUCKETS, registry=registry
+        self._dead = counter("eddy_dead_letters", "Messages refused, by category.", ["category"])
+        self._batch = histogram("eddy_batch_messages", "Messages per micro-batch.", buckets=BATCH_BUCKETS)
+        self._phase = histogram(
+            "eddy_batch_phase_seconds", "Time of one micro-batch, by phase.", ["phase"], buckets=PHASE_BUCKETS
         )
-        self._phase = Histogram(
-            "eddy_batch_phase_seconds",
-            "Time of one micro-batch, by phase.",
-            ["phase"],
-            buckets=PHASE_BUCKETS,
-            registry=registry,
-        )
-        self._failures = Counter(
-            "eddy_commit_failures", "Times the loop started over from what is committed.", ["kind"], registry=registry
+        self._failures = counter(
+            "eddy_commit_failures", "Times the loop started over from what is committed.", ["kind"]
         )
         self._committed_at = Gauge(
             "eddy_last_commit_timestamp_seconds", "When the last commit succeeded, Unix time.", registry=registry
         )
-        self._ages = BatchHistogram(
-            "eddy_end_to_end_seconds", "From stored by the broker to committed.", AGE_BUCKETS, registry
+        self._ages = batch_histogram("eddy_end_to_end_seconds", "From stored by the broker to committed.", AGE_BUCKETS)
+        self._alert_ages = batch_histogram(
+            "eddy_alert_latency_seconds", "The same, of messages that were alerted.", AGE_BUCKETS
         )
-        self._alert_ages = BatchHistogram(
-            "eddy_alert_latency_seconds", "The same, of messages that were alerted.", AGE_BUCKETS, registry
-        )
-        self._rarity = BatchHistogram(
-            "eddy_transaction_rarity",
-            "Share of normal transactions expected to score at least as high as this one.",
-            RARITY_BUCKETS,
-            registry,
-        )
+        rarity_help = "Share of normal transactions expected to score at least as high as this one."
+        self._rarity = batch_histogram("eddy_transaction_rarity", rarity_help, RARITY_BUCKETS)
         self._state = _State(registry)
 
     def committed(self, batch: CommittedBatch) -> None:
@@ -121,7 +109,7 @@ class ConsumerMetrics:
         self._state.lag = dict(records)
 
     def model(self, version: str, threshold: float, rate: float | None) -> None:
-        """Which model judges under which line: a score, and the alert rate that it stands for, if it does."""
+        """The model in use and its threshold: a score, and the alert rate it stands for, if any."""
         self._state.model = _Model(version, threshold, rate)
 
 

@@ -1,4 +1,4 @@
-"""What thieves do with cards: four kinds of fraud, each labelled, none announcing itself in every transaction.
+"""Four kinds of card fraud, each labelled; none shows in every transaction.
 
 Like honest days, a day of frauds is a function of (seed, day) alone. A fraud begins and ends on the same UTC day.
 """
@@ -83,7 +83,7 @@ def _spree(cards: Ints, sizes: Ints, rng: np.random.Generator) -> Payments:
     dear = _MEDIANS[category] * rng.lognormal(np.log(5), 0.5, len(cases))
     amount = round_amounts(np.where(knows_pin, dear, rng.uniform(25, 50, len(cases))), category, rng)
     channel = np.where(category == _CASH, world.ATM, np.where(knows_pin, world.CHIP, world.CONTACTLESS))
-    country, distance_km = _thieves_places(cases, rng)
+    country, distance_km = _fraudsters_places(cases, rng)
     verification = np.where(knows_pin, world.PIN, world.NO_CHECK)
     return _payments(cases, category, amount, channel, verification, country, distance_km, rng)
 
@@ -151,14 +151,14 @@ def _shop_countries(cases: _Cases, foreign: float, rng: np.random.Generator) -> 
 
 
 def _devices(cases: _Cases, far: float, rng: np.random.Generator) -> Floats:
-    """How far from home the thieves' devices seem to be: one device per theft, some behind a proxy nearby."""
+    """How far from home the fraudsters' devices seem to be: one device per fraud, some behind a proxy nearby."""
     distance = np.where(
         rng.random(cases.count) < far, rng.uniform(400, 8000, cases.count), rng.lognormal(np.log(15), 1.0, cases.count)
     )
     return distance[cases.case].round(1)
 
 
-def _thieves_places(cases: _Cases, rng: np.random.Generator) -> tuple[Ints, Floats]:
+def _fraudsters_places(cases: _Cases, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """In which country a stolen card is used, three times in five abroad, and how far from home."""
     visits = world.shares([country.visits for country in world.COUNTRIES])
     abroad = rng.random(cases.count) < 0.6

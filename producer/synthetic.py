@@ -1,4 +1,4 @@
-"""A stream of card payments that never happened: seeded cardholders with habits, and thieves among them.
+"""A synthetic stream of card payments: seeded cardholders with habits, and fraudsters among them.
 
 The stream has its own calendar. It begins at `start` and its days are as long and as busy as the cardholders make
 them (about 2.2 payments per card and day, with quiet nights and busy Fridays), however fast it is published: at 500
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count as count_from
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from eddy.producer import world
 from eddy.producer.cardholders import DAY_MS, Ints, Payments, cardholders, honest_day
 from eddy.producer.frauds import KINDS, fraud_day
 from eddy.producer.velocity import WINDOW_DAYS, Velocity
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -49,6 +52,13 @@ class Transactions:
     @property
     def is_fraud(self) -> NDArray[np.bool_]:
         return np.asarray(self.fraud_kind != "", dtype=np.bool_)
+
+    def table(self) -> "pd.DataFrame":
+        """A row per transaction, with its labels `is_fraud` and `fraud_kind`."""
+        import pandas as pd
+
+        table = pd.DataFrame({**self.columns, "is_fraud": self.is_fraud, "fraud_kind": self.fraud_kind})
+        return table.assign(event_time=table["event_time"].dt.tz_localize("UTC"))
 
     def __len__(self) -> int:
         return len(self.fraud_kind)

@@ -1,4 +1,4 @@
-"""What tests share: a real Kafka broker for the session, topics of their own on it, brokers to ill-treat."""
+"""What tests share: a real Kafka broker for the session, topics of their own on it, brokers to inject faults into."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def kafka(engine: Engine, pytestconfig: pytest.Config) -> Iterator[RunningBroker
 
 @pytest.fixture(scope="session")
 def proxy_port(kafka: RunningBroker, pytestconfig: pytest.Config) -> int:
-    """The port that clients of the shared broker's second listener are told to go on with."""
+    """The port that clients of the shared broker's second listener are sent on to."""
     _skip_unless_ours(kafka, "puts a proxy in front of its broker")
     return pytestconfig.stash[_PROXY_PORT]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from eddy.cli.show_settings import page
+from eddy.cli.inspecting.settings import page
 from eddy.devbroker.brokers import RunningBroker
 from eddy.devbroker.node import free_port
 from eddy.messaging.refusals import Category

@@ -5,25 +5,25 @@ usually go with it. A score may count it there; a reason may not. The alert for 
 with the amount.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
-Floats = NDArray[np.float64]
+from eddy.model.arrays import Floats
 
 OWN = 0.1
 """What a feature counts for, besides its size, in what bears its name behind the map: where nothing is far out, each
 answers for itself."""
 
 
-def traced(values: Floats, sizes: Floats, matrix: Floats) -> Floats:
+def traced(values: Any, sizes: Any, matrix: Floats) -> Any:
     """Shares values [n, k], of what lies behind a map, out to what went into it [n, k]; sums stay the same.
 
     Each takes part by |size_i matrix_ik|, what it brought, over that of all; nothing becomes negative.
 
     Args:
+        values: arrays, or what the scoring graph computes instead; sizes likewise.
         sizes: what went in, less its centre [n, k].
         matrix: the map [k, k].
     """
-    sizes, matrix = np.abs(sizes), np.abs(matrix)
+    sizes, matrix = abs(sizes), abs(matrix)
     each = values / (sizes @ matrix + OWN)
-    return np.asarray(sizes * (each @ matrix.T) + OWN * each)
+    return sizes * (each @ matrix.T) + OWN * each

@@ -1,4 +1,4 @@
-"""The networks, in Keras: they learn to reconstruct normal transactions from a few numbers, and fail at strange ones.
+"""The networks, in Keras: they learn to reconstruct normal transactions from a few numbers, and fail at anomalous ones.
 
 The only module that imports Keras and TensorFlow, and only when a network is built: that takes seconds and 600 MB.
 """
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats32 = NDArray[np.float32]
+from eddy.model.arrays import Floats32, Indices
+
 REPORT_STEPS = 50
 CHECKED_ROWS = 4_096
 """Held-out rows that decide when to stop: enough to tell, few enough to cost nothing."""
@@ -84,7 +84,7 @@ class Autoencoder:
         batch: int = 512,
         loss: str = "huber",
         trim: float | Sequence[float] = 0.0,
-        progress: Callable[[Step], None] | None = None,
+        on_progress: Callable[[Step], None] = lambda _: None,
     ) -> tuple[Step, ...]:
         """Trains on rows [n, d] or [m, n, d], each member on batches of its own, drawn with replacement; gives the
         history.
@@ -105,7 +105,13 @@ class Autoencoder:
             loss=_trimmed(loss, trim),
             steps_per_execution=together,
         )
-        record = _Record(rounds * together, together, progress)
+        history: list[Step] = []
+
+        def record(epoch: int, logs: dict[str, float]) -> None:
+            done, losses = (epoch + 1) * together, (float(logs["loss"]), float(logs["val_loss"]))
+            history.append(Step(done, rounds * together, *losses))
+            on_progress(history[-1])
+
         checked = self._as_input(held_out[..., :CHECKED_ROWS, :])
         self._model.fit(
             _batches(rows, rounds * together, min(batch, rows.shape[-2]), self._members, self._seed),
@@ -120,7 +126,7 @@ class Autoencoder:
                 keras.callbacks.EarlyStopping(patience=max(5, rounds // 5), restore_best_weights=True),
             ],
         )
-        return tuple(record.steps)
+        return tuple(history)
 
     def reconstruct(self, rows: Floats32) -> Floats32:
         """What each member makes of rows [n, d] or [m, n, d]: [m, n, d]."""
@@ -173,20 +179,6 @@ class Autoencoder:
         return np.ascontiguousarray(np.concatenate(parts).transpose(1, 0, 2))
 
 
-class _Record:
-    """What Keras tells at the end of each round of steps."""
-
-    def __init__(self, of: int, together: int, progress: Callable[[Step], None] | None) -> None:
-        self.steps: list[Step] = []
-        self._of, self._together, self._progress = of, together, progress
-
-    def __call__(self, epoch: int, logs: dict[str, float]) -> None:
-        step = Step((epoch + 1) * self._together, self._of, float(logs["loss"]), float(logs["val_loss"]))
-        self.steps.append(step)
-        if self._progress:
-            self._progress(step)
-
-
 def _sizes(features: int, hidden: Sequence[int] | None, bottleneck: int | None) -> list[int]:
     """Widths of an autoencoder, from its input to its output."""
     before = list(hidden) if hidden else [min(192, round(1.5 * features)), min(96, max(1, round(0.75 * features)))]
@@ -194,7 +186,7 @@ def _sizes(features: int, hidden: Sequence[int] | None, bottleneck: int | None) 
     return [features, *before, narrow, *reversed(before), features]
 
 
-def _start(inner: NDArray[np.intp], outer: NDArray[np.intp], rng: np.random.Generator) -> Floats32:
+def _start(inner: Indices, outer: Indices, rng: np.random.Generator) -> Floats32:
     """Weights of a layer to begin with, Glorot's for members with these widths [m].
 
     Beyond a member's own width they are 0, on both sides of a unit that it does not have: nothing comes out of it and
@@ -219,11 +211,11 @@ def _trimmed(loss: str, trim: float | Sequence[float]) -> Any:
         if not trims.any():
             return rows
         batch = tf.cast(tf.shape(rows)[0], tf.float32)
-        strangest = tf.cast(tf.math.ceil(trims * batch), tf.int32)
-        most = tf.reduce_max(strangest)
+        counts = tf.cast(tf.math.ceil(trims * batch), tf.int32)
+        most = tf.reduce_max(counts)
         largest = tf.math.top_k(tf.transpose(rows), most).values
-        line = tf.reduce_min(tf.where(tf.sequence_mask(strangest, most), largest, np.inf), axis=1)
-        kept = tf.stop_gradient(tf.cast(rows < line, tf.float32))
+        limit = tf.reduce_min(tf.where(tf.sequence_mask(counts, most), largest, np.inf), axis=1)
+        kept = tf.stop_gradient(tf.cast(rows < limit, tf.float32))
         return rows * kept / tf.maximum(tf.reduce_mean(kept, axis=0), 1e-6)
 
     return of_rows

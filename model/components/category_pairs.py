@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Indices, Texts
 from eddy.model.features.encoder import Categories, indices_of
 
-Floats = NDArray[np.float64]
 Groups = NDArray[np.int32]
 
 WEIGHT = 5.0
@@ -54,7 +54,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.levels)
 
-    def contributions(self, categorical: NDArray[np.object_]) -> Floats:
+    def contributions(self, categorical: Texts) -> Floats:
         """What each column [n, J] adds to the scores [n, J], in nats."""
         codes = _codes(categorical, self.levels)
         groups = [of[code] for of, code in zip(self.groups, codes, strict=True)]
@@ -76,7 +76,7 @@ def countable(categories: int, of: int) -> bool:
     return 2 <= categories <= MOST_FIELDS and categories == of
 
 
-def fit(categorical: NDArray[np.object_], categories: Categories, most_cells: int = MOST_CELLS) -> Pairs:
+def fit(categorical: Texts, categories: Categories, most_cells: int = MOST_CELLS) -> Pairs:
     """Counts the pairs of levels of columns [n, J]; `categories` are those that were learned from them."""
     levels = tuple(tuple(known) for known in categories.surprisals)
     both = zip(categories.surprisals, categories.unseen, strict=True)
@@ -94,7 +94,7 @@ def fit(categorical: NDArray[np.object_], categories: Categories, most_cells: in
     return Pairs(levels, surprisals, groups, tuple(map(tuple, tables)))
 
 
-def _table(counts: NDArray[np.intp], share: Floats) -> Floats:
+def _table(counts: Indices, share: Floats) -> Floats:
     """log( p(a) / p(a | b) ) [a, b] of counts [a, b] and p(a) [a]; the last of each are unseen."""
     given = (counts + WEIGHT * share[:, None]) / (counts.sum(axis=0) + WEIGHT)
     table = np.log(share[:, None] / given)
@@ -102,7 +102,7 @@ def _table(counts: NDArray[np.intp], share: Floats) -> Floats:
     return np.asarray(table)
 
 
-def _own_groups(levels: NDArray[np.intp], most_cells: int) -> int:
+def _own_groups(levels: Indices, most_cells: int) -> int:
     """Of how many levels each column may give one a group of its own: as many as the tables have room for."""
 
     def cells(own: int) -> int:
@@ -125,6 +125,6 @@ def _summed(shares: Floats, groups: Groups) -> Floats:
     return np.bincount(groups, shares).astype(np.float64)
 
 
-def _codes(categorical: NDArray[np.object_], levels: tuple[tuple[str, ...], ...]) -> list[NDArray[np.intp]]:
+def _codes(categorical: Texts, levels: tuple[tuple[str, ...], ...]) -> list[Indices]:
     """By column the indices of levels [n] among the known, for unseen ones one more than the last."""
     return [indices_of(column, known) for column, known in zip(categorical.T, levels, strict=True)]

@@ -13,11 +13,9 @@ A part says next to nothing as long as it is usual, so none drowns another, howe
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
 from eddy.model.components.prototypes import Prototypes
-
-Floats = NDArray[np.float64]
 
 UNIT, STEEPNESS = 10.0, 6.0
 WEIGHTS = np.array([1.25, 1.0, 1.0])

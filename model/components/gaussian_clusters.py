@@ -1,15 +1,14 @@
-"""Gaussian clusters, for clean data of many kinds: what no cluster explains is strange.
+"""Gaussian clusters, for clean data of many kinds: what no cluster explains is anomalous.
 
 They take the place of the networks by a setting, and are off unless asked for: frauds among the training rows get a
-cluster of their own, and then nothing is strange about fraud.
+cluster of their own, and then fraud scores as low as the rest.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from eddy.model.arrays import Floats, Indices
 
 ROUNDS = 2
 POOLED_ROWS = 50.0
@@ -34,11 +33,11 @@ class Clusters:
         parts, nearest = self._parts(white)
         return np.asarray(parts + self.offsets[nearest][:, None] / white.shape[1])
 
-    def nearest(self, white: Floats) -> NDArray[np.intp]:
+    def nearest(self, white: Floats) -> Indices:
         """The cluster that explains each row best [n]."""
         return self._parts(white)[1]
 
-    def _parts(self, white: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    def _parts(self, white: Floats) -> tuple[Floats, Indices]:
         halves = np.array([((white - c) @ m) ** 2 / 2 for c, m in zip(self.centers, self.matrices, strict=True)])
         nearest = (halves.sum(axis=2) + self.offsets[:, None]).argmin(axis=0)
         return halves[nearest, np.arange(len(white))], nearest
@@ -57,11 +56,11 @@ def fit(white: Floats, count: int, seed: int) -> Clusters:
     return fitted
 
 
-def _centers(white: Floats, labels: NDArray[np.intp]) -> Floats:
+def _centers(white: Floats, labels: Indices) -> Floats:
     return np.array([white[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
 
 
-def _gaussians(white: Floats, labels: NDArray[np.intp], pooled: Floats) -> Clusters:
+def _gaussians(white: Floats, labels: Indices, pooled: Floats) -> Clusters:
     centers, matrices, offsets = [], [], []
     for k in np.unique(labels):
         rows = white[labels == k]

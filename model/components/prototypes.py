@@ -11,11 +11,9 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Indices
 from eddy.model.components.whitening import compress
-
-Floats = NDArray[np.float64]
 
 MOST, ROWS_EACH, FEWEST_ROWS = 1_024, 4, 2
 """Prototypes at most, rows for each at least on average; one with fewer rows of its own is left out."""
@@ -44,7 +42,7 @@ class Prototypes:
             (rows - self.centers[nearest]) ** 2 + self.doubts[nearest, None] ** 2 / x.shape[1] + NEAREST**2
         )
 
-    def nearest(self, rows: Floats) -> NDArray[np.intp]:
+    def nearest(self, rows: Floats) -> Indices:
         """The prototype [n] that is nearest to compressed rows [n, d], with its doubt."""
         offsets, towards = self.offsets, -2 * self.centers.T
         chunks = (rows[start : start + CHUNK] for start in range(0, max(len(rows), 1), CHUNK))

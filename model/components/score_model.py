@@ -1,9 +1,9 @@
-"""The score: the sum, over features, of how strange each is by itself, in its company, and to the networks.
+"""The score: the sum, over features, of how anomalous each is by itself, in its company, and to the networks.
 
     x      features, standardised                     (model.features)
     t      tail scores of x                           how far out in its tail a feature is
     w_in   W_in(x)                                    how unusual the features are together     (model.whitening)
-    u      sign(w_in) log(1 + |w_in|)                 what the networks see: far out stays far out, nothing explodes
+    u      sign(w_in) log(1 + |w_in|)                 the networks' input: far out stays far out, nothing explodes
     w_ae   mean over networks of |W_i(u - net_i(u'))| what the networks could not reconstruct   (model.autoencoder)
            u' is u, within the bounds of usual rows
 
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Floats32
 from eddy.model.components.attribution import traced
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs
@@ -31,10 +31,8 @@ from eddy.model.config import NetworkInput, Parts
 from eddy.model.features.encoder import Encoder
 from eddy.model.schema.columns import Columns
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 Reconstruct = Callable[[Floats32], Floats32]
-"""From what the networks see, u [n, d], to what each makes of it [members, n, d]."""
+"""From the networks' input u [n, d] to what each makes of it [members, n, d]."""
 
 
 class Weights(NamedTuple):
@@ -69,8 +67,8 @@ class ScoreModel:
         inputs: W_in. residuals: W_i of each network, None for the textbook's mean squared error.
         clusters: take the place of networks and whitening where there are some.
         pairs: of categories, take the place of all but the encoder where there are some.
-        lowest, highest: bounds of u [d] among the rows that the networks learned from. They are shown nothing beyond:
-            what they make of such a row would be wrong in every feature, and hide the one that is strange.
+        lowest, highest: bounds of u [d] among the rows that the networks learned from; their input is clipped to them.
+            What they make of a row beyond would be wrong in every feature, and hide the one that is anomalous.
     """
 
     encoder: Encoder
@@ -92,10 +90,10 @@ class ScoreModel:
         if self.pairs is not None:
             return self.pairs.contributions(columns.categorical)
         far, lacking = self.encoder.standardised(columns), self.encoder.lacking(columns)
-        x = self.encoder.within(far)
+        x = self.encoder.clip(far)
         white, off_center = self.inputs.apply(x), x - self.inputs.center
         if self.clusters is not None:
-            return lacking + traced(self.clusters.contributions(white), off_center, self.inputs.matrix)
+            return np.asarray(lacking + traced(self.clusters.contributions(white), off_center, self.inputs.matrix))
         u = to_network_input(x, white, self.network_input)
         missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
         if self.residuals is None:
@@ -104,8 +102,8 @@ class ScoreModel:
             return self._combined(self.combination, x, self.tail_scores.apply(far) + lacking, missed)
         weights = WEIGHTS[self.parts]
         of_white = traced(weights.inputs * weights.bounded(np.abs(white)), off_center, self.inputs.matrix)
-        strange = self.anomaly(missed)
-        of_network = self._network(weights.network * weights.bounded(strange.mean(axis=0)), strange, missed)
+        sizes = self.whitened_errors(missed)
+        of_network = self._network(weights.network * weights.bounded(sizes.mean(axis=0)), sizes, missed)
         of_tails = weights.tail_scores * self.tail_scores.apply(far) + lacking
         return np.asarray(self._from_u(of_network, off_center) + of_white + of_tails)
 
@@ -118,25 +116,25 @@ class ScoreModel:
         return traced(values, off_center, self.inputs.matrix) if self.network_input == "whitened" else values
 
     def _combined(self, by: Combination, x: Floats, tails: Floats, missed: Floats) -> Floats:
-        strange = self.anomaly(missed)
-        parts = by.by_feature(tails, strange.mean(axis=0) / by.scales, by.prototypes.squares(x))
+        sizes = self.whitened_errors(missed)
+        parts = by.by_feature(tails, sizes.mean(axis=0) / by.scales, by.prototypes.squares(x))
         of_tails, of_network, of_distance = parts
-        back = self._from_u(self._network(of_network, strange, missed), x - self.inputs.center)
+        back = self._from_u(self._network(of_network, sizes, missed), x - self.inputs.center)
         return np.asarray(of_tails + back + of_distance)
 
-    def anomaly(self, missed: Floats) -> Floats:
+    def whitened_errors(self, missed: Floats) -> Floats:
         """What each network missed [members, n, d], whitened, without its sign."""
         assert self.residuals is not None
         return np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
 
-    def _network(self, values: Floats, strange: Floats, missed: Floats) -> Floats:
+    def _network(self, values: Floats, sizes: Floats, missed: Floats) -> Floats:
         """What the networks' part of the score, values [n, d] of what is whitened, owes to each feature of u [n, d]."""
         assert self.residuals is not None
-        of_one = values / np.maximum(strange.sum(axis=0), TINY)
-        each = zip(strange, missed, self.residuals, strict=True)
+        of_one = values / np.maximum(sizes.sum(axis=0), TINY)
+        each = zip(sizes, missed, self.residuals, strict=True)
         return np.asarray(sum(traced(of_one * size, m - w.center, w.matrix) for size, m, w in each))
 
 
 def to_network_input(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
-    """What the networks see of features x [n, d] and W_in(x) [n, d]."""
+    """The networks' input u [n, d] for features x [n, d] and W_in(x) [n, d]."""
     return (compress(white) if network_input == "whitened" else x).astype(np.float32)

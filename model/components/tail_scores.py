@@ -1,20 +1,18 @@
-"""How far out in its tail each feature is by itself: what needs no company to be strange.
+"""How far out in its tail each feature is by itself: what is anomalous without any company.
 
 Whitening asks what goes together, and pays for it: a feature that is plainly beyond its usual range counts no more than
 one combination among many. The tail score of a value is -log of the share of rows that are at least as far out on its
 side, doubled; 0 in the middle, 6.2 for the outermost of 1,000. Of some features only large values are anomalous, and
-only that side counts. Beyond all rows it grows no further, unless it is asked to (`alarm`): then a value so far out
-that not one row in all features should have it, by the tail's own fall, adds as much as an alert needs. The idea of
+only that side counts. Beyond all rows it grows no further, unless it is asked to (`with_alarm`): then a value so far
+out that not one row in all features should have it, by the tail's own fall, adds as much as an alert needs. The idea of
 scoring by tail probabilities is that of ECOD (Li et al., 2022).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from eddy.model.arrays import Bools, Floats
 
 TAILS = (0.5, 0.03, 0.001)
 """Shares beyond a knot, on either side; with the outermost values they make the knots. More of them find no more."""
@@ -49,7 +47,7 @@ class TailScores:
         return out
 
 
-def fit(x: Floats, upper: NDArray[np.bool_]) -> TailScores:
+def fit(x: Floats, upper: Bools) -> TailScores:
     """Learns the tail scores of features x [n, d].
 
     Args:

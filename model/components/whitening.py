@@ -1,17 +1,15 @@
 """How unusual numbers are together: robust whitening, which the score is the length of.
 
 Squared errors of raw columns let the noisiest and the most copied ones decide. Whitening gives each direction the same
-say; the fit leaves out the strangest rows, so that a few frauds among them do not make fraud look normal. It is
+say; the fit leaves out the outermost rows, so that a few frauds among them do not make fraud look normal. It is
 symmetric (as close to the identity as can be), so a whitened column still belongs to the feature that it came from.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from eddy.model.arrays import Bools, Floats
 
 ROUNDS = 3
 FIT_LIMIT = 20.0
@@ -36,12 +34,12 @@ class Whitening:
         return np.asarray(np.linalg.inv(self.matrix))
 
 
-def fit(values: Floats, unit: Floats, strangest: float = 0.02, steady: Bools | None = None) -> Whitening:
-    """Learns the whitening of values [n, d] from all rows but the strangest; of many rows from some, drawn at random.
+def fit(values: Floats, unit: Floats, excluded: float = 0.02, steady: Bools | None = None) -> Whitening:
+    """Learns the whitening of values [n, d] from all rows but the outermost; of many rows from some, drawn at random.
 
     Args:
         unit: what counts as one, per column [d]: the standard deviation of the network's input there.
-        strangest: the share of the rows that is left out.
+        excluded: the share of the rows that is left out.
         steady: columns [d] that nearly always have the same value (`steady`). Their usual deviation is 0, and by
             it any other value would be farther out than all else in the row: they are scaled by `unit` at least.
     """
@@ -55,7 +53,7 @@ def fit(values: Floats, unit: Floats, strangest: float = 0.02, steady: Bools | N
     kept = np.ones(len(z), np.bool_)
     for _ in range(ROUNDS):
         size = ((z @ _rotation(z, kept)) ** 2).sum(axis=1)
-        kept = size <= np.quantile(size, 1 - strangest)
+        kept = size <= np.quantile(size, 1 - excluded)
     return Whitening(center * unit, _rotation(z, kept) / (unit * scale)[:, None])
 
 

@@ -1,4 +1,4 @@
-"""Judging a table: piece by piece, one row of verdicts for each row of transactions, in the same order.
+"""Scoring a table: piece by piece, one row of verdicts for each row of transactions, in the same order.
 
 Uses pandas, and nothing else of the training side: no TensorFlow, no scikit-learn.
 """
@@ -13,12 +13,12 @@ from eddy.model.data.conversion import columns_of
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.detector import Contribution, Detector, Verdicts
 
-JUDGED = ("score", "rarity", "anomalous")
+VERDICT = ("score", "rarity", "anomalous")
 CONTRIBUTION = "contribution_"
 
 
 @dataclass(frozen=True)
-class StrangeRow:
+class TopRow:
     """A row worth looking at. `row` counts from 1; `transaction` is its identifier, where the schema names one."""
 
     row: int
@@ -38,15 +38,15 @@ class Piece:
     verdicts: Verdicts
 
 
-def judge_pieces(pieces: Iterable[pd.DataFrame], detector: Detector) -> Iterator[Piece]:
-    """Judges a table that comes in pieces.
+def score_pieces(pieces: Iterable[pd.DataFrame], detector: Detector) -> Iterator[Piece]:
+    """Scores a table that comes in pieces.
 
     Raises:
         TableError: a column is missing or holds what the schema does not say.
     """
     first = 1
     for table in pieces:
-        verdicts = detector.judge(columns_of(table, detector.schema))
+        verdicts = detector.detect(columns_of(table, detector.schema))
         yield Piece(first, _frame(table, verdicts, detector.schema), verdicts)
         first += len(table)
 
@@ -54,11 +54,11 @@ def judge_pieces(pieces: Iterable[pd.DataFrame], detector: Detector) -> Iterator
 def names(schema: TransactionSchema) -> tuple[str, ...]:
     """The columns of what comes out: the transaction's identifier, score, rarity, anomalous, contributions."""
     identifier = schema.role("transaction")
-    own = () if identifier is None else ("transaction" if identifier.name in JUDGED else identifier.name,)
-    return (*own, *JUDGED, *(CONTRIBUTION + name for name in schema.scored))
+    own = () if identifier is None else ("transaction" if identifier.name in VERDICT else identifier.name,)
+    return (*own, *VERDICT, *(CONTRIBUTION + name for name in schema.scored))
 
 
-def strangest(piece: Piece, count: int, top: int, named: bool) -> list[StrangeRow]:
+def top_rows(piece: Piece, count: int, top: int, named: bool) -> list[TopRow]:
     """The rows of a piece that score highest, each with its largest contributions.
 
     Args:
@@ -67,7 +67,7 @@ def strangest(piece: Piece, count: int, top: int, named: bool) -> list[StrangeRo
     verdicts = piece.verdicts
     identifiers = piece.frame.iloc[:, 0] if named else None
     return [
-        StrangeRow(
+        TopRow(
             piece.first_row + int(i),
             None if identifiers is None or pd.isna(identifiers.iloc[i]) else str(identifiers.iloc[i]),
             float(verdicts.score[i]),
@@ -80,10 +80,10 @@ def strangest(piece: Piece, count: int, top: int, named: bool) -> list[StrangeRo
 
 
 def _frame(table: pd.DataFrame, verdicts: Verdicts, schema: TransactionSchema) -> pd.DataFrame:
-    judged = [verdicts.score, verdicts.rarity, verdicts.anomalous, *verdicts.contribution_matrix.T]
+    verdict = [verdicts.score, verdicts.rarity, verdicts.anomalous, *verdicts.contribution_matrix.T]
     identifier = schema.role("transaction")
     own = [] if identifier is None else [_texts(table, identifier.name)]
-    return pd.DataFrame(dict(zip(names(schema), own + judged, strict=True)))
+    return pd.DataFrame(dict(zip(names(schema), own + verdict, strict=True)))
 
 
 def _texts(table: pd.DataFrame, name: str) -> "pd.Series[str]":

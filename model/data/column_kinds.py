@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types
 
 from eddy.model.data import column_names as names
+from eddy.model.data import spelled_numbers
+from eddy.model.data.column import Seen
+from eddy.model.data.csv import CODE
 from eddy.model.schema.schema import Kind
 
 Answer = tuple[Kind, str | None, str]
@@ -36,82 +35,6 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OTHER_TIME = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 _MONEY = re.compile(r"\s*[^\d\s.,-]{0,4}\s*-?\s*\d[\d.,' \u00a0]*\s*[^\d\s]{0,4}\s*")
-_LOOK = 500
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """A column with what the rules ask of it.
-
-    Args:
-        name, words: its name, and that in words.
-        values: what is not missing.
-        rows: how many it has, missing or not.
-    """
-
-    name: str
-    words: tuple[str, ...]
-    values: "pd.Series[Any]"
-    rows: int
-
-    @property
-    def filled(self) -> int:
-        return len(self.values)
-
-    @cached_property
-    def levels(self) -> int:
-        """Different values; -1 where values cannot be compared (lists, objects)."""
-        try:
-            return int(self.values.nunique())
-        except TypeError:
-            return -1
-
-    @cached_property
-    def is_boolean(self) -> bool:
-        return types.is_bool_dtype(self.values) or types.infer_dtype(self.values, skipna=True) == "boolean"
-
-    @cached_property
-    def is_number(self) -> bool:
-        return types.is_numeric_dtype(self.values) and not self.is_boolean
-
-    @cached_property
-    def is_time(self) -> bool:
-        return types.is_datetime64_any_dtype(self.values)
-
-    @cached_property
-    def is_text(self) -> bool:
-        return not (self.is_boolean or self.is_number or self.is_time)
-
-    @cached_property
-    def is_whole(self) -> bool:
-        """Integers, also where gaps have made them floats."""
-        if not self.is_number:
-            return False
-        if types.is_integer_dtype(self.values):
-            return True
-        return self.filled < self.rows and bool((self.numbers % 1 == 0).all())
-
-    @property
-    def has_fractions(self) -> bool:
-        return self.is_number and bool((self.numbers % 1 != 0).any())
-
-    @cached_property
-    def numbers(self) -> NDArray[np.float64]:
-        """The values as numbers; NaN where text is none."""
-        return pd.to_numeric(self.values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-
-    @cached_property
-    def some(self) -> list[str]:
-        """Text of some values, evenly spread."""
-        return [str(value) for value in self.values.iloc[:: max(1, self.filled // _LOOK)]]
-
-    def look_like(self, pattern: "re.Pattern[str]") -> float:
-        """The share of some values that match from begin to end."""
-        return float(np.mean([pattern.fullmatch(text) is not None for text in self.some]))
-
-
-def look_at(name: str, column: "pd.Series[Any]") -> Seen:
-    return Seen(name, names.words_of(name), column.dropna(), len(column))
 
 
 def kind_of(column: Seen) -> Answer:
@@ -276,14 +199,20 @@ def _parse_as_iso(column: Seen) -> bool:
     return bool(pd.to_datetime(pd.Series(column.some), utc=True, errors="coerce", format="ISO8601").notna().all())
 
 
+IN_DOUBT = "looks like amounts, but can be read in more than one way"
+
+
 def _numbers_as_text(column: Seen) -> Answer | None:
     """Text that should be numbers: training refuses it by the first cell, rather than to learn from half of it."""
     if names.rank_as_amount(column.words) is not None and column.look_like(_MONEY) >= _MOSTLY:
         return Kind.NUMERIC, None, "is an amount by its name, but text: write it with a decimal point and no currency"
     if pd.to_numeric(pd.Series(column.some), errors="coerce").isna().mean() > 2 * (1 - _MOSTLY):
-        return None
+        in_doubt = spelled_numbers.share(column.some) >= _MOSTLY and not _has_codes(column)
+        return (
+            (Kind.IGNORED, None, f"{IN_DOUBT}: write them with a decimal point and no currency") if in_doubt else None
+        )
     strange = np.isnan(column.numbers)
-    if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_leading_zeros(column):
+    if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_codes(column):
         return None
     if not strange.any():
         return Kind.NUMERIC, None, "holds numbers, though written as text"
@@ -294,8 +223,9 @@ def _numbers_as_text(column: Seen) -> Answer | None:
     )
 
 
-def _has_leading_zeros(column: Seen) -> bool:
-    return column.look_like(re.compile(r"0\d+")) > 0
+def _has_codes(column: Seen) -> bool:
+    """Whether any cell is a code such as 0042, which is why the column is text."""
+    return bool(column.values.astype(str).str.fullmatch(CODE).any())
 
 
 def _identifier_text(column: Seen) -> Answer | None:

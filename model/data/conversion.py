@@ -3,7 +3,7 @@
 Uses pandas; only the training side imports this.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as of_each
 from pathlib import Path
@@ -13,8 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eddy.model.data import values
+from eddy.model.data.files import TEXT, MixedColumn
 from eddy.model.data.files import TableError as TableError
-from eddy.model.data.sources import ROWS, STANDARD_INPUT, MixedColumn, Piece, pieces
+from eddy.model.data.formats import SPARSE
+from eddy.model.data.sources import ROWS, STANDARD_INPUT, Piece, pieces
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
 NORMAL_WORDS = frozenset(
@@ -71,15 +74,15 @@ def read_sample(
     Raises:
         TableError: as `read_table`.
     """
-    as_text = set(texts)
+    known = dict.fromkeys(texts, TEXT)
     while True:
         try:
-            return _read_sample(source, rows, seed, progress, as_text)
+            return _read_sample(source, rows, seed, progress, known)
         except MixedColumn as mixed:
             # What the first rows seemed to be it is not: read again, as the whole column is.
-            if mixed.column in as_text or str(source) == STANDARD_INPUT:
+            if known.get(mixed.column) == TEXT or str(source) == STANDARD_INPUT:
                 raise
-            as_text.add(mixed.column)
+            known[mixed.column] = TEXT if mixed.column in known else mixed.wanted
 
 
 def read_pieces(
@@ -96,17 +99,17 @@ def read_pieces(
         TableError: as `read_table`, but for a source without rows.
     """
     seen = 0
-    for piece in pieces(source, rows, texts, consistent=consistent):
+    for piece in pieces(source, rows, dict.fromkeys(texts, TEXT), consistent=consistent):
         table = _placed(piece, seen)
         table.attrs[_FILES] = ((piece.file, seen - piece.first),)
         seen += len(table)
         yield table
 
 
-def _read_sample(source: str | Path, rows: int, seed: int, progress: Report, texts: Collection[str]) -> Sample:
+def _read_sample(source: str | Path, rows: int, seed: int, progress: Report, known: Mapping[str, str]) -> Sample:
     reservoir = _Reservoir(rows, seed)
     files: dict[str, int] = {}
-    for piece in pieces(source, texts=texts):
+    for piece in pieces(source, known=known):
         files.setdefault(piece.file, reservoir.seen)
         reservoir.add(_placed(piece, reservoir.seen))
         progress(reservoir.seen)
@@ -173,6 +176,7 @@ def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
     Raises:
         TableError: a column is missing or holds what the schema does not say.
     """
+    table = completed(table, schema)
     absent = [name for name in schema.scored if name not in table]
     if absent:
         table_name = next((name for name, _ in table.attrs.get(_FILES, ())), "the table")
@@ -189,6 +193,12 @@ def columns_of(table: pd.DataFrame, schema: TransactionSchema) -> Columns:
     )
 
 
+def completed(table: pd.DataFrame, schema: TransactionSchema) -> pd.DataFrame:
+    """With the nullable fields that none of a table's lines of JSON has; other tables are as they are."""
+    absent = [field.name for field in schema.fields if field.nullable and field.name not in table]
+    return table.assign(**dict.fromkeys(absent)) if absent and table.attrs.get(SPARSE) else table
+
+
 def anomalous(table: pd.DataFrame, schema: TransactionSchema) -> NDArray[np.bool_]:
     """Which rows any label calls an anomaly [n]; none where there is no label."""
     found = np.zeros(len(table), np.bool_)
@@ -200,7 +210,7 @@ def anomalous(table: pd.DataFrame, schema: TransactionSchema) -> NDArray[np.bool
 
 def words_of(label: "pd.Series[Any]") -> "pd.Series[Any]":
     """What a label says, row by row, in lower case; "" where it says nothing. Whole numbers have no decimal point."""
-    return _whole(label).astype("object").fillna("").astype(str).str.strip().str.lower()
+    return values.whole(label).astype("object").fillna("").astype(str).str.strip(" \t'\"").str.lower()
 
 
 def _side_by_side(columns: list[NDArray[Any]], rows: int, kind: type) -> NDArray[Any]:
@@ -212,9 +222,7 @@ _CURE_OF_AMOUNT = "write amounts as numbers with a decimal point and without a c
 
 
 def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if pd.api.types.is_datetime64_any_dtype(column):
-        numbers[:] = np.nan
+    numbers = values.numbers(column)
     _refuse(
         column,
         np.isnan(numbers) & column.notna().to_numpy(),
@@ -225,9 +233,9 @@ def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
 
 
 def _levels(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
-    if field.unit == "integer":
-        column = _integers(column)
-    return _whole(column).astype("object").where(column.notna(), "").astype(str).to_numpy(np.object_)
+    found = values.texts(_integers(column) if field.unit == "integer" else column)
+    found[column.isna().to_numpy()] = ""
+    return found
 
 
 def _integers(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -243,43 +251,30 @@ def _integers(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return numbers.astype("Int64")
 
 
-def _whole(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Floats as integers where all are whole: gaps have made them floats, and as text they have no decimal point."""
-    if pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all()):
-        return column.astype("Int64")
-    return column
-
-
 def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
-    if field.unit == "iso8601":
-        times = pd.to_datetime(_no_numbers(column), utc=True, errors="coerce", format=_text_format(column))
-        seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(np.float64)
-    else:
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        seconds = numbers / (1000.0 if field.unit == "ms" else 1.0)
-    within = (seconds >= EARLIEST_S) & (seconds < LATEST_S)
+    seconds = values.seconds(column, field.unit)
     _refuse(
         column,
-        ~within,
-        f"is no time from 1970 to 2199 in unit {field.unit}: correct it, or set another unit in the "
-        "schema (iso8601, s, ms)",
+        ~((seconds >= EARLIEST_S) & (seconds < LATEST_S)),
+        f"is no time from 1970 to 2199 in unit {field.unit}: {_finer_unit(seconds, field)}correct it, or set another "
+        "unit in the schema (iso8601, s, ms)",
     )
     if field.unit == "ms":
         early = np.full(len(seconds), bool((seconds < _SECONDS_TAKEN_FOR_MS).all()))
         _refuse(column, early, 'is in January 1970 in unit ms, as all are: set unit = "s" in the schema')
-    return np.asarray(seconds)
+    return seconds
 
 
 _SECONDS_TAKEN_FOR_MS = 2.5e6
 
 
-def _no_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """What is to be read as text: a number would pass for nanoseconds."""
-    return column.where(column.isna(), None) if pd.api.types.is_numeric_dtype(column) else column
-
-
-def _text_format(column: "pd.Series[Any]") -> str | None:
-    return None if pd.api.types.is_datetime64_any_dtype(column) else "ISO8601"
+def _finer_unit(seconds: NDArray[np.float64], field: Field) -> str:
+    """What times are that are far too large for their unit, as databases write them."""
+    number = float(np.nanmedian(seconds)) * (1000.0 if field.unit == "ms" else 1.0) if len(seconds) else 0.0
+    for name, factor in (("microseconds", 1e6), ("nanoseconds", 1e9)):
+        if field.unit in ("s", "ms") and 1e8 <= number / factor < LATEST_S:
+            return f'it looks like {name}: divide by {factor / 1e3:,.0f} and set unit = "ms", or '
+    return ""
 
 
 def _refuse(column: "pd.Series[Any]", bad: NDArray[np.bool_], why: str) -> None:

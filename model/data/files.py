@@ -14,9 +14,26 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import zstandard
 
+from eddy.model.errors import EddyError
 
-class TableError(ValueError):
+TEXT = "text"
+
+
+class TableError(EddyError, ValueError):
     """A table cannot be used; the message names file, column, row where it can, and says what to do."""
+
+
+class MixedColumn(TableError):
+    """A column is one thing in one piece and another in the next.
+
+    Attributes:
+        column: its name.
+        wanted: what to read it as from the first row on: text, or numbers in a style of `model.data.spelled_numbers`.
+    """
+
+    def __init__(self, column: str, message: str, wanted: str = TEXT) -> None:
+        super().__init__(message)
+        self.column, self.wanted = column, wanted
 
 
 BROKEN = (

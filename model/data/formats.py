@@ -9,7 +9,7 @@ Text files may be compressed: .gz, .bz2, .xz, .zst, .zip (of one file).
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from eddy.model.data import csv
-from eddy.model.data.files import BROKEN, TableError, opened, refuse_duplicates
+from eddy.model.data import csv, values
+from eddy.model.data.files import BROKEN, TEXT, TableError, opened, refuse_duplicates
 
-RowsOf = Callable[[int, frozenset[str]], Iterator[pd.DataFrame]]
-"""Reads a file: most rows of a piece, and columns that are text whatever they look like."""
+RowsOf = Callable[[int, dict[str, str]], Iterator[pd.DataFrame]]
+"""Reads a file: most rows of a piece, and what columns are known to be; CSV adds to it what it learns of them."""
 
 
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -39,11 +39,11 @@ def format_of(path: Path) -> RowsOf:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     last = suffixes[-2:-1] if suffixes[-1:] and suffixes[-1] in _COMPRESSED else suffixes[-1:]
     if last in ([".parquet"], [".pq"]):
-        return lambda rows, texts: parquet(path, rows, texts)
+        return lambda rows, known: parquet(path, rows, known)
     if last in ([".csv"], [".tsv"]):
-        return lambda rows, texts: _each_at_most(rows, map(_frame, csv.batches(path, texts)))
+        return lambda rows, known: _each_at_most(rows, csv.frames(path, known))
     if last in ([".jsonl"], [".ndjson"], [".json"]):
-        return lambda rows, _: _json_file(path, rows)
+        return lambda rows, known: _json_file(path, rows, known)
     if last in ([".npz"], [".npy"]):
         return lambda rows, _: matrix(path, rows)
     raise TableError(
@@ -51,6 +51,7 @@ def format_of(path: Path) -> RowsOf:
     )
 
 
+SPARSE = "sparse"
 _HEAD = 1 << 18
 
 
@@ -69,12 +70,13 @@ def rows_in(path: Path) -> int | None:
     return None
 
 
-def parquet(path: Path, rows: int, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+def parquet(path: Path, rows: int, known: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     with pa.parquet.ParquetFile(path) as file:
         refuse_duplicates(file.schema_arrow.names)
         for batch in file.iter_batches(rows):
-            plain = pa.table({name: _plain(batch[name], name in texts) for name in batch.schema.names})
-            yield _frame(plain.select([name for name in plain.column_names if not name.startswith("__index_level_")]))
+            plain = pa.table({name: _plain(batch[name], known.get(name) == TEXT) for name in batch.schema.names})
+            named = plain.select([name for name in plain.column_names if not name.startswith("__index_level_")])
+            yield named.to_pandas(ignore_metadata=True)
 
 
 def _plain(column: pa.Array, as_text: bool) -> pa.Array:
@@ -87,10 +89,19 @@ def _plain(column: pa.Array, as_text: bool) -> pa.Array:
     if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_large_string(kind):
         column = column.cast(pa.string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        column = pa.array([value if value is None else value.hex() for value in column.to_pylist()], pa.string())
+        column = pa.array([value if value is None else _of_bytes(value) for value in column.to_pylist()], pa.string())
     if as_text and (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
         column = _as_text(column)
     return column
+
+
+def _of_bytes(value: bytes) -> str:
+    """Text that was not marked as such, as some writers leave it; what is none in hexadecimal."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return value.hex() if "\0" in text else text
 
 
 def _as_text(numbers: pa.Array) -> pa.Array:
@@ -101,13 +112,21 @@ def _as_text(numbers: pa.Array) -> pa.Array:
         return numbers.cast(pa.string())
 
 
-def _json_file(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+def _json_file(path: Path, rows: int, known: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     with opened(path) as file:
-        yield from json_lines(file, rows)
+        yield from json_lines(file, rows, known)
 
 
-def json_lines(lines: Iterable[bytes], rows: int) -> Iterator[pd.DataFrame]:
-    """Objects, one a line. A key that a line lacks is a missing value."""
+def json_lines(lines: Iterable[bytes], rows: int, known: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+    """Objects, one a line. A key that a line lacks is a missing value, so frames may have different columns, and say so
+    by the attribute `SPARSE`."""
+    for held in _objects(lines, rows):
+        frame = pd.DataFrame(held)
+        frame.attrs[SPARSE] = True
+        yield frame.assign(**{name: values.texts(frame[name]) for name in map(str, frame) if known.get(name) == TEXT})
+
+
+def _objects(lines: Iterable[bytes], rows: int) -> Iterator[list[dict[str, Any]]]:
     decoder = msgspec.json.Decoder(dict[str, Any])
     held: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
@@ -118,10 +137,10 @@ def json_lines(lines: Iterable[bytes], rows: int) -> Iterator[pd.DataFrame]:
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise TableError(f"line {number} is no JSON object ({error}): one line is one transaction") from None
         if len(held) >= rows:
-            yield pd.DataFrame(held)
+            yield held
             held = []
     if held:
-        yield pd.DataFrame(held)
+        yield held
 
 
 def standard_input() -> BinaryIO:
@@ -144,17 +163,17 @@ def _text(values: NDArray[Any]) -> NDArray[Any]:
 
 def _columns_of_arrays(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
-    for name, values in arrays.items():
-        if values.dtype.kind not in "biufSUMV":
-            raise TableError(f"array {name} holds {values.dtype}: give real numbers or text")
-        if values.dtype.names:
-            found |= {column: values[column] for column in values.dtype.names}
-        elif values.ndim == 2 and values.shape[1] > 1:
-            digits = len(str(values.shape[1] - 1))
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biufSUMV":
+            raise TableError(f"array {name} holds {array.dtype}: give real numbers or text")
+        if array.dtype.names:
+            found |= {column: array[column] for column in array.dtype.names}
+        elif array.ndim == 2 and array.shape[1] > 1:
+            digits = len(str(array.shape[1] - 1))
             prefix = "x" if name == "X" else f"{name}_"
-            found |= {f"{prefix}{place:0{digits}}": values[:, place] for place in range(values.shape[1])}
+            found |= {f"{prefix}{place:0{digits}}": array[:, place] for place in range(array.shape[1])}
         else:
-            found[name] = values.ravel() if values.ndim == 2 else values
+            found[name] = array.ravel() if array.ndim == 2 else array
     _check_arrays(found)
     return found
 
@@ -173,7 +192,3 @@ def _each_at_most(rows: int, frames: Iterable[pd.DataFrame]) -> Iterator[pd.Data
     for frame in frames:
         for begin in range(0, len(frame), rows):
             yield frame.iloc[begin : begin + rows].reset_index(drop=True)
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    return cast(pd.DataFrame, table.to_pandas(ignore_metadata=True))

@@ -13,7 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.data import column_names as names
-from eddy.model.data.column_kinds import Seen, kind_of, look_at
+from eddy.model.data import values
+from eddy.model.data.column import Seen, look_at
+from eddy.model.data.column_kinds import kind_of
 from eddy.model.schema.schema import Field, Kind, Role, SchemaError, TransactionSchema
 
 LOOK_ROWS = 100_000
@@ -46,7 +48,15 @@ def infer(table: pd.DataFrame, drop: bool = True) -> TransactionSchema:
     Raises:
         SchemaError: no column can be scored.
     """
-    guesses = guess(table, drop)
+    return as_schema(guess(table, drop))
+
+
+def as_schema(guesses: tuple[Guess, ...]) -> TransactionSchema:
+    """The schema that guesses make.
+
+    Raises:
+        SchemaError: no column can be scored.
+    """
     try:
         return TransactionSchema(tuple(guessed.field for guessed in guesses))
     except SchemaError:
@@ -145,23 +155,15 @@ def _without_copies_of_time(guesses: list[Guess], table: pd.DataFrame) -> list[G
     main = next((place for place, one in enumerate(guesses) if one.field.role == "time"), None)
     if main is None:
         return guesses
-    time = _seconds(table.iloc[:, main], guesses[main].field)
+    time = values.seconds(table.iloc[:, main], guesses[main].field.unit)
     for place, guessed in enumerate(guesses):
         if guessed.field.kind is Kind.TIMESTAMP and place != main:
-            apart = _seconds(table.iloc[:, place], guessed.field) - time
+            apart = values.seconds(table.iloc[:, place], guessed.field.unit) - time
             if np.nanstd(apart) <= _SAME_TIME_S:
                 guesses[place] = _ignored(
                     guessed, f"is always as far from {guesses[main].field.name}: it says the same"
                 )
     return guesses
-
-
-def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[np.float64]:
-    if field.unit == "iso8601":
-        written = None if pd.api.types.is_datetime64_any_dtype(column) else "ISO8601"
-        times = pd.to_datetime(column, utc=True, errors="coerce", format=written)
-        return np.asarray((times - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), np.float64)
-    return column.to_numpy(np.float64, na_value=np.nan) / (1000.0 if field.unit == "ms" else 1.0)
 
 
 def _without_facts_about_the_card(guesses: list[Guess], table: pd.DataFrame) -> list[Guess]:

@@ -1,36 +1,29 @@
 """Where tables come from: files, several files, standard input; always in pieces, so that memory stays bounded.
 
 Every format gives the same columns for the same rows. Text that looks like numbers becomes numbers, as one would expect
-of a CSV; what a whole column is, its first rows decide, and a later piece that disagrees is refused (`MixedColumn`).
+of a CSV. What a column is, all of its rows decide: a piece that disagrees with those before is refused (`MixedColumn`),
+and `model.data.conversion.read_sample` then reads the column as text from its first row on.
 """
 
 import glob
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from eddy.model.data.files import BROKEN, TableError
-from eddy.model.data.formats import RowsOf, format_of, json_lines, rows_in, standard_input
+from eddy.model.data.csv import CODE, ONLY_WORDS
+from eddy.model.data.files import BROKEN, TEXT, TableError
+from eddy.model.data.files import MixedColumn as MixedColumn
+from eddy.model.data.formats import SPARSE, RowsOf, format_of, json_lines, rows_in, standard_input
+from eddy.model.data.values import numbers
 
 STANDARD_INPUT = "-"
 ROWS = 65_536
-
-
-class MixedColumn(TableError):
-    """A column is numbers in one piece and text in another.
-
-    Attributes:
-        column: its name. To read it as text from the first row on, name it in `texts`.
-    """
-
-    def __init__(self, column: str, message: str) -> None:
-        super().__init__(message)
-        self.column = column
 
 
 @dataclass(frozen=True)
@@ -43,23 +36,23 @@ class Piece:
 
 
 def pieces(
-    source: str | Path, rows: int = ROWS, texts: Collection[str] = (), *, consistent: bool = True
+    source: str | Path, rows: int = ROWS, known: Mapping[str, str] = MappingProxyType({}), *, consistent: bool = True
 ) -> Iterator[Piece]:
     """The rows of a source in order, at most `rows` at a time; none where it has none.
 
     Args:
         source: a file, a glob pattern (its files in the order of their names), or "-" for lines of JSON on standard
             input.
-        texts: columns to be read as text even where they look like numbers.
+        known: what columns are to be read as: text even where they look like numbers, or a style of numbers.
         consistent: refuse columns that are numbers at first and text later.
 
     Raises:
         TableError: there is no such file, one cannot be read, or their columns differ.
     """
-    columns = _Columns(consistent)
+    columns, found = _Columns(consistent), dict(known)
     for name, read in _files(source):
         first = 0
-        for frame in _unbroken(name, read(rows, frozenset(texts))):
+        for frame in _unbroken(name, read(rows, found)):
             yield Piece(name, columns.checked(name, frame, first), first)
             first += len(frame)
 
@@ -98,7 +91,7 @@ def files(source: str | Path) -> tuple[Path, ...]:
 
 def _files(source: str | Path) -> Iterator[tuple[str, RowsOf]]:
     if str(source) == STANDARD_INPUT:
-        yield "standard input", lambda rows, _: json_lines(standard_input(), rows)
+        yield "standard input", lambda rows, known: json_lines(standard_input(), rows, known)
         return
     for path in files(source):
         yield str(path), format_of(path)
@@ -108,6 +101,8 @@ def _unbroken(name: str, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFram
     """The frames; what the libraries say of a broken file becomes one sentence."""
     try:
         yield from frames
+    except MixedColumn as error:
+        raise MixedColumn(error.column, f"{name}: {error}", error.wanted) from None
     except TableError as error:
         raise TableError(f"{name} cannot be read: {error}") from None
     except BROKEN as error:
@@ -128,10 +123,11 @@ class _Columns:
         frame.columns = frame.columns.astype(str)
         if not self.names:
             self.names, self.first_file = tuple(frame.columns), file
-        elif file != self.first_file:
+        elif file != self.first_file and not frame.attrs.get(SPARSE):
             frame = self._as_in_the_first_file(file, frame)
+        words = frame.attrs.pop(ONLY_WORDS, ())
         for name in frame.columns if self.consistent else ():
-            self._check_kind(file, frame[name], first)
+            self._check_kind(file, frame[name], _ONLY_WORDS if name in words else _coarse_kind(frame[name]), first)
         return frame
 
     def _as_in_the_first_file(self, file: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -146,33 +142,44 @@ class _Columns:
             "give files of the same columns"
         )
 
-    def _check_kind(self, file: str, column: "pd.Series[Any]", first: int) -> None:
-        kind = _coarse_kind(column)
+    def _check_kind(self, file: str, column: "pd.Series[Any]", kind: str | None, first: int) -> None:
         if kind is None:
             return
         name = str(column.name)
         known = self.kinds.setdefault(name, kind)
-        if kind == known:
-            return
-        row, value = _first_text(column) if kind == "text" else (0, column.iloc[0])
-        raise MixedColumn(
+        if {kind, known} == {_NUMBERS, _ONLY_WORDS}:
+            self.kinds[name] = _NUMBERS
+        elif kind != known:
+            raise self._mixed(file, column, kind, first)
+
+    def _mixed(self, file: str, column: "pd.Series[Any]", kind: str, first: int) -> MixedColumn:
+        name = str(column.name)
+        row, value = _first_text(column) if kind == TEXT else (0, column.iloc[0])
+        return MixedColumn(
             name,
-            f"{file}: column {name}, row {first + row + 1}: {value!r} is {kind}, but the rows before are {known}: "
-            "correct the cell or leave it empty; or set the column to categorical, identifier or ignored in a schema "
-            "and give that",
+            f"{file}: column {name}, row {first + row + 1}: {value!r} is {kind}, but the rows before are "
+            f"{self.kinds[name]}: correct the cell or leave it empty; or set the column to categorical, identifier or "
+            "ignored in a schema and give that",
         )
 
 
+_NUMBERS, _BOOLEANS, _ONLY_WORDS = "numbers", "true or false", "words for missing numbers"
+
+
 def _coarse_kind(column: "pd.Series[Any]") -> str | None:
-    """Numbers or text; None where there is no value, or where the values bring their own types."""
-    if types.is_numeric_dtype(column):  # true and false too
-        return "numbers" if column.notna().any() else None
-    if isinstance(column.dtype, pd.StringDtype):
-        return "text" if column.notna().any() else None
-    return None
+    """None where there is no value, or where the values bring their own types."""
+    if not column.notna().any():
+        return None
+    if types.is_bool_dtype(column) or types.infer_dtype(column, skipna=True) == "boolean":
+        return _BOOLEANS
+    if types.is_numeric_dtype(column):
+        return _NUMBERS
+    is_text = isinstance(column.dtype, pd.StringDtype) or any(isinstance(value, str) for value in column)
+    return TEXT if is_text else None
 
 
 def _first_text(column: "pd.Series[Any]") -> tuple[int, object]:
-    no_number = pd.to_numeric(column, errors="coerce").isna().to_numpy() & column.notna().to_numpy()
-    row = int(np.argmax(no_number))
+    """The first cell that is no number, or a code."""
+    is_code = column.astype(str).str.fullmatch(CODE).to_numpy(np.bool_)
+    row = int(np.argmax((np.isnan(numbers(column)) & column.notna().to_numpy()) | is_code))
     return row, column.iloc[row]

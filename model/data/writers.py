@@ -1,4 +1,4 @@
-"""Writes scored rows: Parquet, CSV or lines of JSON, by the name of the file.
+"""Writes tables: Parquet, CSV or lines of JSON, by the name of the file.
 
 They are written aside and renamed, so there is never half a file.
 """
@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from eddy.model.errors import EddyError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,8 +21,8 @@ Write = Callable[["pd.DataFrame"], object]
 Format = Callable[[IO[bytes]], AbstractContextManager[Write]]
 
 
-class OutputError(Exception):
-    """Scores cannot be written there; the message says why and what to do."""
+class OutputError(EddyError):
+    """A table cannot be written there; the message says why and what to do."""
 
 
 @contextmanager
@@ -90,15 +92,11 @@ def _parquet(file: IO[bytes]) -> Iterator[Write]:
 
 
 def _schema(frame: pd.DataFrame) -> object:
-    """Text stays text, also in a piece that has none."""
+    """Text stays text, also where the first piece has none."""
     import pyarrow as pa
 
-    kinds = {"f": pa.float64(), "b": pa.bool_()}
-    single = {name for name, kind in frame.dtypes.items() if kind == "float32"}
-    return pa.schema(
-        (name, pa.float32() if name in single else kinds.get(kind.kind, pa.string()))
-        for name, kind in frame.dtypes.items()
-    )
+    first = pa.Schema.from_pandas(frame, preserve_index=False)
+    return pa.schema(field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in first)
 
 
 @contextmanager
@@ -113,7 +111,7 @@ def _csv(file: IO[bytes]) -> Iterator[Write]:
 def _json_lines(file: IO[bytes]) -> Iterator[Write]:
     import msgspec
 
-    encoder = msgspec.json.Encoder()
+    encoder = msgspec.json.Encoder(enc_hook=lambda time: time.isoformat())  # of pandas
     yield lambda frame: file.write(encoder.encode_lines(frame.to_dict("records")))
 
 

@@ -1,39 +1,40 @@
-"""What one would have used instead: other detectors on the same features and rows, with their libraries' defaults.
+"""Baselines: other detectors on the same features and rows, with their libraries' defaults.
 
-Every baseline sees Eddy's own features, standardised, so that what is compared is the detection and not the encoding.
+Every baseline sees Eddy's own features, standardised, so that detection is compared, not the encoding.
 """
 
 import warnings
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
+from eddy.model.exploration.typed_table import sample_indices
 from eddy.model.schema.columns import Columns
 
-Floats = NDArray[np.float64]
-Baseline = Callable[[Floats, Floats, int], Floats]
+Method = Callable[[Floats, Floats, int], Floats]
 
 NEIGHBOUR_ROWS = 20_000
-"""Methods that look neighbours up learn from at most that many rows: their time grows with both tables."""
+"""Methods that look up neighbours learn from at most so many rows: their time grows with both tables."""
 
 MSE_AUTOENCODER = "mse autoencoder"
 
 
 def scores(name: str, train: Floats, test: Floats, seed: int = 0) -> Floats:
-    """Scores [n] of the rows `test` [n, d], higher is stranger, by the baseline `name` learned from `train` [m, d].
+    """Scores [n] of rows `test` [n, d] by the baseline `name` trained on `train` [m, d]; higher is more anomalous.
 
-    >>> usual, strange = np.random.default_rng(0).normal(size=(500, 2)), np.array([[0.0, 0.0], [9.0, 9.0]])
-    >>> bool(np.diff(scores("isolation forest", usual, strange))[0] > 0)
+    >>> train, test = np.random.default_rng(0).normal(size=(500, 2)), np.array([[0.0, 0.0], [9.0, 9.0]])
+    >>> bool(np.diff(scores("isolation forest", train, test))[0] > 0)
     True
 
     Raises:
         KeyError: there is no baseline of that name (`NAMES`).
         TableError: the rows are too few for the autoencoder.
     """
-    center, scale = train.mean(axis=0), train.std(axis=0)
-    scale = np.where(scale > 1e-9, scale, 1.0)
-    return _BASELINES[name]((train - center) / scale, (test - center) / scale, seed)
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(train)
+    return _BASELINES[name](scaler.transform(train), scaler.transform(test), seed)
 
 
 def isolation_forest(train: Floats, test: Floats, seed: int) -> Floats:
@@ -47,14 +48,14 @@ def local_outlier_factor(train: Floats, test: Floats, seed: int) -> Floats:
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Duplicate values")  # its own way to say that it suits them badly
-        return np.asarray(-LocalOutlierFactor(novelty=True).fit(_some(train, seed)).score_samples(test))
+        return np.asarray(-LocalOutlierFactor(novelty=True).fit(_sample(train, seed)).score_samples(test))
 
 
 def nearest_neighbours(train: Floats, test: Floats, seed: int) -> Floats:
     """Distance to the fifth nearest row."""
     from sklearn.neighbors import NearestNeighbors
 
-    distance, _ = NearestNeighbors(n_neighbors=5).fit(_some(train, seed)).kneighbors(test)
+    distance, _ = NearestNeighbors(n_neighbors=5).fit(_sample(train, seed)).kneighbors(test)
     return np.asarray(distance[:, -1])
 
 
@@ -84,13 +85,11 @@ def _as_columns(features: Floats) -> Columns:
     return Columns(features, np.empty((len(features), 0), np.object_), np.empty((len(features), 0)))
 
 
-def _some(rows: Floats, seed: int) -> Floats:
-    if len(rows) <= NEIGHBOUR_ROWS:
-        return rows
-    return rows[np.random.default_rng(seed).choice(len(rows), NEIGHBOUR_ROWS, replace=False)]
+def _sample(rows: Floats, seed: int) -> Floats:
+    return rows[sample_indices(len(rows), NEIGHBOUR_ROWS, seed)]
 
 
-_BASELINES: dict[str, Baseline] = {
+_BASELINES: dict[str, Method] = {
     "isolation forest": isolation_forest,
     "local outlier factor": local_outlier_factor,
     "k nearest neighbours": nearest_neighbours,

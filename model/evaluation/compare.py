@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
-from eddy.model.evaluation.evaluate import Judged, Trial
-from eddy.model.evaluation.metrics import Bools, Floats
+from eddy.model.arrays import Bools, Floats, Indices
+from eddy.model.evaluation.evaluate import Evaluation, ModelResult
 from eddy.model.serving.detector import Contribution
 
-STRANGEST_SHARE = 0.01
+TOP_SHARE = 0.01
 SHOWN, REASONS = 12, 3
 
 
@@ -25,7 +25,7 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A row (from 1) that is much stranger to one model than to the other; `label` where rows are labelled."""
+    """A row (from 1) that is much rarer to one model than to the other; `label` where rows are labelled."""
 
     row: int
     label: bool | None
@@ -39,13 +39,13 @@ class Comparison:
 
     Args:
         rank_correlation: Spearman's, of their scores; 1: the same order.
-        strangest_shared: of the strangest hundredth of rows to one model, the share that is so to the other too.
+        top_scoring_shared: of the top-scoring hundredth of rows of one model, the share that is so of the other too.
         both, only_first, only_second, neither: rows by who flags them.
         disagreements: those flagged by one model alone first, then others; the largest ratio of rarities first.
     """
 
     rank_correlation: float
-    strangest_shared: float
+    top_scoring_shared: float
     both: int
     only_first: int
     only_second: int
@@ -53,18 +53,18 @@ class Comparison:
     disagreements: tuple[Disagreement, ...]
 
 
-def compare(trial: Trial) -> Comparison:
-    """Compares the first two models of a trial."""
-    first, second = trial.judged[:2]
+def compare_models(evaluation: Evaluation) -> Comparison:
+    """Compares the first two models of an evaluation."""
+    first, second = evaluation.models[:2]
     a, b = first.verdicts, second.verdicts
     return Comparison(
         rank_correlation(a.score, b.score),
-        _strangest_shared(a.score, b.score),
+        _top_scoring_shared(a.score, b.score),
         int((a.anomalous & b.anomalous).sum()),
         int((a.anomalous & ~b.anomalous).sum()),
         int((~a.anomalous & b.anomalous).sum()),
         int((~a.anomalous & ~b.anomalous).sum()),
-        tuple(_disagreement(int(i), trial, first, second) for i in _most_apart(first, second)),
+        tuple(_disagreement(int(i), evaluation, first, second) for i in _most_apart(first, second)),
     )
 
 
@@ -74,25 +74,18 @@ def rank_correlation(first: Floats, second: Floats) -> float:
     >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 90.0]))
     1.0
     """
-    a, b = _ranks(first), _ranks(second)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
-    return float(np.corrcoef(a, b)[0, 1].round(12))
+    return float(spearmanr(first, second).statistic.round(12))
 
 
-def _ranks(values: Floats) -> Floats:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[place])
-
-
-def _strangest_shared(first: Floats, second: Floats) -> float:
-    count = max(1, round(STRANGEST_SHARE * len(first)))
+def _top_scoring_shared(first: Floats, second: Floats) -> float:
+    count = max(1, round(TOP_SHARE * len(first)))
     a, b = (np.argsort(-score, kind="stable")[:count] for score in (first, second))
     return len(np.intersect1d(a, b)) / count
 
 
-def _most_apart(first: Judged, second: Judged) -> NDArray[np.intp]:
+def _most_apart(first: ModelResult, second: ModelResult) -> Indices:
     a, b = first.verdicts, second.verdicts
     ratio = np.abs(np.log(a.rarity) - np.log(b.rarity))
     contested: Bools = a.anomalous != b.anomalous
@@ -100,12 +93,12 @@ def _most_apart(first: Judged, second: Judged) -> NDArray[np.intp]:
     return np.asarray(order[ratio[order] > 0])
 
 
-def _disagreement(i: int, trial: Trial, first: Judged, second: Judged) -> Disagreement:
-    labels = trial.rows.anomalous
-    row = int(trial.rows.table.index[i]) + 1
+def _disagreement(i: int, evaluation: Evaluation, first: ModelResult, second: ModelResult) -> Disagreement:
+    labels = evaluation.rows.anomalous
+    row = int(evaluation.rows.table.index[i]) + 1
     return Disagreement(row, None if labels is None else bool(labels[i]), _opinion(i, first), _opinion(i, second))
 
 
-def _opinion(i: int, judged: Judged) -> Opinion:
-    said = judged.verdicts
+def _opinion(i: int, result: ModelResult) -> Opinion:
+    said = result.verdicts
     return Opinion(float(said.score[i]), float(said.rarity[i]), bool(said.anomalous[i]), said.contributions(i, REASONS))

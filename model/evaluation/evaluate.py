@@ -1,7 +1,7 @@
-"""A trial: models, and what one would have used instead, judge the same rows.
+"""An evaluation: models and baselines score the same rows.
 
-The baselines must learn from somewhere, and an artifact does not hold the rows that it was trained on. So they get
-either a table of their own or the first half of the rows at hand, and everybody is judged on the rest.
+The baselines need training rows, and an artifact does not hold the rows that it was trained on. So they get either a
+table of their own or the first half of the rows at hand, and all methods are evaluated on the rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,26 +12,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Texts
 from eddy.model.data.conversion import NORMAL_WORDS, Sample, TableError, anomalous, columns_of
 from eddy.model.data.schema_inference import infer
 from eddy.model.evaluation import baselines
-from eddy.model.evaluation.metrics import MOST_KINDS, Bools, Figures, Floats, figures
+from eddy.model.evaluation.metrics import MOST_KINDS, Figures, figures
 from eddy.model.features import fit
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.detector import Detector, Verdicts
 
-Progress = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Called with what is being done and the share of all work that is done."""
 
 FEWEST_TRAINING_ROWS = 500
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LabelledRows:
     """Rows of a table, with what is known of them.
 
-    labels: the columns that tell anomalies. anomalous: bool [n], None where nothing is labelled. kinds: what kind of
+    labels: the columns that mark anomalies. anomalous: bool [n], None where nothing is labelled. kinds: what kind of
     anomaly [n], None where no label says more than yes or no. time_s: Unix seconds [n], None without a time.
     share: how many of the source's rows these are.
     """
@@ -39,29 +40,29 @@ class Rows:
     table: pd.DataFrame
     labels: tuple[str, ...]
     anomalous: Bools | None
-    kinds: NDArray[np.object_] | None
+    kinds: Texts | None
     time_s: Floats | None
     share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, chosen: Bools) -> "Rows":
-        def of(values: NDArray[Any] | None) -> NDArray[Any] | None:
+    def __getitem__(self, chosen: Bools) -> "LabelledRows":
+        def field(values: NDArray[Any] | None) -> NDArray[Any] | None:
             return None if values is None else values[chosen]
 
         return replace(
             self,
             table=self.table[chosen],
-            anomalous=of(self.anomalous),
-            kinds=of(self.kinds),
-            time_s=of(self.time_s),
+            anomalous=field(self.anomalous),
+            kinds=field(self.kinds),
+            time_s=field(self.time_s),
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Baseline:
-    """A baseline's scores [n], and what they are worth."""
+class BaselineResult:
+    """A baseline's scores [n], and its metrics."""
 
     name: str
     score: Floats
@@ -69,8 +70,8 @@ class Baseline:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """A model's verdicts on the rows of a trial; figures where the rows are labelled."""
+class ModelResult:
+    """A model's verdicts on the rows of an evaluation; figures where the rows are labelled."""
 
     detector: Detector
     columns: Columns
@@ -83,28 +84,30 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """What came out: models first, then baselines; `notes` are sentences on how it was done."""
+class Evaluation:
+    """Models and baselines on the same rows; `notes` are sentences on how it was done."""
 
-    rows: Rows
-    judged: tuple[Judged, ...]
-    baselines: tuple[Baseline, ...]
+    rows: LabelledRows
+    models: tuple[ModelResult, ...]
+    baselines: tuple[BaselineResult, ...]
     budget: float
     notes: tuple[str, ...]
 
 
-def rows_of(table: pd.DataFrame, schema: TransactionSchema, label: str | None = None, share: float = 1.0) -> Rows:
-    """Rows with their labels: those of the schema, or else of columns that look like labels, or `label`.
+def rows_of(
+    table: pd.DataFrame, schema: TransactionSchema, label: str | None = None, share: float = 1.0
+) -> LabelledRows:
+    """Rows with their labels: those of `label`, of the schema, or else of columns that look like labels.
 
     Raises:
-        TableError: there is no column `label`, or a time is none.
+        TableError: there is no column `label`, or a time cannot be read.
     """
     labels = _labels(table, schema, label)
     plain = tuple(field for field in schema.fields if field.kind is not Kind.LABEL and field.name not in labels)
     found = anomalous(table, TransactionSchema((*plain, *(Field(name, Kind.LABEL) for name in labels))))
     if not found.any():
-        return Rows(table, labels, None, None, _times(table, schema), share)
-    return Rows(table, labels, found, _kinds(table, labels, found), _times(table, schema), share)
+        return LabelledRows(table, labels, None, None, _times(table, schema), share)
+    return LabelledRows(table, labels, found, _kinds(table, labels, found), _times(table, schema), share)
 
 
 def prepare(
@@ -112,42 +115,42 @@ def prepare(
     schema: TransactionSchema,
     label: str | None = None,
     training: Sample | None = None,
-    beside: bool = True,
+    with_baselines: bool = True,
     seed: int = 0,
-) -> tuple[Rows, Rows | None, tuple[str, ...]]:
-    """Rows to judge, rows that the baselines learn from (None: no baselines), and sentences on both.
+) -> tuple[LabelledRows, LabelledRows | None, tuple[str, ...]]:
+    """Rows to evaluate on, rows that the baselines are trained on (None: no baselines), and sentences on both.
 
     Args:
-        training: where the baselines learn; without it from half of the sample.
-        beside: whether there are to be baselines.
+        training: what the baselines are trained on; without it half of the sample.
+        with_baselines: whether there are to be baselines.
 
     Raises:
         TableError: there is no column `label`, or too little is left for the baselines.
     """
     rows = rows_of(sample.table, schema, label, len(sample.table) / sample.rows)
     notes = [] if sample.whole else [f"A random sample of {len(sample.table):,} of the {sample.rows:,} rows was taken."]
-    learned = None
-    if rows.anomalous is not None and beside:
-        if training is None:
-            learned, rows, how = half(rows, seed)
-            where = f"{how} of the rows; everything is judged on the other half"
-        else:
-            given = rows_of(training.table, schema, label)
-            learned = given if given.anomalous is None else given[~given.anomalous]
-            where = "the table that was given for it"
-        few = f" ({baselines.NEIGHBOUR_ROWS:,} of them where neighbours are looked up)"
-        notes.append(
-            f"The baselines learned from the {len(learned):,} normal rows"
-            f"{few if len(learned) > baselines.NEIGHBOUR_ROWS else ''} of {where}. They have their libraries' default "
-            "settings and see the same features as Eddy, standardised."
-        )
+    if rows.anomalous is None or not with_baselines:
+        return rows, None, (_labelled(rows), *notes, UNSEEN)
+    if training is None:
+        learned, rows, how = half(rows, seed)
+        where = f"{how} of the rows; everything is evaluated on the other half"
+    else:
+        given = rows_of(training.table, schema, label)
+        learned = given if given.anomalous is None else given[~given.anomalous]
+        where = "the table that was given for it"
+    few = f" ({baselines.NEIGHBOUR_ROWS:,} of them where neighbours are looked up)"
+    notes.append(
+        f"The baselines were trained on the {len(learned):,} normal rows"
+        f"{few if len(learned) > baselines.NEIGHBOUR_ROWS else ''} of {where}. They have their libraries' default "
+        "settings and get the same features as Eddy, standardised."
+    )
     return rows, learned, (_labelled(rows), *notes, UNSEEN)
 
 
-UNSEEN = "Figures hold for rows that a model has not seen: if it was trained on these, they are too good."
+UNSEEN = "Figures hold for rows that a model was not trained on: on its own training rows they are too good."
 
 
-def _labelled(rows: Rows) -> str:
+def _labelled(rows: LabelledRows) -> str:
     if rows.anomalous is None:
         return f"{len(rows):,} rows, none of which is labelled anomalous."
     count = int(rows.anomalous.sum())
@@ -157,8 +160,8 @@ def _labelled(rows: Rows) -> str:
     )
 
 
-def half(rows: Rows, seed: int = 0) -> tuple[Rows, Rows, str]:
-    """Normal rows to learn from, rows to judge, and how they were told apart: by time, or else at random.
+def half(rows: LabelledRows, seed: int = 0) -> tuple[LabelledRows, LabelledRows, str]:
+    """Normal rows to train baselines on, rows to evaluate on, and how they were split: by time, or else at random.
 
     Raises:
         TableError: the normal rows are too few.
@@ -176,50 +179,50 @@ def half(rows: Rows, seed: int = 0) -> tuple[Rows, Rows, str]:
 
 def run(
     detectors: Sequence[Detector],
-    rows: Rows,
+    rows: LabelledRows,
     budget: float,
-    training: Rows | None = None,
+    training: LabelledRows | None = None,
     notes: Sequence[str] = (),
-    progress: Progress = lambda *_: None,
+    progress: ProgressCallback = lambda *_: None,
     seed: int = 0,
-) -> Trial:
-    """Lets all models judge the rows, and the baselines where there are labels and rows to learn from.
+) -> Evaluation:
+    """Scores the rows with all models, and with the baselines where there are labels and rows to train them on.
 
     Raises:
         TableError: a column is missing or holds what a model's schema does not say.
     """
     names = baselines.NAMES if training is not None and rows.anomalous is not None else ()
     steps = len(detectors) + len(names)
-    judged = []
+    models = []
     for done, detector in enumerate(detectors):
-        progress(f"judging with {detector.version}", done / steps)
-        judged.append(_judge(detector, rows, budget))
+        progress(f"scoring with {detector.version}", done / steps)
+        models.append(_evaluate(detector, rows, budget))
     others = []
     if training is not None and names:
         train, test = _features(training, rows, detectors[0].schema)
         for done, name in enumerate(names, len(detectors)):
             progress(name, done / steps)
             score = baselines.scores(name, train, test, seed)
-            others.append(Baseline(name, score, _figures(score, rows, budget)))
+            others.append(BaselineResult(name, score, _figures(score, rows, budget)))
     progress("done", 1.0)
-    return Trial(rows, tuple(judged), tuple(others), budget, tuple(notes))
+    return Evaluation(rows, tuple(models), tuple(others), budget, tuple(notes))
 
 
-def _judge(detector: Detector, rows: Rows, budget: float) -> Judged:
+def _evaluate(detector: Detector, rows: LabelledRows, budget: float) -> ModelResult:
     columns = columns_of(rows.table, detector.schema)
-    verdicts = detector.judge(columns)
-    worth = None if rows.anomalous is None else _figures(verdicts.score, rows, budget, verdicts.anomalous)
-    return Judged(detector, columns, verdicts, worth)
+    verdicts = detector.detect(columns)
+    metrics = None if rows.anomalous is None else _figures(verdicts.score, rows, budget, verdicts.anomalous)
+    return ModelResult(detector, columns, verdicts, metrics)
 
 
-def _figures(score: Floats, rows: Rows, budget: float, flagged: Bools | None = None) -> Figures:
+def _figures(score: Floats, rows: LabelledRows, budget: float, flagged: Bools | None = None) -> Figures:
     assert rows.anomalous is not None
-    # Of a sample, analysts see its share of their day; k of every 1,000 rows it is anyway.
+    # A sample gets its share of a day's budget; of every 1,000 rows the budget is the same.
     of_sample = budget if rows.time_s is None else budget * rows.share
     return figures(score, rows.anomalous, of_sample, rows.time_s, flagged, rows.kinds)
 
 
-def _features(training: Rows, rows: Rows, schema: TransactionSchema) -> tuple[Floats, Floats]:
+def _features(training: LabelledRows, rows: LabelledRows, schema: TransactionSchema) -> tuple[Floats, Floats]:
     """Eddy's own features, the encoding learned from the training rows."""
     learned = columns_of(training.table, schema)
     encoder = fit.fit(learned, schema)
@@ -242,9 +245,9 @@ def _times(table: pd.DataFrame, schema: TransactionSchema) -> Floats | None:
     return columns_of(table, TransactionSchema((time,))).timestamp[:, 0]
 
 
-def _kinds(table: pd.DataFrame, labels: Sequence[str], found: Bools) -> NDArray[np.object_] | None:
+def _kinds(table: pd.DataFrame, labels: Sequence[str], found: Bools) -> Texts | None:
     """The label with the most names of anomalies, if one has several."""
-    best: NDArray[np.object_] | None = None
+    best: Texts | None = None
     most = 1
     for name in labels:
         words = table[name].astype("object").fillna("").astype(str).str.strip().to_numpy(np.object_)
@@ -254,7 +257,7 @@ def _kinds(table: pd.DataFrame, labels: Sequence[str], found: Bools) -> NDArray[
     return best
 
 
-def _early(rows: Rows, seed: int) -> tuple[Bools, str]:
+def _early(rows: LabelledRows, seed: int) -> tuple[Bools, str]:
     assert rows.anomalous is not None
     if rows.time_s is not None:
         early = rows.time_s < np.median(rows.time_s)

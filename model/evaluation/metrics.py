@@ -1,28 +1,33 @@
-"""What scores are worth, held against labels. Pure: arrays in, figures out.
+"""Detection metrics: scores compared with labels. Pure: arrays in, figures out.
 
-Anomalies are rare, so every figure here is taken at the rows' own share of them: what an analyst would meet. All
-rankings are from the strangest score down; rows that score the same are taken together.
+Anomalies are rare, so every figure is taken at the rows' own share of them: what an analyst would meet. Higher scores
+are more anomalous; rows with equal scores are taken together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Counts = NDArray[np.intp]
+from eddy.model.arrays import Bools, Floats, Texts
+from eddy.model.errors import EddyError
 
 DAY_S = 86_400.0
 FALSE_POSITIVE_RATE = 0.001
 DRAWS = 200
-CONFIDENCE_Z = 1.96
 MOST_KINDS = 50
 
 
-class EvaluationError(ValueError):
-    """Scores cannot be held against these labels; the message says what was received and what to do."""
+class EvaluationError(EddyError, ValueError):
+    """Scores cannot be compared with these labels; the message says what was received and what to do."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class KindFigures:
-    """How one kind of anomaly is found, among all normal rows and no other anomalies."""
+    """How well one kind of anomaly is found, among all normal rows and no other anomalies."""
 
     kind: str
     rows: int
@@ -74,7 +79,7 @@ class KindFigures:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one method's scores are worth on labelled rows; `confusion` only where there were verdicts."""
+    """The metrics of one method's scores on labelled rows; `confusion` only where there were verdicts."""
 
     rows: int
     anomalies: int
@@ -92,13 +97,13 @@ def figures(
     budget: float,
     time_s: Floats | None = None,
     flagged: Bools | None = None,
-    kinds: NDArray[np.object_] | None = None,
+    kinds: Texts | None = None,
     seed: int = 0,
 ) -> Figures:
     """All figures of scores [n] for rows [n] of which some are labelled anomalous.
 
     Args:
-        budget: rows that can be looked into, a day; without times of every 1,000.
+        budget: rows that can be reviewed, a day; without times of every 1,000.
         time_s: when the transactions happened [n], Unix seconds.
         flagged: the verdicts [n], if there are any.
         kinds: what kind of anomaly a row is [n]; read where it is one.
@@ -106,21 +111,21 @@ def figures(
     Raises:
         EvaluationError: there is no anomaly, or nothing else.
     """
-    looked_into = within_budget(score, budget, time_s)
+    reviewed = within_budget(score, budget, time_s)
     return Figures(
         len(score),
         int(anomalous.sum()),
         average_precision_interval(score, anomalous, seed=seed),
         recall_at(score, anomalous),
-        confusion(looked_into, anomalous),
+        confusion(reviewed, anomalous),
         roc_auc(score, anomalous),
         None if flagged is None else confusion(flagged, anomalous),
-        () if kinds is None else _by_kind(score, anomalous, kinds, looked_into, flagged),
+        () if kinds is None else _by_kind(score, anomalous, kinds, reviewed, flagged),
     )
 
 
 def average_precision(score: Floats, anomalous: Bools) -> float:
-    """The mean precision at which anomalies are met on the way down from the strangest row; 0 to 1.
+    """The mean precision over the anomalies, each at its own score as the threshold; 0 to 1.
 
     >>> average_precision(np.array([4.0, 3.0, 2.0, 1.0]), np.array([True, False, True, False]))
     0.8333333333333333
@@ -128,8 +133,35 @@ def average_precision(score: Floats, anomalous: Bools) -> float:
     Raises:
         EvaluationError: there is no anomaly, or nothing else.
     """
-    strange, normal, places = _ranking(score, anomalous)
-    return _average_precision(np.bincount(strange, minlength=places), np.bincount(normal, minlength=places))
+    _check(anomalous)
+    return float(average_precision_score(anomalous, score))
+
+
+class Ranking:
+    """Normal rows [n] and anomalies [m], ranked once: average precision for many weightings of them, fast."""
+
+    def __init__(self, normal: Floats, anomalies: Floats) -> None:
+        thresholds = np.unique(anomalies)  # a normal row counts from the highest of these that it reaches
+        ranks = np.arange(len(thresholds) + 1)
+        self._normal, self._anomalies = (np.searchsorted(thresholds, each, "right") for each in (normal, anomalies))
+        self._ranks, self._labels = np.tile(ranks, 2), np.repeat([False, True], len(ranks))
+
+    def average_precision(self, normal: Floats, anomalies: Floats) -> float:
+        """With each row counted as often as its weight says: [n] and [m]."""
+        rows = [(self._normal, normal), (self._anomalies, anomalies)]
+        weights = [np.bincount(ranks, weight, len(self._ranks) // 2) for ranks, weight in rows]
+        return float(average_precision_score(self._labels, self._ranks, sample_weight=np.concatenate(weights)))
+
+
+def resampled(rows: int, rng: np.random.Generator) -> Floats:
+    """How often each row [rows] comes when as many are drawn with replacement."""
+    return np.bincount(rng.integers(rows, size=rows), minlength=rows).astype(np.float64)
+
+
+def interval(value: float, draws: Sequence[float] | Floats) -> Interval:
+    """A figure with the 95 % interval of its bootstrap draws."""
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return Interval(value, float(low), float(high))
 
 
 def average_precision_interval(score: Floats, anomalous: Bools, draws: int = DRAWS, seed: int = 0) -> Interval:
@@ -138,13 +170,11 @@ def average_precision_interval(score: Floats, anomalous: Bools, draws: int = DRA
     Raises:
         EvaluationError: there is no anomaly, or nothing else.
     """
-    strange, normal, places = _ranking(score, anomalous)
-    rng = np.random.default_rng(seed)
-    replicates = [
-        _average_precision(_drawn_again(strange, places, rng), _drawn_again(normal, places, rng)) for _ in range(draws)
-    ]
-    low, high = np.quantile(replicates, (0.025, 0.975))
-    return Interval(average_precision(score, anomalous), float(low), float(high))
+    value = average_precision(score, anomalous)
+    ranking, rng = Ranking(score[~anomalous], score[anomalous]), np.random.default_rng(seed)
+    counts = int(anomalous.sum()), int((~anomalous).sum())
+    drawn = ([resampled(count, rng) for count in counts] for _ in range(draws))
+    return interval(value, [ranking.average_precision(normal, anomalies) for anomalies, normal in drawn])
 
 
 def recall_at(score: Floats, anomalous: Bools, false_positive_rate: float = FALSE_POSITIVE_RATE) -> float:
@@ -153,10 +183,9 @@ def recall_at(score: Floats, anomalous: Bools, false_positive_rate: float = FALS
     Raises:
         EvaluationError: there is no anomaly, or nothing else.
     """
-    _check(score, anomalous)
-    normal = np.sort(score[~anomalous])[::-1]
-    line = normal[min(int(false_positive_rate * len(normal)), len(normal) - 1)]
-    return float(np.mean(score[anomalous] > line))
+    _check(anomalous)
+    false_positives, recalls, _ = roc_curve(anomalous, score, drop_intermediate=False)
+    return float(recalls[false_positives <= false_positive_rate][-1])
 
 
 def roc_auc(score: Floats, anomalous: Bools) -> float:
@@ -165,29 +194,26 @@ def roc_auc(score: Floats, anomalous: Bools) -> float:
     Raises:
         EvaluationError: there is no anomaly, or nothing else.
     """
-    strange, normal, places = _ranking(score, anomalous)
-    misses = np.bincount(normal, minlength=places)
-    below = len(normal) - np.cumsum(misses) + 0.5 * misses
-    return float(below[strange].mean() / len(normal))
+    _check(anomalous)
+    return float(roc_auc_score(anomalous, score))
 
 
 def precision_recall(score: Floats, anomalous: Bools) -> tuple[Floats, Floats]:
-    """Precision and recall at every score that some anomaly has, from the strangest down.
+    """Precision and recall at every score that some anomaly has, from the highest down.
 
     Raises:
         EvaluationError: there is no anomaly, or nothing else.
     """
-    strange, normal, places = _ranking(score, anomalous)
-    hits = np.bincount(strange, minlength=places)
-    found, alerts = np.cumsum(hits), np.cumsum(hits + np.bincount(normal, minlength=places))
-    met = hits > 0
-    return found[met] / alerts[met], found[met] / len(strange)
+    _check(anomalous)
+    precision, recall, _ = precision_recall_curve(anomalous, score)
+    found = np.flatnonzero(-np.diff(recall))[::-1]
+    return precision[found], recall[found]
 
 
 def within_budget(score: Floats, budget: float, time_s: Floats | None = None) -> Bools:
-    """The rows [n] that are looked into when there is time for `budget` a day (UTC): each day's strangest.
+    """The rows [n] that are reviewed when there is time for `budget` a day (UTC): each day's top-scoring ones.
 
-    Without times: for `budget` of every 1,000, the strangest of all. At least one row is.
+    Without times: `budget` of every 1,000, the top-scoring of all. At least one row is.
     """
     chosen = np.zeros(len(score), np.bool_)
     if time_s is None:
@@ -202,8 +228,8 @@ def within_budget(score: Floats, budget: float, time_s: Floats | None = None) ->
 
 def confusion(flagged: Bools, anomalous: Bools) -> Confusion:
     """Counts of verdicts [n] against labels [n]."""
-    caught, alerts, anomalies = int((flagged & anomalous).sum()), int(flagged.sum()), int(anomalous.sum())
-    return Confusion(caught, anomalies - caught, alerts - caught, len(flagged) - alerts - anomalies + caught)
+    passed, false_alarms, missed, caught = confusion_matrix(anomalous, flagged, labels=[False, True]).ravel().tolist()
+    return Confusion(caught, missed, false_alarms, passed)
 
 
 @dataclass(frozen=True)
@@ -220,23 +246,20 @@ def calibration(rarity: Floats, rates: Sequence[float]) -> tuple[CalibrationPoin
 
 
 def _wilson(hits: int, rows: int) -> Interval:
-    z2 = CONFIDENCE_Z**2
-    share = hits / rows
-    middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
-    reach = CONFIDENCE_Z * np.sqrt(share * (1 - share) / rows + z2 / (4 * rows**2)) / (1 + z2 / rows)
-    return Interval(share, max(0.0, float(middle - reach)), min(1.0, float(middle + reach)))
+    bounds = binomtest(hits, rows).proportion_ci(method="wilson")
+    return Interval(hits / rows, float(bounds.low), float(bounds.high))
 
 
 def _by_kind(
-    score: Floats, anomalous: Bools, kinds: NDArray[np.object_], looked_into: Bools, flagged: Bools | None
+    score: Floats, anomalous: Bools, kinds: Texts, reviewed: Bools, flagged: Bools | None
 ) -> tuple[KindFigures, ...]:
     names, counts = np.unique(kinds[anomalous].astype(str), return_counts=True)
     most = names[np.argsort(-counts, kind="stable")][:MOST_KINDS]
-    return tuple(_of_kind(name, kinds.astype(str) == name, score, anomalous, looked_into, flagged) for name in most)
+    return tuple(_of_kind(name, kinds.astype(str) == name, score, anomalous, reviewed, flagged) for name in most)
 
 
 def _of_kind(
-    name: str, named: Bools, score: Floats, anomalous: Bools, looked_into: Bools, flagged: Bools | None
+    name: str, named: Bools, score: Floats, anomalous: Bools, reviewed: Bools, flagged: Bools | None
 ) -> KindFigures:
     these = named & anomalous
     rest = these | ~anomalous
@@ -245,34 +268,16 @@ def _of_kind(
         int(these.sum()),
         average_precision(score[rest], these[rest]),
         recall_at(score[rest], these[rest]),
-        float(looked_into[these].mean()),
+        float(reviewed[these].mean()),
         None if flagged is None else float(flagged[these].mean()),
     )
 
 
-def _ranking(score: Floats, anomalous: Bools) -> tuple[Counts, Counts, int]:
-    """Places of the anomalies and of the normal rows in the ranking, and how many places there are."""
-    _check(score, anomalous)
-    distinct, place = np.unique(-score, return_inverse=True)
-    return place[anomalous], place[~anomalous], len(distinct)
-
-
-def _check(score: Floats, anomalous: Bools) -> None:
-    anomalies = int(anomalous.sum())
-    if not 0 < anomalies < len(score):
+def _check(anomalous: Bools) -> None:
+    if anomalous.all() or not anomalous.any():
         raise EvaluationError(
-            f"{anomalies} of {len(score)} rows are labelled anomalous: figures need rows of both sorts"
+            f"{int(anomalous.sum())} of {len(anomalous)} rows are labelled anomalous: figures need rows of both sorts"
         )
-
-
-def _average_precision(hits: Counts, misses: Counts) -> float:
-    found = np.cumsum(hits)
-    alerts = found + np.cumsum(misses)
-    return float((hits * found / np.maximum(alerts, 1)).sum() / found[-1])
-
-
-def _drawn_again(places: Counts, count: int, rng: np.random.Generator) -> Counts:
-    return np.bincount(places[rng.integers(len(places), size=len(places))], minlength=count)
 
 
 def _share(part: int, whole: int) -> float:

@@ -12,19 +12,19 @@ MOST_PAIRS = 50
 
 def figures(found: Exploration, source: str) -> dict[str, Any]:
     """What JSON can hold; numbers that are none are None."""
-    told, view = findings(found), found.view
+    view, listed = found.view, findings(found)
     made = {
         "rows": view.source_rows,
         "rows_looked_at": len(view),
-        "findings": [{**asdict(finding), "weight": finding.weight.name.lower()} for finding in told],
-        "next": list(next_commands(told, source)),
+        "findings": [asdict(finding) for finding in listed],
+        "next": list(next_commands(listed, source)),
         "columns": [asdict(facts) for facts in found.columns],
         "levels": {name: asdict(facts) for name, facts in found.levels.items() if name not in view.hidden},
         "time": _time(found),
         "correlations": list(found.correlations.pairs[:MOST_PAIRS]) if found.correlations else [],
         "duplicates": asdict(found.duplicates),
         "outliers": {name: asdict(far) for name, far in found.outliers.items() if name not in view.hidden},
-        "strangest_rows": [asdict(row) for row in found.strangest],
+        "outlier_rows": [asdict(row) for row in found.outlier_rows],
         "labels": asdict(found.labels) if found.labels else None,
         "drift": _drift(found),
     }
@@ -32,23 +32,23 @@ def figures(found: Exploration, source: str) -> dict[str, Any]:
 
 
 def _time(found: Exploration) -> dict[str, Any] | None:
-    told = found.rhythm
-    if told is None:
+    rhythm = found.rhythm
+    if rhythm is None:
         return None
     wanted = ("column", "first", "last", "span_s", "pause_s", "pause_at", "ordered", "missing")
-    return {name: getattr(told, name) for name in wanted}
+    return {name: getattr(rhythm, name) for name in wanted}
 
 
 def _drift(found: Exploration) -> dict[str, Any] | None:
-    told = found.drift
-    if told is None:
+    drift = found.drift
+    if drift is None:
         return None
     hidden = found.view.hidden
     columns = [
         {**asdict(each), "verdict": each.verdict, "level": None if each.column in hidden else each.level}
-        for each in told.columns
+        for each in drift.columns
     ]
-    return {"by_time": told.by_time, "label_rates": told.label_rates, "columns": columns}
+    return {"by_time": drift.by_time, "label_rates": drift.label_rates, "columns": columns}
 
 
 def _plain(value: Any) -> Any:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import rankdata
 
-from eddy.model.exploration.typed_table import Floats, View
+from eddy.model.arrays import Floats, Indices
+from eddy.model.exploration.typed_table import View, sample_indices
 
 ROWS = 50_000
 FEWEST_TOGETHER = 20
@@ -55,42 +54,20 @@ class Duplicates:
 
 def correlations(view: View, seed: int = 0) -> Correlations | None:
     """None where fewer than two numeric columns vary."""
-    chosen = some(len(view), ROWS, seed)
+    chosen = sample_indices(len(view), ROWS, seed)
     numbers = {name: values[chosen] for name, values in view.numbers.items()}
     varying = {name: values for name, values in numbers.items() if len(np.unique(values[~np.isnan(values)])) > 1}
     if len(varying) < 2:
         return None
-    matrix = _correlations(np.column_stack(list(varying.values())))
+    ranks = pd.DataFrame(varying).rank()
+    matrix = ranks.corr(min_periods=min(FEWEST_TOGETHER, max(2, len(chosen)))).to_numpy()
     order = _alike(matrix)
-    names = tuple(np.array(list(varying), dtype=object)[order])
+    names = tuple(ranks.columns[order])
     matrix = matrix[np.ix_(order, order)]
     return Correlations(names, matrix, _pairs(names, matrix), len(chosen))
 
 
-def some(rows: int, most: int, seed: int) -> NDArray[np.intp]:
-    """Places of all rows, or of `most` of them at random, in ascending order."""
-    if rows <= most:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-
-
-def _correlations(values: Floats) -> Floats:
-    """Of ranks, each pair on the rows that have both, about the columns' own means."""
-    known = ~np.isnan(values)
-    ranks = np.zeros_like(values)
-    for place in range(values.shape[1]):
-        there = known[:, place]
-        ranked = rankdata(values[there, place])
-        ranks[there, place] = (ranked - ranked.mean()) / ranked.std()
-    mask = known.astype(np.float64)
-    power = (ranks**2).T @ mask
-    with np.errstate(invalid="ignore", divide="ignore"):
-        matrix = ranks.T @ ranks / np.sqrt(power * power.T)
-    matrix[mask.T @ mask < FEWEST_TOGETHER if len(values) >= FEWEST_TOGETHER else mask.T @ mask < 2] = np.nan
-    return np.clip(matrix, -1.0, 1.0)
-
-
-def _alike(matrix: Floats) -> NDArray[np.intp]:
+def _alike(matrix: Floats) -> Indices:
     if len(matrix) < 3:
         return np.arange(len(matrix))
     distance = 1.0 - np.abs(np.nan_to_num(matrix))

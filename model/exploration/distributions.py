@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats
 from eddy.model.data.schema_inference import Guess
-from eddy.model.exploration.typed_table import Floats, Levels, View
+from eddy.model.exploration.typed_table import Levels, View
 
 Scale = Literal["linear", "log", "symlog"]
 
@@ -99,12 +100,8 @@ def _facts(view: View, guess: Guess) -> ColumnFacts:
 
 def _counted(view: View, name: str) -> tuple[float, int, float]:
     """Share of missing cells, number of different values, share of the most frequent one."""
-    if name in view.levels:
-        counts, rows = view.levels[name].counts, len(view)
-    else:
-        counts, rows = _value_counts(view.table[name]), len(view)
-    top = float(counts.max()) / rows if len(counts) else 0.0
-    return 1.0 - float(counts.sum()) / rows, len(counts), top
+    counts = view.levels[name].counts if name in view.levels else _value_counts(view.table[name])
+    return 1.0 - float(counts.sum()) / len(view), len(counts), float(counts.max(initial=0)) / len(view)
 
 
 def _value_counts(column: "pd.Series[Any]") -> NDArray[Any]:
@@ -128,7 +125,7 @@ def distributions(view: View) -> dict[str, Distribution]:
     return {name: spread for name, spread in made.items() if spread is not None}
 
 
-def distribution(numbers: Floats, anomalous: NDArray[np.bool_] | None = None) -> Distribution | None:
+def distribution(numbers: Floats, anomalous: Bools | None = None) -> Distribution | None:
     """How numbers [n] are spread; None where there are fewer than two different ones."""
     known = ~np.isnan(numbers)
     values = numbers[known]
@@ -136,11 +133,11 @@ def distribution(numbers: Floats, anomalous: NDArray[np.bool_] | None = None) ->
         return None
     scale, within = _scale(values)
     edges = _edges(values, scale, within)
-    strange = anomalous[known] if anomalous is not None else np.zeros(len(values), np.bool_)
-    usual = _shares(values[~strange], edges) if not strange.all() else _shares(values, edges)
-    odd = _shares(values[strange], edges) if strange.any() else None
+    labelled = anomalous[known] if anomalous is not None else np.zeros(len(values), np.bool_)
+    normal = _shares(values[~labelled], edges) if not labelled.all() else _shares(values, edges)
+    anomalies = _shares(values[labelled], edges) if labelled.any() else None
     seen = (values >= edges[0]) & (values <= edges[-1])
-    return Distribution(scale, edges, usual, odd, float(1.0 - seen.mean()), within)
+    return Distribution(scale, edges, normal, anomalies, float(1.0 - seen.mean()), within)
 
 
 def _scale(values: Floats) -> tuple[Scale, float]:
@@ -193,7 +190,7 @@ def level_facts(view: View) -> dict[str, LevelFacts]:
     return {name: _level_facts(levels, view.anomalous) for name, levels in view.levels.items()}
 
 
-def _level_facts(levels: Levels, anomalous: NDArray[np.bool_] | None) -> LevelFacts:
+def _level_facts(levels: Levels, anomalous: Bools | None) -> LevelFacts:
     rows = len(levels.codes)
     rare = levels.counts < RARE_SHARE * rows
     top = tuple(
@@ -203,5 +200,5 @@ def _level_facts(levels: Levels, anomalous: NDArray[np.bool_] | None) -> LevelFa
     return LevelFacts(len(levels.names), top, int(rare.sum()), float(levels.counts[rare].sum()) / rows)
 
 
-def _rate(rows: NDArray[np.bool_], anomalous: NDArray[np.bool_] | None) -> float | None:
+def _rate(rows: Bools, anomalous: Bools | None) -> float | None:
     return None if anomalous is None else float(anomalous[rows].mean())

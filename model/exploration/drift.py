@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from eddy.model.exploration.typed_table import Floats, Levels, Places, View
+from eddy.model.arrays import Floats, Indices
+from eddy.model.exploration.typed_table import Levels, View, sample_indices
 
 ROWS = 50_000
 FEWEST = 50
@@ -58,8 +58,8 @@ class Drift:
     """
 
     by_time: bool
-    first: Places
-    last: Places
+    first: Indices
+    last: Indices
     columns: tuple[ColumnDrift, ...]
     label_rates: tuple[float, float] | None
     label_noise: float
@@ -71,14 +71,14 @@ def drift(view: View, seed: int = 0) -> Drift | None:
     if min(len(first), len(last)) < FEWEST:
         return None
     rates, noise = _label_rates(view, first, last)
-    first, last = _drawn(first, seed), _drawn(last, seed)
+    first, last = (rows[sample_indices(len(rows), ROWS, seed)] for rows in (first, last))
     made = [_of_numbers(name, values[first], values[last]) for name, values in view.numbers.items()]
     made += [_of_levels(name, levels, first, last) for name, levels in view.levels.items()]
     ranked = sorted((each for each in made if each is not None), key=lambda each: -each.psi)
     return Drift(view.time is not None, first, last, tuple(ranked), rates, noise)
 
 
-def _fifths(view: View) -> tuple[Places, Places]:
+def _fifths(view: View) -> tuple[Indices, Indices]:
     """Of the time that passed, not of the rows: with a time, both ends may hold different numbers of rows."""
     order = view.by_time
     if view.time is None or not len(order):
@@ -89,18 +89,12 @@ def _fifths(view: View) -> tuple[Places, Places]:
     return order[seconds < seconds[0] + step], order[seconds > seconds[-1] - step]
 
 
-def _label_rates(view: View, first: Places, last: Places) -> tuple[tuple[float, float] | None, float]:
+def _label_rates(view: View, first: Indices, last: Indices) -> tuple[tuple[float, float] | None, float]:
     if view.anomalous is None:
         return None, 0.0
     both = float(view.anomalous[np.concatenate([first, last])].mean())
     noise = 3 * float(np.sqrt(both * (1 - both) * (1 / len(first) + 1 / len(last))))
     return (float(view.anomalous[first].mean()), float(view.anomalous[last].mean())), noise
-
-
-def _drawn(places: Places, seed: int) -> Places:
-    if len(places) <= ROWS:
-        return places
-    return np.sort(np.random.default_rng(seed).choice(places, ROWS, replace=False))
 
 
 def _of_numbers(name: str, first: Floats, last: Floats) -> ColumnDrift | None:
@@ -121,14 +115,14 @@ def _edges(values: Floats) -> Floats:
     return np.unique(np.concatenate([deciles[1:-1], shared, np.nextafter(shared, np.inf)]))
 
 
-def _counts(values: Floats, edges: Floats) -> Places:
+def _counts(values: Floats, edges: Floats) -> Indices:
     """Rows in each bin, and last of all those without a number."""
     missing = np.isnan(values)
     inside = np.bincount(np.searchsorted(edges, values[~missing], "right"), minlength=len(edges) + 1)
     return np.append(inside, missing.sum())
 
 
-def _of_levels(name: str, levels: Levels, first: Places, last: Places) -> ColumnDrift | None:
+def _of_levels(name: str, levels: Levels, first: Indices, last: Indices) -> ColumnDrift | None:
     if not len(levels.names):
         return None
     count = len(levels.names)
@@ -143,7 +137,7 @@ def _of_levels(name: str, levels: Levels, first: Places, last: Places) -> Column
     return ColumnDrift(name, index, None, noise, float(shares[0][most]), float(shares[1][most]), str(names[most]))
 
 
-def _stability(first: NDArray[np.intp], last: NDArray[np.intp]) -> tuple[float, float]:
+def _stability(first: Indices, last: Indices) -> tuple[float, float]:
     """The index of two tallies [b], and what chance alone rarely exceeds (three standard deviations)."""
     used = (first + last) > 0
     bins = int(used.sum())

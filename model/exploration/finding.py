@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import StrEnum
 from typing import Literal
 
 Section = Literal[
@@ -11,19 +11,19 @@ Section = Literal[
 NAMED = 4
 
 
-class Weight(IntEnum):
-    """How much a finding matters: mend it before training, look at it, know it."""
+class Severity(StrEnum):
+    """Correct it before training; check it; know it. The most severe first."""
 
-    STOP = 3
-    WARNING = 2
-    HINT = 1
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
 
 
 @dataclass(frozen=True)
 class Finding:
     """One sentence, the section that shows it, and the columns that it is about."""
 
-    weight: Weight
+    severity: Severity
     section: Section
     text: str
     columns: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from eddy.model.exploration.distributions import ColumnFacts
-from eddy.model.exploration.finding import Finding, Weight, counted, listed
+from eddy.model.exploration.finding import Finding, Severity, counted, listed
 from eddy.model.exploration.profile import Exploration
 from eddy.model.schema.schema import Kind
 
@@ -17,19 +17,19 @@ RARE_ROWS = 0.2
 
 def nothing_to_learn(found: Exploration) -> Iterator[Finding]:
     scored = [facts for facts in found.columns if facts.kind in SCORED]
-    told = [facts for facts in found.columns if facts.kind != Kind.IDENTIFIER.value]
-    if all(facts.distinct <= 1 for facts in scored or told):
-        yield Finding(Weight.STOP, "columns", "all rows are the same: there is nothing to learn")
+    holding = [facts for facts in found.columns if facts.kind != Kind.IDENTIFIER.value]
+    if all(facts.distinct <= 1 for facts in scored or holding):
+        yield Finding(Severity.ERROR, "columns", "all rows are the same: there is nothing to learn")
     elif not scored:
         text = (
             "no column can be scored: none was read as numeric, categorical or timestamp; "
             "write a schema that says what they are"
         )
-        yield Finding(Weight.STOP, "columns", text)
+        yield Finding(Severity.ERROR, "columns", text)
     if found.view.source_rows < FEWEST_ROWS:
         few = counted(found.view.source_rows, "row is", "rows are")
         text = f"{few} too few to learn from: training needs {FEWEST_ROWS} normal ones"
-        yield Finding(Weight.STOP, "columns", text)
+        yield Finding(Severity.ERROR, "columns", text)
 
 
 def missing(found: Exploration) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def missing(found: Exploration) -> Iterator[Finding]:
     sparse = _names(found, lambda facts: MOSTLY_MISSING < facts.missing < 1.0)
     if sparse:
         text = f"{_columns(sparse, 'is', 'are')} missing in more than half of the rows: {listed(sparse)}"
-        yield Finding(Weight.WARNING, "missing", text, sparse)
+        yield Finding(Severity.WARNING, "missing", text, sparse)
 
 
 def refused_cells(found: Exploration) -> Iterator[Finding]:
@@ -48,12 +48,12 @@ def refused_cells(found: Exploration) -> Iterator[Finding]:
     if infinite:
         cells = counted(sum(facts.infinite for facts in found.columns), "cell is", "cells are")
         text = f"{cells} infinite, which training refuses: {listed(infinite)}; leave them empty, or correct them"
-        yield Finding(Weight.STOP, "missing", text, infinite)
+        yield Finding(Severity.ERROR, "missing", text, infinite)
     broken = _names(found, lambda facts: facts.unreadable > 0)
     if broken:
         cells = counted(sum(facts.unreadable for facts in found.columns), "cell", "cells")
         text = f"{cells} cannot be read as what the column is: {listed(broken)}; correct them, or set another kind"
-        yield Finding(Weight.STOP, "missing", text, broken)
+        yield Finding(Severity.ERROR, "missing", text, broken)
 
 
 def constant(found: Exploration) -> Iterator[Finding]:
@@ -65,9 +65,9 @@ def constant(found: Exploration) -> Iterator[Finding]:
     if nearly:
         text = (
             f"{_columns(nearly, 'has', 'have')} one value in {MOSTLY_ONE_VALUE:.1%} of the rows or more: "
-            f"{listed(nearly)}; every other value will be strange"
+            f"{listed(nearly)}; every other value will look anomalous"
         )
-        yield Finding(Weight.WARNING, "columns", text, nearly)
+        yield Finding(Severity.WARNING, "columns", text, nearly)
 
 
 def _nearly_constant(facts: ColumnFacts) -> bool:
@@ -78,26 +78,26 @@ def no_amount(found: Exploration) -> Iterator[Finding]:
     payments = found.view.named(Kind.CATEGORICAL) or found.view.role("card")  # a bare matrix has no names to go by
     if payments and found.view.role("amount") is None:
         text = "no column was recognised as the amount: name it in the schema if there is one"
-        yield Finding(Weight.HINT, "columns", text)
+        yield Finding(Severity.INFO, "columns", text)
 
 
 def repeated(found: Exploration) -> Iterator[Finding]:
-    told, where = found.duplicates, "" if found.view.whole else " of the sample"
-    if told.repeats and told.column:
+    same, where = found.duplicates, "" if found.view.whole else " of the sample"
+    if same.repeats and same.column:
         text = (
-            f"{counted(told.repeats, 'row', 'rows')}{where} {'repeats' if told.repeats == 1 else 'repeat'} an earlier "
-            f"one's transaction identifier (`{told.column}`): the same payment may be there twice"
+            f"{counted(same.repeats, 'row', 'rows')}{where} {'repeats' if same.repeats == 1 else 'repeat'} an earlier "
+            f"one's transaction identifier (`{same.column}`): the same payment may be there twice"
         )
-        yield Finding(Weight.WARNING, "duplicates", text, (told.column,))
-    if told.but_identifier > told.rows:
-        count = counted(told.but_identifier, "row", "rows")
-        text = f"{count}{where} equal an earlier one in all but `{told.column}`: booked twice?"
-        yield Finding(Weight.HINT, "duplicates", text)
-    if told.rows:
-        share = f"{told.rows / len(found.view):.2%}"
-        are = "is an exact copy" if told.rows == 1 else "are exact copies"
-        text = f"{counted(told.rows, 'row', 'rows')}{where} ({share}) {are} of an earlier one"
-        yield Finding(Weight.WARNING, "duplicates", text)
+        yield Finding(Severity.WARNING, "duplicates", text, (same.column,))
+    if same.but_identifier > same.rows:
+        count = counted(same.but_identifier, "row", "rows")
+        text = f"{count}{where} equal an earlier one in all but `{same.column}`: booked twice?"
+        yield Finding(Severity.INFO, "duplicates", text)
+    if same.rows:
+        share = f"{same.rows / len(found.view):.2%}"
+        are = "is an exact copy" if same.rows == 1 else "are exact copies"
+        text = f"{counted(same.rows, 'row', 'rows')}{where} ({share}) {are} of an earlier one"
+        yield Finding(Severity.WARNING, "duplicates", text)
 
 
 def copies(found: Exploration) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ def copies(found: Exploration) -> Iterator[Finding]:
         say = counted(len(same), "pair of columns says", "pairs of columns say")
         text = f"{say} nearly the same: {shown}{more}; leave out one of each"
         yield Finding(
-            Weight.WARNING, "correlations", text, tuple(dict.fromkeys(name for pair in same for name in pair))
+            Severity.WARNING, "correlations", text, tuple(dict.fromkeys(name for pair in same for name in pair))
         )
 
 
@@ -120,14 +120,14 @@ def far_values(found: Exploration) -> Iterator[Finding]:
             f"`{name}` is {value:g} in many rows, far from all other values: if that stands for a missing value, "
             "leave the cells empty"
         )
-        yield Finding(Weight.WARNING, "outliers", text, (name,))
+        yield Finding(Severity.WARNING, "outliers", text, (name,))
     extreme = tuple(name for name, far in found.outliers.items() if name not in stand_ins and far.farthest >= EXTREME_Z)
     if extreme:
         text = (
             f"{_columns(extreme, 'has', 'have')} values more than {EXTREME_Z:g} robust standard deviations from the "
             f"middle: {listed(extreme)}; wrong units, or typing errors?"
         )
-        yield Finding(Weight.HINT, "outliers", text, extreme)
+        yield Finding(Severity.INFO, "outliers", text, extreme)
 
 
 def rare_levels(found: Exploration) -> Iterator[Finding]:
@@ -137,13 +137,13 @@ def rare_levels(found: Exploration) -> Iterator[Finding]:
             f"more than a fifth of the rows has a level that is rare in its column: {listed(rare)}; "
             "an identifier, or free text?"
         )
-        yield Finding(Weight.HINT, "levels", text, rare)
+        yield Finding(Severity.INFO, "levels", text, rare)
 
 
-def _unless_ignored(found: Exploration, names: tuple[str, ...]) -> Weight:
+def _unless_ignored(found: Exploration, names: tuple[str, ...]) -> Severity:
     """What is left out of the model anyway needs no correction."""
     kinds = {facts.name: facts.kind for facts in found.columns}
-    return Weight.WARNING if any(kinds[name] in SCORED for name in names) else Weight.HINT
+    return Severity.WARNING if any(kinds[name] in SCORED for name in names) else Severity.INFO
 
 
 def _names(found: Exploration, wanted: Callable[[ColumnFacts], bool]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from eddy.model.exploration.finding import Finding, Weight, listed
+from eddy.model.exploration.finding import Finding, Severity, listed
 from eddy.model.exploration.findings_columns import FEWEST_ROWS, SCORED
 from eddy.model.exploration.label_leakage import Separation
 from eddy.model.exploration.profile import Exploration
@@ -20,16 +20,16 @@ _AFTERWARDS = re.compile(
 
 def leaks(found: Exploration) -> Iterator[Finding]:
     separations = found.labels.separations if found.labels else ()
-    told = [finding for each in separations if (finding := _leak(each))]
-    yield from told
+    leaking = [finding for each in separations if (finding := _leak(each))]
+    yield from leaking
     for facts in found.columns:
-        known = any(facts.name in finding.columns for finding in told)
+        known = any(facts.name in finding.columns for finding in leaking)
         if facts.kind in SCORED and not known and _AFTERWARDS.fullmatch(facts.name):
             text = (
                 f"`{facts.name}` is named like something known only afterwards, and would be learned from: "
                 "set it to label or ignored if so"
             )
-            yield Finding(Weight.WARNING, "labels", text, (facts.name,))
+            yield Finding(Severity.WARNING, "labels", text, (facts.name,))
 
 
 def _leak(each: Separation) -> Finding | None:
@@ -39,57 +39,57 @@ def _leak(each: Separation) -> Finding | None:
             f"`{each.column}` looks like a second label ({figures} with {each.distinct} different values): "
             "set it to label or ignored in the schema"
         )
-        return Finding(Weight.STOP, "labels", text, (each.column,))
+        return Finding(Severity.ERROR, "labels", text, (each.column,))
     if each.leak:
         text = f"the label leaks through `{each.column}` ({figures}): set it to ignored in the schema"
-        return Finding(Weight.STOP, "labels", text, (each.column,))
+        return Finding(Severity.ERROR, "labels", text, (each.column,))
     if each.suspect:
         text = (
             f"`{each.column}` alone nearly tells the label ({figures}): fine if it is known when a transaction is "
             "made, a leak if it is not"
         )
-        return Finding(Weight.WARNING, "labels", text, (each.column,))
+        return Finding(Severity.WARNING, "labels", text, (each.column,))
     return None
 
 
 def labels(found: Exploration) -> Iterator[Finding]:
-    told = found.labels
-    if told is None:
-        text = "there is no label: how well frauds are told apart cannot be shown here"
-        yield Finding(Weight.HINT, "labels", text)
+    facts = found.labels
+    if facts is None:
+        text = "there is no label: how well frauds are detected cannot be shown here"
+        yield Finding(Severity.INFO, "labels", text)
         return
-    columns = tuple(name for name, _ in told.columns)
-    if told.anomalous == 0:
-        yield Finding(Weight.WARNING, "labels", f"{listed(columns)} calls no row an anomaly", columns)
-    elif told.anomalous == len(found.view):
+    columns = tuple(name for name, _ in facts.columns)
+    if facts.anomalous == 0:
+        yield Finding(Severity.WARNING, "labels", f"{listed(columns)} calls no row an anomaly", columns)
+    elif facts.anomalous == len(found.view):
         text = f"{listed(columns)} calls every row an anomaly: no normal row is left to learn from"
-        yield Finding(Weight.STOP, "labels", text, columns)
-    elif told.share > COMMON_ANOMALIES:
-        text = f"{told.share:.0%} of the rows are labelled anomalies, which should be rare: which value means normal?"
-        yield Finding(Weight.WARNING, "labels", text, columns)
-    if 0 < told.missing < 1:
-        text = f"{told.missing:.1%} of the rows have no label; they count as normal"
-        yield Finding(Weight.WARNING, "labels", text, columns)
+        yield Finding(Severity.ERROR, "labels", text, columns)
+    elif facts.share > COMMON_ANOMALIES:
+        text = f"{facts.share:.0%} of the rows are labelled anomalies, which should be rare: which value means normal?"
+        yield Finding(Severity.WARNING, "labels", text, columns)
+    if 0 < facts.missing < 1:
+        text = f"{facts.missing:.1%} of the rows have no label; they count as normal"
+        yield Finding(Severity.WARNING, "labels", text, columns)
 
 
 def time(found: Exploration) -> Iterator[Finding]:
-    told = found.rhythm
-    if told is None:
-        text = "there is no time: hours and days cannot be judged, drift only in the order of the rows"
-        yield Finding(Weight.HINT, "time", text)
+    rhythm = found.rhythm
+    if rhythm is None:
+        text = "there is no time: hours and days cannot be checked, drift only in the order of the rows"
+        yield Finding(Severity.INFO, "time", text)
         return
-    names = (told.column,)
-    if told.missing:
-        yield Finding(Weight.WARNING, "time", f"{told.missing:.1%} of the rows have no time", names)
-    if told.span_s < 7 * DAY_S:
-        text = f"the rows span {duration(told.span_s)}, less than a week: hours and days not seen will be strange"
-        yield Finding(Weight.WARNING, "time", text, names)
-    if told.pause_s > PAUSE_SHARE * told.span_s > 0 and len(found.view) >= FEWEST_ROWS:
-        text = f"there is no row for {duration(told.pause_s)} in a span of {duration(told.span_s)}"
-        yield Finding(Weight.WARNING, "time", text, names)
-    if not told.ordered:
-        text = f"the rows are not in the order of `{told.column}`: sort them before replaying them"
-        yield Finding(Weight.HINT, "time", text, names)
+    names = (rhythm.column,)
+    if rhythm.missing:
+        yield Finding(Severity.WARNING, "time", f"{rhythm.missing:.1%} of the rows have no time", names)
+    if rhythm.span_s < 7 * DAY_S:
+        text = f"the rows span {duration(rhythm.span_s)}, less than a week: hours and days not seen will look anomalous"
+        yield Finding(Severity.WARNING, "time", text, names)
+    if rhythm.pause_s > PAUSE_SHARE * rhythm.span_s > 0 and len(found.view) >= FEWEST_ROWS:
+        text = f"there is no row for {duration(rhythm.pause_s)} in a span of {duration(rhythm.span_s)}"
+        yield Finding(Severity.WARNING, "time", text, names)
+    if not rhythm.ordered:
+        text = f"the rows are not in the order of `{rhythm.column}`: sort them before replaying them"
+        yield Finding(Severity.INFO, "time", text, names)
 
 
 def duration(seconds: float) -> str:
@@ -110,12 +110,12 @@ def drift(found: Exploration) -> Iterator[Finding]:
             f"the last {fifth} differs from the first in {listed(different)}: "
             "a model of the past may not fit what comes"
         )
-        yield Finding(Weight.WARNING, "drift", text, different)
+        yield Finding(Severity.WARNING, "drift", text, different)
     moved = tuple(each.column for each in found.drift.columns if each.verdict == "moved")
     if moved:
-        yield Finding(Weight.HINT, "drift", f"the last {fifth} has moved a little in {listed(moved)}", moved)
+        yield Finding(Severity.INFO, "drift", f"the last {fifth} has moved a little in {listed(moved)}", moved)
     rates = found.drift.label_rates
     if rates and max(rates) > RATE_RATIO * min(rates) and abs(rates[0] - rates[1]) > found.drift.label_noise:
         sorted_by = "" if found.drift.by_time else ": the rows seem to be sorted by label"
         text = f"{rates[0]:.2%} of the first {fifth} are anomalies, and {rates[1]:.2%} of the last{sorted_by}"
-        yield Finding(Weight.WARNING, "drift", text)
+        yield Finding(Severity.WARNING, "drift", text)

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from eddy.model.exploration.correlations import some
-from eddy.model.exploration.typed_table import Floats, Places, View
+from eddy.model.arrays import Bools, Floats, Indices
+from eddy.model.exploration.typed_table import View, sample_indices
 
 ANOMALIES, NORMAL_ROWS = 50_000, 100_000
 FEWEST = 10
@@ -84,7 +83,7 @@ def labels(view: View, label_columns: tuple[str, ...], distinct: dict[str, int],
     if min(found, len(view) - found) >= FEWEST:
         halves = _halves(view.anomalous, seed)
         separations = _separations(view, halves, distinct)
-        tested = int(halves.strange[~halves.first].sum()), int((~halves.strange[~halves.first]).sum())
+        tested = int(halves.anomalous[~halves.first].sum()), int((~halves.anomalous[~halves.first]).sum())
     return Labels(counts, found, found / len(view), missing, separations, tested)
 
 
@@ -97,16 +96,17 @@ def _values(view: View, name: str) -> tuple[tuple[str, int], ...]:
 class _Halves:
     """Rows [m], whether each is anomalous, its weight (so that shares are true), whether it is in the first half."""
 
-    rows: Places
-    strange: NDArray[np.bool_]
+    rows: Indices
+    anomalous: Bools
     weight: Floats
-    first: NDArray[np.bool_]
+    first: Bools
 
 
-def _halves(anomalous: NDArray[np.bool_], seed: int) -> _Halves:
+def _halves(anomalous: Bools, seed: int) -> _Halves:
     kinds = np.flatnonzero(anomalous), np.flatnonzero(~anomalous)
     drawn = [
-        places[some(len(places), most, seed)] for places, most in zip(kinds, (ANOMALIES, NORMAL_ROWS), strict=True)
+        places[sample_indices(len(places), most, seed)]
+        for places, most in zip(kinds, (ANOMALIES, NORMAL_ROWS), strict=True)
     ]
     rows = np.concatenate(drawn)
     weight = np.repeat([len(each) / len(some_) for each, some_ in zip(kinds, drawn, strict=True)], [*map(len, drawn)])
@@ -114,7 +114,7 @@ def _halves(anomalous: NDArray[np.bool_], seed: int) -> _Halves:
     return _Halves(rows, anomalous[rows], weight, first)
 
 
-def _half(rows: int, seed: int) -> NDArray[np.bool_]:
+def _half(rows: int, seed: int) -> Bools:
     return np.asarray(np.random.default_rng(seed).permutation(rows) < rows // 2)
 
 
@@ -146,24 +146,24 @@ def _of_numbers(name: str, values: Floats, halves: _Halves, distinct: int) -> Se
     return _measured(name, ways[chosen], chosen, halves, distinct)
 
 
-def _of_levels(name: str, codes: Places, levels: int, halves: _Halves, distinct: int) -> Separation | None:
+def _of_levels(name: str, codes: Indices, levels: int, halves: _Halves, distinct: int) -> Separation | None:
     """The rate of each level is learned on the first half; missing is a level of its own."""
     if levels == 0 or (levels == 1 and (codes >= 0).all()):
         return None
     learned = halves.first
     rows = np.bincount(codes[learned] + 1, halves.weight[learned], levels + 1)
-    strange = np.bincount(codes[learned] + 1, (halves.weight * halves.strange)[learned], levels + 1)
-    share = float(strange.sum() / rows.sum())
-    rate = (strange + PRIOR_ROWS * share) / (rows + PRIOR_ROWS)
+    anomalous = np.bincount(codes[learned] + 1, (halves.weight * halves.anomalous)[learned], levels + 1)
+    share = float(anomalous.sum() / rows.sum())
+    rate = (anomalous + PRIOR_ROWS * share) / (rows + PRIOR_ROWS)
     return _measured(name, rate[codes + 1], "in some levels", halves, distinct)
 
 
 def _measured(name: str, score: Floats, how: str, halves: _Halves, distinct: int) -> Separation:
     held_out = ~halves.first
-    strange, weight = halves.strange[held_out], halves.weight[held_out]
-    precision = float(average_precision_score(strange, score[held_out], sample_weight=weight))
+    anomalous, weight = halves.anomalous[held_out], halves.weight[held_out]
+    precision = float(average_precision_score(anomalous, score[held_out], sample_weight=weight))
     return Separation(name, _auc(score, halves, held_out), precision, how, distinct)
 
 
-def _auc(score: Floats, halves: _Halves, which: NDArray[np.bool_]) -> float:
-    return float(roc_auc_score(halves.strange[which], score[which]))
+def _auc(score: Floats, halves: _Halves, which: Bools) -> float:
+    return float(roc_auc_score(halves.anomalous[which], score[which]))

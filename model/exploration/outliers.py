@@ -1,19 +1,19 @@
-"""Values far from the middle of their column, and rows that are strange in several columns at once."""
+"""Values far from the middle of their column, and rows that are unusual in several columns at once."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.stats import iqr, norm
 
+from eddy.model.arrays import Floats, Floats32
 from eddy.model.exploration.distributions import Distribution
-from eddy.model.exploration.typed_table import Floats, Levels, View
+from eddy.model.exploration.typed_table import Levels, View
 
 FAR = 6.0
 """From this distance on a value is an outlier: a bell curve has one in 500 million there."""
 TAMED = 10.0
-"""Beyond this, distances count by their logarithm: one mistyped number is not stranger than all else together."""
-STRANGEST, REASONS = 12, 4
+"""Beyond this, distances count by their logarithm: one mistyped number does not outweigh all else together."""
+MOST_ROWS, REASONS = 12, 4
 FEW_VALUES, LOOK_ROWS = 10, 10_000
 STAND_IN_SHARE, STAND_IN_VALUES = 0.005, 20
 """A value beyond all others, which are many, in at least this share of the rows may stand for a missing one (-999)."""
@@ -44,7 +44,7 @@ class Outliers:
 
 
 @dataclass(frozen=True)
-class StrangeRow:
+class OutlierRow:
     """A row (of the source, from 1), its distance, and why: (column, value as text, distance), farthest first."""
 
     row: int
@@ -88,8 +88,7 @@ def _deviation(known: Floats) -> float:
     """
     if len(np.unique(known[:: max(1, len(known) // LOOK_ROWS)])) <= FEW_VALUES:
         return float(known.std())
-    low, quarter, upper, high = np.quantile(known, (0.05, 0.25, 0.75, 0.95))
-    return max(float((upper - quarter) / (2 * ndtri(0.75))), float((high - low) / (2 * ndtri(0.95))))
+    return max(float(iqr(known, rng=(100 - p, p), scale=2 * norm.ppf(p / 100))) for p in (75, 95))
 
 
 def _transformed(numbers: Floats, spread: Distribution) -> Floats:
@@ -116,17 +115,17 @@ def _stand_in(known: Floats) -> float | None:
     return None
 
 
-def strangest_rows(view: View, spreads: dict[str, Distribution]) -> tuple[StrangeRow, ...]:
+def outlier_rows(view: View, spreads: dict[str, Distribution]) -> tuple[OutlierRow, ...]:
     """Rows with the largest distance from the middle over all columns; levels count by how rare they are."""
     names, distances = _distances(view, spreads)
     if not names:
         return ()
     overall = np.sqrt((np.log1p(distances / TAMED) ** 2).mean(axis=1)) * TAMED
-    farthest = np.argsort(-overall, kind="stable")[:STRANGEST]
-    return tuple(_strange_row(view, int(row), float(overall[row]), names, distances[row]) for row in farthest)
+    farthest = np.argsort(-overall, kind="stable")[:MOST_ROWS]
+    return tuple(_outlier_row(view, int(row), float(overall[row]), names, distances[row]) for row in farthest)
 
 
-def _distances(view: View, spreads: dict[str, Distribution]) -> tuple[list[str], NDArray[np.float32]]:
+def _distances(view: View, spreads: dict[str, Distribution]) -> tuple[list[str], Floats32]:
     """Names [k], and distances [n, k]; a missing value is at distance 0."""
     columns = {
         name: np.nan_to_num(np.abs(robust_z(view.numbers[name], spread))) for name, spread in spreads.items()
@@ -144,14 +143,14 @@ def _surprise(levels: Levels) -> Floats:
     return np.asarray(np.append(distance, 0.0)[levels.codes])
 
 
-def _strange_row(view: View, row: int, distance: float, names: list[str], distances: NDArray[np.float32]) -> StrangeRow:
+def _outlier_row(view: View, row: int, distance: float, names: list[str], distances: Floats32) -> OutlierRow:
     farthest = np.argsort(-distances, kind="stable")[:REASONS]
     reasons = tuple(
         (names[place], _value(view, names[place], row), float(distances[place]))
         for place in farthest
         if distances[place] >= 3.0
     )
-    return StrangeRow(view.row(row), distance, None if view.anomalous is None else bool(view.anomalous[row]), reasons)
+    return OutlierRow(view.row(row), distance, None if view.anomalous is None else bool(view.anomalous[row]), reasons)
 
 
 def _value(view: View, name: str, row: int) -> str:

@@ -17,13 +17,13 @@ from eddy.model.exploration.distributions import (
 )
 from eddy.model.exploration.drift import Drift, drift
 from eddy.model.exploration.label_leakage import Labels, labels
-from eddy.model.exploration.outliers import Outliers, StrangeRow, outliers, strangest_rows
+from eddy.model.exploration.outliers import OutlierRow, Outliers, outlier_rows, outliers
 from eddy.model.exploration.row_map import Projection, projection
 from eddy.model.exploration.seasonality import Rhythm, rhythm
 from eddy.model.exploration.typed_table import View, view
 from eddy.model.schema.schema import Kind
 
-Progress = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Called with what is being done and the share of all work that is done."""
 
 
@@ -39,7 +39,7 @@ class Exploration:
     correlations: Correlations | None
     duplicates: Duplicates
     outliers: dict[str, Outliers]
-    strangest: tuple[StrangeRow, ...]
+    outlier_rows: tuple[OutlierRow, ...]
     labels: Labels | None
     drift: Drift | None
     projection: Projection | None
@@ -50,7 +50,7 @@ def explore(
     source_rows: int,
     guesses: Sequence[Guess],
     seed: int = 0,
-    progress: Progress = lambda *_: None,
+    progress: ProgressCallback = lambda *_: None,
 ) -> Exploration:
     """Looks at a table from all sides.
 
@@ -72,8 +72,8 @@ def explore(
     progress("looking for duplicates", 0.35)
     repeated = duplicates(seen)
     progress("looking for outliers", 0.45)
-    far, strangest = outliers(seen, spreads), strangest_rows(seen, spreads)
-    progress("holding columns against the label", 0.55)
+    far, far_rows = outliers(seen, spreads), outlier_rows(seen, spreads)
+    progress("comparing columns with the label", 0.55)
     distinct = {facts.name: facts.distinct for facts in columns}
     labelled = labels(seen, seen.named(Kind.LABEL), distinct, seed)
     progress("comparing the first fifth with the last", 0.7)
@@ -81,4 +81,4 @@ def explore(
     progress("drawing a map of similar rows", 0.75)
     near = projection(seen, spreads, seed)
     progress("done", 1.0)
-    return Exploration(seen, columns, spreads, levels, times, related, repeated, far, strangest, labelled, moved, near)
+    return Exploration(seen, columns, spreads, levels, times, related, repeated, far, far_rows, labelled, moved, near)

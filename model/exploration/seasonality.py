@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from eddy.model.exploration.typed_table import Floats, Places, View
+from eddy.model.arrays import Bools, Floats, Indices
+from eddy.model.exploration.typed_table import View
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
 _WIDTHS = (
@@ -13,6 +14,7 @@ _WIDTHS = (
     (7 * DAY_S, "week"), (30 * DAY_S, "30 days"), (365 * DAY_S, "365 days"),
 )  # fmt: skip
 MOST_BINS = 130
+QUANTILES = np.array([0.1, 0.5, 0.9])
 THURSDAY = 3
 """The weekday of 1970-01-01, Monday being 0."""
 
@@ -41,11 +43,11 @@ class Rhythm:
     bin: str
     bin_s: float
     bin_starts: Floats
-    rows: Places
+    rows: Indices
     rates: Floats | None
     amount: str | None
     amounts: Floats | None
-    hours: Places
+    hours: Indices
     hour_rates: Floats | None
     pause_s: float
     pause_at: float
@@ -64,7 +66,7 @@ def rhythm(view: View) -> Rhythm | None:
         return None
     order = view.by_time
     seconds = time[order]
-    strange = view.anomalous[order] if view.anomalous is not None else None
+    anomalous = view.anomalous[order] if view.anomalous is not None else None
     width, name = _width(seconds)
     starts, places = _bins(seconds, width)
     amount = view.role("amount")
@@ -80,11 +82,11 @@ def rhythm(view: View) -> Rhythm | None:
         width,
         starts,
         np.bincount(places, minlength=len(starts)),
-        _rates(places, strange, len(starts)),
+        _rates(places, anomalous, len(starts)),
         amount,
         _quantiles(view.numbers[amount][order], places, len(starts)) if amount else None,
         np.bincount(days * 24 + hours, minlength=168).reshape(7, 24),
-        _rates(hours, strange, 24),
+        _rates(hours, anomalous, 24),
         float(pauses[longest]) if len(pauses) else 0.0,
         float(seconds[longest]),
         bool((np.diff(order) > 0).all()),
@@ -98,27 +100,18 @@ def _width(seconds: Floats) -> tuple[float, str]:
     return next((each for each in _WIDTHS if span / each[0] <= MOST_BINS), _WIDTHS[-1])
 
 
-def _bins(seconds: Floats, width: float) -> tuple[Floats, Places]:
+def _bins(seconds: Floats, width: float) -> tuple[Floats, Indices]:
     first = seconds[0] // width
     places = (seconds // width - first).astype(np.intp)
     return (first + np.arange(places[-1] + 1)) * width, places
 
 
-def _rates(places: Places, strange: NDArray[np.bool_] | None, count: int) -> Floats | None:
-    if strange is None:
+def _rates(places: Indices, anomalous: Bools | None, count: int) -> Floats | None:
+    if anomalous is None:
         return None
-    rows = np.bincount(places, minlength=count)
-    found = np.bincount(places[strange], minlength=count)
-    return np.where(rows > 0, found / np.maximum(rows, 1), np.nan)
+    return pd.Series(anomalous).groupby(places).mean().reindex(range(count)).to_numpy(np.float64)
 
 
-def _quantiles(values: Floats, places: Places, count: int) -> Floats:
-    """`places` ascend, so each bin is one slice."""
-    ends = np.searchsorted(places, np.arange(count + 1))
-    made = np.full((count, 3), np.nan)
-    for place in range(count):
-        inside = values[ends[place] : ends[place + 1]]
-        inside = inside[~np.isnan(inside)]
-        if len(inside):
-            made[place] = np.quantile(inside, (0.1, 0.5, 0.9))
-    return made
+def _quantiles(values: Floats, places: Indices, count: int) -> Floats:
+    grouped = pd.Series(values).groupby(places).quantile(QUANTILES)
+    return grouped.unstack().reindex(range(count)).to_numpy(np.float64)

@@ -12,14 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Indices, Texts
 from eddy.model.data.conversion import NORMAL_WORDS, words_of
 from eddy.model.data.schema_inference import Guess
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Field, Kind, Role, TransactionSchema
-
-Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
 
 FEW_LEVELS = 10
 """So many different words in a column that is ignored do not make it free text."""
@@ -35,9 +32,9 @@ _PERSONAL = re.compile(
 class Levels:
     """A column of categories: codes int64 [n], -1 is missing; names and counts [levels], the most frequent first."""
 
-    codes: Places
-    names: NDArray[np.object_]
-    counts: Places
+    codes: Indices
+    names: Texts
+    counts: Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +60,7 @@ class View:
     unreadable: Mapping[str, int]
     levels: Mapping[str, Levels]
     times: Mapping[str, Floats]
-    anomalous: NDArray[np.bool_] | None
+    anomalous: Bools | None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -101,8 +98,8 @@ class View:
         return frozenset(self.named(Kind.IDENTIFIER)) | personal | free
 
     @cached_property
-    def by_time(self) -> Places:
-        """Places of the rows, earliest first; without a time, of all rows in their order."""
+    def by_time(self) -> Indices:
+        """Indices of the rows, earliest first; without a time, of all rows in their order."""
         if self.time is None:
             return np.arange(len(self))
         known = np.flatnonzero(~np.isnan(self.time))
@@ -136,12 +133,18 @@ def view(table: pd.DataFrame, source_rows: int, guesses: Sequence[Guess]) -> Vie
 def by_schema(table: pd.DataFrame, schema: TransactionSchema) -> tuple[Guess, ...]:
     """What a schema file says of a table's columns; those that it does not name are ignored."""
     said = {field.name: Guess(field, "as the schema file says") for field in schema.fields}
-    unnamed = (Guess(Field(name, Kind.IGNORED), "the schema file does not name it") for name in map(str, table.columns))
-    rest = {guess.field.name: guess for guess in unnamed}
-    return tuple((rest | said)[name] for name in map(str, table.columns))
+    unnamed = "the schema file does not name it"
+    return tuple(said.get(name) or Guess(Field(name, Kind.IGNORED), unnamed) for name in map(str, table.columns))
 
 
-def _anomalous(table: pd.DataFrame, labels: Sequence[Field]) -> NDArray[np.bool_]:
+def sample_indices(rows: int, most: int, seed: int) -> Indices:
+    """Of all rows, or of `most` of them at random; ascending."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def _anomalous(table: pd.DataFrame, labels: Sequence[Field]) -> Bools:
     found = [~words_of(table[field.name]).isin(NORMAL_WORDS).to_numpy(np.bool_) for field in labels]
     return np.asarray(np.logical_or.reduce(found), np.bool_)
 
@@ -163,13 +166,10 @@ def _numbers(column: "pd.Series[Any]") -> Floats:
 
 
 def _levels(column: "pd.Series[Any]") -> Levels:
-    codes, names = pd.factorize(column)
-    counts = np.bincount(codes[codes >= 0], minlength=len(names))
-    order = np.argsort(-counts, kind="stable")
-    place = np.empty(len(names) + 1, np.intp)
-    place[order], place[-1] = np.arange(len(names)), -1
-    texts = np.asarray(names, dtype=object)[order]
-    return Levels(place[codes], np.array([str(name) for name in texts], dtype=object), counts[order])
+    counts = column.value_counts(sort=False)
+    counts = counts[counts > 0].sort_values(ascending=False, kind="stable")  # a category may have no row
+    names = np.array([str(name) for name in counts.index], dtype=object)
+    return Levels(counts.index.get_indexer(pd.Index(column)), names, np.asarray(counts, np.intp))
 
 
 def _seconds(column: "pd.Series[Any]", unit: str | None) -> Floats:

@@ -8,7 +8,7 @@
     hour_by_category    surprisal -log p(hour given the category)
 
 All are standardised by mean and standard deviation. "The category" is the categorical field that tells most about the
-amount; where there is one, the hour is judged by it and not by itself: features that repeat each other, or carry
+amount; where there is one, the hour is compared with it and not by itself: features that repeat each other, or carry
 nothing, dilute the score. A missing number is no feature: it adds its own surprisal to the score, and the rest of the
 row is scored as if the number were usual. `model.onnx_export.graph` builds the same from the numbers learned here, and
 checks at every export that it gives the same.
@@ -18,12 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Indices, Texts
 from eddy.model.schema.columns import Columns
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
@@ -42,7 +39,7 @@ class Numbers:
 
     indices: Indices
     fill: Floats
-    logged: NDArray[np.bool_]
+    logged: Bools
     unit: Floats
     floor: float
 
@@ -53,12 +50,8 @@ class Numbers:
     def of(self, filled: Floats) -> Floats:
         """The features of values [..., k], none of which is missing."""
         features, amounts = filled.copy(), filled[..., self.logged]
-        logs = np.sign(amounts) * np.log1p(np.abs(amounts) / self.unit[self.logged])
-        features[..., self.logged] = np.maximum(logs, self.floor)
+        features[..., self.logged] = _logarithm(amounts, self.unit[self.logged], self.floor)
         return features
-
-    def decode(self, values: Floats) -> Floats:
-        return np.where(self.logged, np.sign(values) * np.expm1(np.abs(values)) * self.unit, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +95,7 @@ class ByCategory:
         if self.amount is not None:
             amount = columns.numeric[:, self.amount]
             filled = np.where(np.isnan(amount), self.fill, amount)
-            logs = np.sign(filled) * np.log1p(np.abs(filled) / self.mean[rows])
-            parts.append(np.maximum(logs, self.floor))
+            parts.append(_logarithm(filled, self.mean[rows], self.floor))
         if self.time is not None:
             parts.append(self.hours[rows, hour_of_day(columns.timestamp[:, self.time])])
         return np.column_stack(parts) if parts else np.empty((len(columns), 0))
@@ -125,12 +117,12 @@ class Encoder:
     """Everything learned about the columns of one schema.
 
     Features are ordered numbers, categories, by category (amount, hour), sines, cosines. They are standardised
-    with `center` and `scale` and cut off at `lowest` and `highest`, a little beyond the outermost rows: what is farther
-    out is as strange, but must not make all that goes together with it look strange too. `field_of_feature` gives for
-    each the index of its field in `TransactionSchema.scored`. `absent` [numbers] is -log p of the number missing, in
-    nats; 0 where that is not to count; `ever_absent`: it counts, and training rows lack some. `usual_hour` is the most
-    frequent hour of day of each timestamp, `usual_level` the most frequent level of each categorical column, whether it
-    makes a feature or not.
+    with `center` and `scale` and clipped to `lowest` and `highest`, a little beyond the outermost rows: what is farther
+    out is no more anomalous, and must not make all that goes together with it look anomalous too. `field_of_feature`
+    gives for each the index of its field in `TransactionSchema.scored`, `group_of_feature` one of `GROUPS`. `absent`
+    [numbers] is -log p of the number missing, in nats, 0 where that is not to count; `ever_absent`: it counts, and
+    training rows lack some. `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most
+    frequent level of each categorical column, whether it makes a feature or not.
     """
 
     numbers: Numbers
@@ -140,6 +132,7 @@ class Encoder:
     by_category: ByCategory | None
     hours: Hours
     field_of_feature: Indices
+    group_of_feature: tuple[str, ...]
     usual_level: tuple[str, ...]
     usual_hour: Floats
     center: Floats
@@ -150,50 +143,28 @@ class Encoder:
     @property
     def groups(self) -> tuple[str, ...]:
         """Those of `GROUPS` that have a feature."""
-        by = self.by_category
-        used = (
-            not self.numbers.logged.all(),
-            self.ever_absent,
-            self.numbers.logged.any(),
-            by is not None and by.amount is not None,
-            len(self.categories.indices) > 0,
-            len(self.hours.indices) > 0,
-            by is not None and by.time is not None,
-        )
-        return tuple(group for group, there in zip(GROUPS, used, strict=True) if there)
+        used = (*self.group_of_feature, *(["missing"] if self.ever_absent else []))
+        return tuple(group for group in GROUPS if group in used)
 
     @property
-    def upper(self) -> NDArray[np.bool_]:
-        """Features [d] of which only large values are strange: amounts and surprisals."""
-        counts = len(self.categories.indices)
-        by = (
-            0
-            if self.by_category is None
-            else (self.by_category.amount is not None) + (self.by_category.time is not None)
-        )
-        times = 2 * len(self.hours.indices)
-        return np.concatenate([self.numbers.logged, np.ones(counts + by, np.bool_), np.zeros(times, np.bool_)])
+    def upper(self) -> Bools:
+        """Features [d] of which only large values are anomalous: amounts and surprisals."""
+        return np.array([group not in ("numbers", "hour") for group in self.group_of_feature])
 
     @property
-    def bounded(self) -> NDArray[np.bool_]:
+    def bounded(self) -> Bools:
         """Features [d] that have an end: surprisals, sines and cosines."""
-        by = self.by_category
-        amounts = len(self.numbers.indices), int(by is not None and by.amount is not None)
-        bounded = (
-            len(self.categories.indices),
-            int(by is not None and by.time is not None) + 2 * len(self.hours.indices),
-        )
-        return np.repeat([False, True, False, True], [amounts[0], bounded[0], amounts[1], bounded[1]])
+        return np.array([group not in ("numbers", "amount", "amount_by_category") for group in self.group_of_feature])
 
     def encode(self, columns: Columns) -> Floats:
         """Features x [n, d] of n transactions, standardised, from `lowest` to `highest`."""
-        return self.within(self.standardised(columns))
+        return self.clip(self.standardised(columns))
 
     def standardised(self, columns: Columns) -> Floats:
         """Features [n, d] of n transactions, standardised, however far out."""
         return np.asarray((self.raw(columns) - self.center) / self.scale)
 
-    def within(self, x: Floats) -> Floats:
+    def clip(self, x: Floats) -> Floats:
         return np.clip(x, self.lowest, self.highest)
 
     def lacking(self, columns: Columns) -> Floats:
@@ -211,17 +182,26 @@ class Encoder:
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""
-        by_category = [self.by_category.encode(columns)] if self.by_category else []
-        plain = (self.numbers.encode(columns), self.categories.encode(columns))
-        return np.hstack([*plain, *by_category, self.hours.encode(columns)])
+        return raw_features((self.numbers, self.categories, self.by_category, self.hours), columns)
 
 
-def indices_of(column: NDArray[np.object_], levels: Sequence[str]) -> Indices:
+Part = Numbers | Categories | ByCategory | Hours
+
+
+def raw_features(parts: Sequence[Part | None], columns: Columns) -> Floats:
+    return np.hstack([part.encode(columns) for part in parts if part])
+
+
+def _logarithm(values: Floats, unit: Floats, floor: float) -> Floats:
+    return np.asarray(np.maximum(np.sign(values) * np.log1p(np.abs(values) / unit), floor))
+
+
+def indices_of(column: Texts, levels: Sequence[str]) -> Indices:
     """The index of each text [n] among the levels; of all others, one more than the last."""
     index = {level: number for number, level in enumerate(levels)}
     return np.array([index.get(level, len(index)) for level in column], np.intp)
 
 
-def hour_of_day(seconds: Floats) -> NDArray[np.intp]:
+def hour_of_day(seconds: Floats) -> Indices:
     """The hour of day (UTC), 0 to 23, of Unix seconds."""
     return (seconds % DAY_S // HOUR_S).astype(np.intp)

@@ -1,11 +1,9 @@
 """Learns the features of a schema's columns from normal rows, with scikit-learn where it has what is needed."""
 
-from dataclasses import replace
-
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
+from eddy.model.arrays import Floats, Indices, Texts
 from eddy.model.config import ConfigError
 from eddy.model.features.encoder import (
     BEYOND,
@@ -13,11 +11,10 @@ from eddy.model.features.encoder import (
     ByCategory,
     Categories,
     Encoder,
-    Floats,
     Hours,
-    Indices,
     Numbers,
     hour_of_day,
+    raw_features,
 )
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import TransactionSchema
@@ -27,7 +24,7 @@ PSEUDO_COUNTS = 5.0
 
 MOST_LEVELS = 200
 """A categorical field with more levels than this is not taken for the category."""
-LEAST_TOLD = 0.02
+LEAST_EXPLAINED = 0.02
 """A categorical field that explains less than this share of the log amount's variance is not taken for the category."""
 
 
@@ -50,31 +47,27 @@ def fit(
     categories = _fit_categories(columns, chosen)
     by_category = _fit_by_category(columns, schema, amount, chosen, floor)
     hours = _hours(columns, by_category, chosen)
-    fields = _fields(schema, numbers, categories, by_category, hours)
-    if not len(fields):
+    features = _features(schema, numbers, categories, by_category, hours)
+    if not features:
         raise ConfigError(f"features {', '.join(chosen)} make nothing of these columns; choose of {', '.join(GROUPS)}")
-    usual = tuple(_most_usual(column) for column in columns.categorical.T)
-    usual_hour = np.array([np.bincount(hour_of_day(t)).argmax() + 0.5 for t in columns.timestamp.T], np.float64)
-    unbounded = np.full(len(fields), np.inf)
-    bare = Encoder(
+    scaler = StandardScaler()
+    x = scaler.fit_transform(raw_features((numbers, categories, by_category, hours), columns))
+    return Encoder(
         numbers=numbers,
         absent=_absent(columns, numbers, chosen),
         ever_absent="missing" in chosen and bool(np.isnan(columns.numeric[:, numbers.indices]).any()),
         categories=categories,
         by_category=by_category,
         hours=hours,
-        field_of_feature=fields,
-        usual_level=usual,
-        usual_hour=usual_hour,
-        center=np.zeros(len(fields)),
-        scale=np.ones(len(fields)),
-        lowest=-unbounded,
-        highest=unbounded,
+        field_of_feature=np.array([field for _, field in features], np.intp),
+        group_of_feature=tuple(group for group, _ in features),
+        usual_level=tuple(_most_usual(column) for column in columns.categorical.T),
+        usual_hour=np.array([np.bincount(hour_of_day(t)).argmax() + 0.5 for t in columns.timestamp.T], np.float64),
+        center=scaler.mean_,
+        scale=scaler.scale_,
+        lowest=x.min(axis=0) - BEYOND,
+        highest=x.max(axis=0) + BEYOND,
     )
-    scaler = StandardScaler()
-    x = scaler.fit_transform(bare.raw(columns))
-    bounds = {"lowest": x.min(axis=0) - BEYOND, "highest": x.max(axis=0) + BEYOND}
-    return replace(bare, center=scaler.mean_, scale=scaler.scale_, **bounds)
 
 
 def _chosen(groups: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -118,7 +111,7 @@ def _fit_categories(columns: Columns, groups: tuple[str, ...]) -> Categories:
     return Categories(indices, tuple(known for known, _ in fitted), np.array([worst for _, worst in fitted]))
 
 
-def _surprisals(column: NDArray[np.object_]) -> tuple[dict[str, float], float]:
+def _surprisals(column: Texts) -> tuple[dict[str, float], float]:
     """-log p(level) of each level, and of a level never seen; a level more is counted for all those unseen."""
     names, counts = np.unique(column.astype(str), return_counts=True)
     share = PSEUDO_COUNTS / (len(names) + 1)
@@ -153,12 +146,12 @@ def _category(columns: Columns, amount: int | None) -> int | None:
     amounts = columns.numeric[:, amount]
     known = ~np.isnan(amounts)
     size = np.log1p(np.abs(amounts[known]))
-    told = [_explained(column[known], size) for column in columns.categorical.T]
-    best = int(np.argmax(told))
-    return best if told[best] >= LEAST_TOLD else None
+    explained = [_explained(column[known], size) for column in columns.categorical.T]
+    best = int(np.argmax(explained))
+    return best if explained[best] >= LEAST_EXPLAINED else None
 
 
-def _explained(levels: NDArray[np.object_], values: Floats) -> float:
+def _explained(levels: Texts, values: Floats) -> float:
     """The share of the values' variance that lies between levels, corrected for their number."""
     names, rows = np.unique(levels.astype(str), return_inverse=True)
     if not 2 <= len(names) <= MOST_LEVELS or len(values) <= len(names) or not values.std():
@@ -186,28 +179,30 @@ def _hour_surprisals(hours: Indices, rows: Indices, levels: int) -> Floats:
 
 
 def _hours(columns: Columns, by_category: ByCategory | None, groups: tuple[str, ...]) -> Hours:
-    """The timestamps that are judged by themselves: all but the one that is judged by the category."""
-    judged = by_category.time if by_category else None
+    """The timestamps that count by themselves: all but the one that is compared with what is usual for the category."""
+    compared = by_category.time if by_category else None
     times = range(columns.timestamp.shape[1]) if "hour" in groups else ()
-    return Hours(np.array([index for index in times if index != judged], np.intp))
+    return Hours(np.array([index for index in times if index != compared], np.intp))
 
 
-def _fields(
+def _features(
     schema: TransactionSchema,
     numbers: Numbers,
     categories: Categories,
-    by_category: ByCategory | None,
+    by: ByCategory | None,
     hours: Hours,
-) -> Indices:
+) -> list[tuple[str, int]]:
+    """The group of each feature, and the index of its field."""
     first_level, first_time = len(schema.numeric), len(schema.numeric) + len(schema.categorical)
-    by = [] if by_category is None else [by_category.amount, by_category.time]
-    offsets = (0, first_time)
-    of_category = [index + offset for index, offset in zip(by, offsets, strict=False) if index is not None]
-    times = first_time + hours.indices
-    plain = (numbers.indices, first_level + categories.indices, np.array(of_category, np.intp))
-    return np.concatenate([*plain, times, times]).astype(np.intp)
+    found = [
+        ("amount" if log else "numbers", index) for index, log in zip(numbers.indices, numbers.logged, strict=True)
+    ]
+    found += [("categories", first_level + index) for index in categories.indices]
+    found += [("amount_by_category", by.amount)] if by and by.amount is not None else []
+    found += [("hour_by_category", first_time + by.time)] if by and by.time is not None else []
+    return found + 2 * [("hour", first_time + index) for index in hours.indices]
 
 
-def _most_usual(column: NDArray[np.object_]) -> str:
+def _most_usual(column: Texts) -> str:
     names, counts = np.unique(column.astype(str), return_counts=True)
     return str(names[np.argmax(counts)])

@@ -1,32 +1,27 @@
 """The part of the scoring graph that looks pairs of levels up; the same as `model.components.category_pairs`."""
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import TensorProto
 
+from eddy.model.arrays import Floats, Indices
 from eddy.model.components.category_pairs import Pairs
-from eddy.model.onnx_export.builder import Graph
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from eddy.model.onnx_export.builder import Graph, Value, joined
 
 
-def surprise(g: Graph, pairs: Pairs) -> str:
+def surprise(g: Graph, pairs: Pairs) -> Value:
     """What each column adds to the score [rows, J], float32.
 
     All J x J pairs are looked up at once, in one long table: the graph does not grow with their number. Sums are
     float64, so that large surprisals and large ratios that cancel each other out leave no rounding behind.
     """
-    codes = _codes(g, pairs)
-    nats = g.op("Gather", g.constant(np.concatenate(pairs.surprisals)), codes)
-    groups = g.op("Gather", g.constant(np.concatenate(pairs.groups), np.int32), codes)
+    codes = _codes(g.inputs["categorical"], pairs)
+    nats = g.constant(np.concatenate(pairs.surprisals)).op("Gather", codes)
+    groups = g.constant(np.concatenate(pairs.groups), np.int32).op("Gather", codes)
     table, widths, firsts = _in_line(pairs)
-    own, other = (g.op("Unsqueeze", groups, g.constant([axis], np.int64)) for axis in (2, 1))
-    line = g.op("Add", g.op("Mul", own, g.constant(widths, np.int32)), g.constant(firsts, np.int32))
-    ratios = g.op("Gather", g.constant(table), g.op("Add", line, other))
+    own, other = groups.op("Unsqueeze", [2]), groups.op("Unsqueeze", [1])
+    cells = own * widths.astype(np.int32) + firsts.astype(np.int32) + other
+    ratios = g.constant(table).op("Gather", cells)
     # A product with a vector: unlike ReduceMean it adds up in the same order wherever in a batch a row stands.
-    mean = g.op("MatMul", ratios, g.constant(np.full(len(pairs), 1.0 / (len(pairs) - 1))))
-    return g.cast(g.op("Add", nats, mean), TensorProto.FLOAT)
+    return (nats + ratios @ np.full(len(pairs), 1.0 / (len(pairs) - 1))).cast(np.float32)
 
 
 def _in_line(pairs: Pairs) -> tuple[Floats, Indices, Indices]:
@@ -46,10 +41,10 @@ def _in_line(pairs: Pairs) -> tuple[Floats, Indices, Indices]:
     return np.concatenate(tables), widths, np.reshape(firsts, widths.shape)
 
 
-def _codes(g: Graph, pairs: Pairs) -> str:
+def _codes(categorical: Value, pairs: Pairs) -> Value:
     """The index of each level [rows, J] in the surprisals of all columns, one after the other."""
     columns, first = [], 0
     for index, levels in enumerate(pairs.levels):
-        columns.append(g.level_indices(g.columns("categorical", index, index + 1), levels, first))
+        columns.append(categorical.columns(index, index + 1).level_indices(levels, first))
         first += len(levels) + 1
-    return g.joined(columns)
+    return joined(columns)

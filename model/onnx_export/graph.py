@@ -1,26 +1,26 @@
 """Encoder, network and score as one ONNX graph: raw columns in; score, contributions and expected values out.
 
-The graph is put together by hand from the numbers that were learned, operator by operator: it is small, every
-operator is one of standard ONNX, and nothing has to be converted (`docs/decisions/0001-one-scoring-graph.md`).
-`check_parity` holds it against `ScoreModel`, the same in Python, at every export.
+The graph is written by hand from the numbers that were learned (`builder`): it is small, every operator is one of
+standard ONNX, and nothing has to be converted (`docs/decisions/0001-one-scoring-graph.md`).
+`check_parity` compares it with `ScoreModel`, the same in Python, at every export.
 """
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import helper
 
+from eddy.model.arrays import Floats
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.gaussian_clusters import Clusters
 from eddy.model.components.score_model import WEIGHTS, ScoreModel, Weights
 from eddy.model.components.tail_scores import TailScores
 from eddy.model.components.whitening import Whitening
-from eddy.model.onnx_export import category_pairs
-from eddy.model.onnx_export import features as raw_features
-from eddy.model.onnx_export.builder import Graph
+from eddy.model.onnx_export import category_pairs, features
+from eddy.model.onnx_export.builder import ML, Graph, Value, joined, total, value_info
 from eddy.model.onnx_export.combination import combined
 from eddy.model.onnx_export.contributions import contributions
 from eddy.model.onnx_export.expected_values import expected
@@ -41,8 +41,8 @@ class ParityError(Exception):
     """The graph does not do what the Python pipeline does: a bug here or in ONNX Runtime, never the data's fault."""
 
 
-def check_parity(score: NDArray[np.float64], graph_score: NDArray[np.float64]) -> None:
-    """Holds the graph's scores against those of the Python pipeline for the same rows.
+def check_parity(score: Floats, graph_score: Floats) -> None:
+    """Compares the graph's scores with those of the Python pipeline for the same rows.
 
     Raises:
         ParityError: they differ by more than PARITY, relative; a score below the median counts as the median.
@@ -58,210 +58,176 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
 
     Raw columns are float64 until they are standardised, because times and amounts need it.
     """
-    graph = Graph()
-    terms = _terms(graph, schema, model)
-    total = graph.cast(graph.sum(terms.parts), TensorProto.DOUBLE)
-    graph.op("ReduceSum", total, graph.constant([1], np.int64), keepdims=0, output="score")
-    _explain(graph, schema, model, terms)
+    g = Graph()
+    kinds = {"numeric": np.float64, "categorical": np.object_, "timestamp": np.float64}
+    widths = {
+        "numeric": len(schema.numeric),
+        "categorical": len(schema.categorical),
+        "timestamp": len(schema.timestamps),
+    }
+    inputs = [value_info(g.input(name, kinds[name]).name, kinds[name], ["rows", w]) for name, w in widths.items() if w]
+    terms = _terms(g, schema, model)
+    score = total(terms.parts).cast(np.float64).op("ReduceSum", [1], keepdims=1)
+    g.output("score", score.op("Squeeze", [1]))
+    _explain(g, schema, model, terms, score)
     usual = dict(zip(schema.categorical, model.encoder.usual_level, strict=True))
-    return _serialise(graph, schema, {USUAL_LEVELS: json.dumps(usual)})
+    return _serialise(g, inputs, len(schema.scored), {USUAL_LEVELS: json.dumps(usual)})
 
 
 def _terms(g: Graph, schema: TransactionSchema, model: ScoreModel) -> Terms:
     if model.pairs is not None:
         return Terms(network=category_pairs.surprise(g, model.pairs))
     far, lacking = _features(g, schema, model)
-    x = g.within(far, model.encoder.lowest, model.encoder.highest)
-    white = g.affine(x, model.inputs.matrix, -model.inputs.center @ model.inputs.matrix)
+    x = far.clip(model.encoder.lowest, model.encoder.highest)
+    white = x @ model.inputs.matrix - model.inputs.center @ model.inputs.matrix
     if model.clusters is not None:
-        parts, center = _clusters(g, white, model.clusters)
+        parts, center = _clusters(white, model.clusters)
         return Terms(network=parts, x=x, center=center, lacking=lacking)
-    size = g.op("Abs", white)
-    u = g.signed(white, g.log1p(size)) if model.network_input == "whitened" else x
-    within = g.within(u, model.lowest, model.highest)
-    seen = Terms(x=x, u=u, within=within)
+    size = abs(white)
+    u = white.sign() * size.log1p() if model.network_input == "whitened" else x
+    clipped = u.clip(model.lowest, model.highest)
+    terms = Terms(x=x, u=u, clipped=clipped)
     if model.residuals is None:
-        return _squares(g, model, seen)
-    seen = seen._replace(lacking=lacking)
-    weights = WEIGHTS[model.parts]
+        return terms._replace(**_squares(model, u, clipped))
+    terms, weights = terms._replace(lacking=lacking), WEIGHTS[model.parts]
     if weights.inputs:
-        seen = seen._replace(inputs=_weighted(g, _times(g, size, _unit(weights)), weights.inputs, weights))
+        terms = terms._replace(inputs=_weighted(_times(size, _unit(weights)), weights.inputs, weights))
     if weights.tail_scores:
-        seen = seen._replace(tail_scores=_times(g, _tail_scores(g, far, model.tail_scores), weights.tail_scores))
-    if model.combination is not None:
-        return combined(
-            g, model.combination, _anomaly(g, model, _with_hidden(g, model, seen), model.combination.scales)
-        )
-    return _network(g, model, _with_hidden(g, model, seen)) if weights.network else seen
+        terms = terms._replace(tail_scores=_times(_tail_scores(far, model.tail_scores), weights.tail_scores))
+    if weights.network:
+        terms = terms._replace(**_networks(model, u, clipped))
+    return combined(model.combination, terms) if model.combination is not None else terms
 
 
-def _with_hidden(g: Graph, model: ScoreModel, seen: Terms) -> Terms:
-    """Where the networks have no part in the score, their layers are left to expected values, which few ask for."""
-    return seen._replace(hidden=tuple(network(g, seen.within, layers[:-1]) for layers in model.members))
-
-
-def _explain(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms) -> None:
+def _explain(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms, score: Value) -> None:
     """Contributions and expected values [rows, fields] where `explain` is true, else none: most rows pass, and nobody
     looks."""
-    then, otherwise = Graph(g), Graph(g)
-    nothing = otherwise.constant(np.empty((0, len(schema.scored))), np.float64)
-    outputs = ("contributions", "expected")
-    for name in outputs:
-        otherwise.op("Identity", nothing, output=f"{name}_else")
-    then.precision = np.float32
-    if not terms.rebuilt:
-        terms = terms._replace(rebuilt=_rebuilt(then, model, terms))
-    contributions(then, schema, model, terms, "contributions_then")
-    expected(then, schema, model, terms, "expected_then")
-    g.either(EXPLAIN, outputs, then, otherwise, len(schema.scored))
+    outputs, fields = OUTPUTS[1:], len(schema.scored)
+    with g.branch() as otherwise:
+        nothing = g.constant(np.empty((0, fields)))
+        for name in outputs:
+            g.output(f"{name}_else", nothing)
+    with g.branch() as then:
+        if terms.clipped is not None and not terms.rebuilt:
+            terms = terms._replace(rebuilt=_rebuilt(model, terms.clipped, terms.hidden))
+        g.output("contributions_then", contributions(schema, model, terms, score))
+        g.output("expected_then", expected(schema, model, terms))
+    g.either(g.input(EXPLAIN, np.bool_), outputs, then, otherwise, fields)
 
 
-def _rebuilt(g: Graph, model: ScoreModel, terms: Terms) -> tuple[str, ...]:
-    if not terms.hidden:
-        return tuple(network(g, terms.within, layers) for layers in model.members)
-    last = (layers[-1:] for layers in model.members)
-    return tuple(network(g, hidden, layer) for hidden, layer in zip(terms.hidden, last, strict=True))
-
-
-def _features(g: Graph, schema: TransactionSchema, model: ScoreModel) -> tuple[str, str]:
+def _features(g: Graph, schema: TransactionSchema, model: ScoreModel) -> tuple[Value, Value | None]:
     """Features [rows, d], standardised, as far out as anything looks, and what missing numbers add to the score.
 
     What was missing is filled in. From here on all is float32.
     """
-    encoder, lacking = model.encoder, ""
-    raw = raw_features.encode(g, schema, encoder)
-    centred = g.op("Sub", raw, g.constant(encoder.center))
-    x = g.cast(g.op("Div", centred, g.constant(encoder.scale)), TensorProto.FLOAT)
-    g.precision = np.float32
+    encoder, lacking = model.encoder, None
+    x = ((features.encode(g, schema, encoder) - encoder.center) / encoder.scale).cast(np.float32)
     if len(encoder.numbers.indices):
-        missing = g.op("IsNaN", x)
-        x = g.op("Where", missing, g.constant(encoder.usual_numbers), x)
+        missing = x.is_nan()
+        x = g.op("Where", missing, encoder.usual_numbers, x)
         if encoder.absent.any():
             nats = np.pad(encoder.absent, (0, len(encoder.center) - len(encoder.absent)))
-            lacking = g.op("Mul", g.cast(missing, TensorProto.FLOAT), g.constant(nats))
-    ends = model.tail_scores.knots[:, [0, -1]].T
-    return g.within(x, np.minimum(encoder.lowest, ends[0]), np.maximum(encoder.highest, ends[1])), lacking
+            lacking = g.op("Where", missing, g.constant(nats, np.float32), 0.0)
+    first, last = model.tail_scores.knots[:, 0], model.tail_scores.knots[:, -1]
+    return x.clip(np.minimum(encoder.lowest, first), np.maximum(encoder.highest, last)), lacking
 
 
-def _times(g: Graph, values: str, factor: float) -> str:
-    return values if factor == 1.0 else g.op("Mul", values, g.constant(factor))
-
-
-def _network(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
-    """What the networks missed, as a part of the sum."""
-    weights = WEIGHTS[model.parts]
-    unit = 1.0 / _unit(weights)
-    terms = _anomaly(g, model, terms, np.full(len(model.encoder.center), unit))
-    return terms._replace(network=_weighted(g, g.sum(terms.strange), weights.network, weights))
-
-
-def _anomaly(g: Graph, model: ScoreModel, terms: Terms, scales: NDArray[np.float64]) -> Terms:
-    """What each network missed, whitened, in units of these scales [d] and of the number of networks."""
-    assert model.residuals is not None
-    units = 1.0 / (scales * len(model.members))
-    each = zip(model.members, terms.hidden, model.residuals, strict=True)
-    strange = tuple(_missed(g, terms.u, hidden, layers[-1], whitening, units) for layers, hidden, whitening in each)
-    return terms._replace(strange=strange)
-
-
-def network(g: Graph, value: str, layers: Sequence[Layer]) -> str:
-    """Dense layers, one after the other; gives the name of the last one's output."""
+def network(value: Value, layers: Sequence[Layer]) -> Value:
+    """Dense layers, one after the other."""
     for layer in layers:
-        value = g.op("Gemm", value, g.constant(layer.weights), g.constant(layer.bias))
-        if layer.activation == "tanh":
-            value = g.op("Tanh", value)
+        value = value.gemm(layer.weights, layer.bias)
+        value = value.op("Tanh") if layer.activation == "tanh" else value
     return value
 
 
-def _squares(g: Graph, model: ScoreModel, terms: Terms) -> Terms:
-    """The textbook: what was missed, squared, as part of the mean over features."""
-    rebuilt = _rebuilt(g, model, terms)
-    missed = [g.op("Sub", terms.u, each) for each in rebuilt]
-    total = g.sum([g.op("Mul", each, each) for each in missed])
-    return terms._replace(network=_times(g, total, 1.0 / (len(missed) * len(model.encoder.center))), rebuilt=rebuilt)
+def _networks(model: ScoreModel, u: Value, clipped: Value) -> dict[str, Any]:
+    """What the networks missed. The last layers are left to expected values, which few ask for."""
+    assert model.residuals is not None
+    weights = WEIGHTS[model.parts]
+    scales = 1.0 if model.combination is None else model.combination.scales
+    units = np.asarray(_unit(weights) / (scales * len(model.members)))
+    hidden = tuple(network(clipped, layers[:-1]) for layers in model.members)
+    each = zip(model.members, hidden, model.residuals, strict=True)
+    missed = tuple(_missed(u, inner, layers[-1], whitening, units) for layers, inner, whitening in each)
+    return {"hidden": hidden, "missed": missed, "network": _weighted(total(missed), weights.network, weights)}
 
 
-def _missed(g: Graph, u: str, hidden: str, last: Layer, whitening: Whitening, units: NDArray[np.float64]) -> str:
+def _missed(u: Value, hidden: Value, last: Layer, whitening: Whitening, units: Floats) -> Value:
     """|whitened (u - reconstruction)| units. The last layer is linear, as whitening is, so the two are one."""
     matrix = whitening.matrix * units
-    bias = (last.bias + whitening.center) @ matrix
-    seen = g.op("Gemm", u, g.constant(matrix), g.constant(-bias))
-    return g.op("Abs", g.op("Gemm", hidden, g.constant(-last.weights @ matrix), seen))
+    seen = u.gemm(matrix, -(last.bias + whitening.center) @ matrix)
+    return abs(hidden.gemm(-last.weights @ matrix, seen))
+
+
+def _rebuilt(model: ScoreModel, clipped: Value, hidden: Sequence[Value] = ()) -> tuple[Value, ...]:
+    """The reconstructions, from the last hidden layers where these are there already."""
+    if not hidden:
+        return tuple(network(clipped, layers) for layers in model.members)
+    return tuple(network(inner, layers[-1:]) for inner, layers in zip(hidden, model.members, strict=True))
+
+
+def _squares(model: ScoreModel, u: Value, clipped: Value) -> dict[str, Any]:
+    """The textbook: what was missed, squared, as part of the mean over features."""
+    rebuilt = _rebuilt(model, clipped)
+    missed = [u - each for each in rebuilt]
+    squares = total([each * each for each in missed])
+    return {"network": _times(squares, 1.0 / (len(missed) * len(model.encoder.center))), "rebuilt": rebuilt}
+
+
+def _times(values: Value, factor: float) -> Value:
+    return values if factor == 1.0 else values * factor
 
 
 def _unit(weights: Weights) -> float:
     return 1.0 / weights.bound if weights.bound else 1.0
 
 
-def _weighted(g: Graph, in_units: str, weight: float, weights: Weights) -> str:
+def _weighted(in_units: Value, weight: float, weights: Weights) -> Value:
     """`weight` bound log(1 + w / bound) of w / bound; `weight` w where there is no bound."""
-    return _times(g, g.log1p(in_units), weight * weights.bound) if weights.bound else _times(g, in_units, weight)
+    return _times(in_units.log1p(), weight * weights.bound) if weights.bound else _times(in_units, weight)
 
 
-def _tail_scores(g: Graph, x: str, tail_scores: TailScores) -> str:
+def _tail_scores(x: Value, tails: TailScores) -> Value:
     """Tail scores [rows, d], by blocks of features: matrices hold mostly zeros, but these are what is fast."""
-    blocks = np.array_split(np.arange(len(tail_scores.knots)), -(-len(tail_scores.knots) // BLOCK))
-    pieces = zip(blocks, g.split(x, [len(block) for block in blocks]), strict=True)
-    return g.joined(
-        [_block(g, piece, TailScores(tail_scores.knots[block], tail_scores.values[block])) for block, piece in pieces]
-    )
+    blocks = np.array_split(np.arange(len(tails.knots)), -(-len(tails.knots) // BLOCK))
+    pieces = zip(blocks, x.split([len(block) for block in blocks]), strict=True)
+    return joined([_block(piece, tails.knots[block], tails.values[block]) for block, piece in pieces])
 
 
-def _block(g: Graph, x: str, tail_scores: TailScores) -> str:
-    """Each piece of the line rises by its share of the way from knot to knot: exact however far out x is."""
-    widths, rises = np.diff(tail_scores.knots, axis=1).T, np.diff(tail_scores.values, axis=1).T
-    pieces, features = widths.shape
-    own = np.tile(np.eye(features), pieces)  # [features, pieces * features]: which piece is whose
+def _block(x: Value, knots: Floats, values: Floats) -> Value:
+    """Each piece of the curve rises by its share of the way from knot to knot: exact however far out x is."""
+    widths, rises = np.diff(knots, axis=1).T, np.diff(values, axis=1).T
+    pieces, count = widths.shape
+    own = np.tile(np.eye(count), pieces)  # [features, pieces * features]: which piece is whose
     steep = np.where(widths > 0, 1.0 / np.where(widths > 0, widths, 1.0), 0.0)
-    offset = -(tail_scores.knots[:, :-1].T * steep).ravel()
-    along = g.op("Gemm", x, g.constant(own * steep.ravel()), g.constant(offset))
-    share = g.op("Clip", along, g.constant(0.0), g.constant(1.0))
-    return g.op("Gemm", share, g.constant((own * rises.ravel()).T), g.constant(tail_scores.values[:, 0]))
+    share = x.gemm(own * steep.ravel(), -(knots[:, :-1].T * steep).ravel()).op("Clip", 0.0, 1.0)
+    return share.gemm((own * rises.ravel()).T, values[:, 0])
 
 
-def _clusters(g: Graph, white: str, clusters: Clusters) -> tuple[str, str]:
+def _clusters(white: Value, clusters: Clusters) -> tuple[Value, Value]:
     """What each feature adds [rows, d], and the centre of the cluster that explains the row best [rows, d]."""
-    axis = g.constant([0], np.int64)
-    centred = g.op("Sub", g.op("Unsqueeze", white, axis), g.constant(clusters.centers[:, None, :]))
-    turned = g.op("MatMul", centred, g.constant(clusters.matrices))
-    halves = g.op("Mul", g.op("Mul", turned, turned), g.constant(0.5))
-    offsets = g.constant(clusters.offsets[:, None])
-    total = g.op("Add", g.op("ReduceSum", halves, g.constant([2], np.int64), keepdims=0), offsets)
-    nearest = g.op("ArgMin", total, axis=0, keepdims=0)
-    by_row = g.op("Transpose", halves, perm=[1, 0, 2])
-    index = g.op("Unsqueeze", nearest, g.constant([1], np.int64))
-    parts = g.op("GatherND", by_row, index, batch_dims=1)
-    share = g.op("Gather", g.constant(clusters.offsets / clusters.centers.shape[1]), index)
-    return g.op("Add", parts, share), g.op("Gather", g.constant(clusters.centers), nearest)
+    constant = white.graph.constant
+    turned = (white.op("Unsqueeze", [0]) - clusters.centers[:, None, :]).op("MatMul", clusters.matrices)
+    halves = turned * turned * 0.5
+    by_cluster = halves.op("ReduceSum", [2], keepdims=0) + clusters.offsets[:, None]
+    nearest = by_cluster.op("ArgMin", axis=0, keepdims=0, kind=np.int64)
+    index = nearest.op("Unsqueeze", [1])
+    parts = halves.op("Transpose", perm=[1, 0, 2]).op("GatherND", index, batch_dims=1)
+    share = constant(clusters.offsets / clusters.centers.shape[1], np.float32).op("Gather", index)
+    return parts + share, constant(clusters.centers, np.float32).op("Gather", nearest)
 
 
-def _serialise(graph: Graph, schema: TransactionSchema, metadata: dict[str, str]) -> bytes:
-    inputs = {
-        "numeric": (TensorProto.DOUBLE, len(schema.numeric)),
-        "categorical": (TensorProto.STRING, len(schema.categorical)),
-        "timestamp": (TensorProto.DOUBLE, len(schema.timestamps)),
-    }
-    fields = len(schema.scored)
-    outputs: tuple[tuple[str, list[int]], ...] = (("rows", []), ("explained", [fields]), ("explained", [fields]))
+def _serialise(g: Graph, inputs: Sequence[Any], fields: int, metadata: dict[str, str]) -> bytes:
+    shapes: tuple[list[str | int], ...] = (["rows"], ["explained", fields], ["explained", fields])
     model = helper.make_model(
         helper.make_graph(
-            graph.nodes,
+            g.body.nodes,
             "eddy",
-            [
-                *(
-                    helper.make_tensor_value_info(n, kind, ["rows", width])
-                    for n, (kind, width) in inputs.items()
-                    if width
-                ),
-                helper.make_tensor_value_info(EXPLAIN, TensorProto.BOOL, []),
-            ],
-            [
-                helper.make_tensor_value_info(name, TensorProto.DOUBLE, [rows, *width])
-                for name, (rows, width) in zip(OUTPUTS, outputs, strict=True)
-            ],
-            graph.constants,
+            [*inputs, value_info(EXPLAIN, np.bool_, [])],
+            [value_info(name, np.float64, shape) for name, shape in zip(OUTPUTS, shapes, strict=True)],
+            g.body.constants,
         ),
-        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)],
         ir_version=IR_VERSION,
         producer_name="eddy",
     )

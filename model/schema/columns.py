@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Texts
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -23,9 +25,9 @@ class Columns:
     timestamp: float64 [n, t], Unix seconds.
     """
 
-    numeric: NDArray[np.float64]
-    categorical: NDArray[np.object_]
-    timestamp: NDArray[np.float64]
+    numeric: Floats
+    categorical: Texts
+    timestamp: Floats
 
     def __len__(self) -> int:
         return len(self.numeric)
@@ -64,7 +66,7 @@ class RowReader:
     def __call__(self, rows: Rows) -> Columns:
         return Columns(self._read_numbers(rows), self._read_texts(rows), self._read_times(rows))
 
-    def _read_numbers(self, rows: Rows) -> NDArray[np.float64]:
+    def _read_numbers(self, rows: Rows) -> Floats:
         shape = (len(rows), self._number_count)
         try:
             flat = np.fromiter(self._numbers(rows), np.float64, shape[0] * shape[1])
@@ -72,7 +74,7 @@ class RowReader:
             flat = np.array(list(self._numbers(rows)), np.float64)
         return flat.reshape(shape)
 
-    def _read_texts(self, rows: Rows) -> NDArray[np.object_]:
+    def _read_texts(self, rows: Rows) -> Texts:
         shape = (len(rows), self._text_count)
         values = self._texts(rows)
         if self._whole_texts:
@@ -81,10 +83,10 @@ class RowReader:
             values = (value or "" for value in values)
         return np.fromiter(values, np.object_, shape[0] * shape[1]).reshape(shape)
 
-    def _read_times(self, rows: Rows) -> NDArray[np.float64]:
+    def _read_times(self, rows: Rows) -> Floats:
         out = np.empty((len(rows), len(self._times)))
-        for place, (values, seconds) in enumerate(self._times):
-            out[:, place] = seconds(values(rows), len(rows))
+        for column, (values, seconds) in enumerate(self._times):
+            out[:, column] = seconds(values(rows), len(rows))
         return out
 
 
@@ -98,17 +100,17 @@ def _values(attributes: Sequence[str]) -> Values:
     return lambda rows: chain.from_iterable(map(get, rows))
 
 
-def _of_datetimes(values: Iterable[datetime], count: int) -> NDArray[np.float64]:
+def _of_datetimes(values: Iterable[datetime], count: int) -> Floats:
     """A time without an offset is UTC."""
     seconds = ((value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp() for value in values)
     return np.fromiter(seconds, np.float64, count)
 
 
-def _of_numbers(values: Iterable[float], count: int) -> NDArray[np.float64]:
+def _of_numbers(values: Iterable[float], count: int) -> Floats:
     return np.fromiter(values, np.float64, count)
 
 
-_SECONDS: dict[str, Callable[[Iterable[Any], int], NDArray[np.float64]]] = {
+_SECONDS: dict[str, Callable[[Iterable[Any], int], Floats]] = {
     "iso8601": _of_datetimes,
     "s": _of_numbers,
     "ms": lambda values, count: _of_numbers(values, count) / 1000.0,

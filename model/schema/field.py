@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from eddy.model.errors import EddyError
+
 Role = Literal["transaction", "card", "amount", "time"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -37,7 +39,7 @@ _KINDS_OF_ROLE: dict[Role, tuple[Kind, ...]] = {
 }
 
 
-class SchemaError(ValueError):
+class SchemaError(EddyError, ValueError):
     """A schema that cannot be; the message says where, what was received and what to do."""
 
 

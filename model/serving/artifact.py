@@ -5,7 +5,7 @@
 
 The manifest holds the SHA-256 of every file, and `manifest.sha256` that of the manifest. An artifact is written aside,
 flushed to the disk and renamed, so there is never half of one. Hashes protect against damage, not against somebody who
-may write to the store: whoever can, can also choose what runs.
+may write to the store: they can also choose what runs.
 """
 
 import contextlib
@@ -21,8 +21,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
+from eddy.model.errors import EddyError
 from eddy.model.schema.schema import Columns, Field, TransactionSchema
 from eddy.model.serving.calibration import Calibration, Threshold
 from eddy.model.serving.detector import Detector
@@ -43,7 +44,7 @@ PROBE_TOLERANCE = 1e-4
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 
 
-class ArtifactError(Exception):
+class ArtifactError(EddyError):
     """A model cannot be used or stored; the message says which, why, and what to do."""
 
 
@@ -56,7 +57,7 @@ class Probe(msgspec.Struct, frozen=True):
     score: tuple[float, ...]
 
     @classmethod
-    def of(cls, columns: Columns, score: NDArray[np.float64]) -> "Probe":
+    def of(cls, columns: Columns, score: Floats) -> "Probe":
         return cls(
             numeric=tuple(tuple(None if v != v else v for v in row) for row in columns.numeric.tolist()),
             categorical=tuple(map(tuple, columns.categorical.tolist())),

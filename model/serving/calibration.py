@@ -1,4 +1,4 @@
-"""Where the line is drawn: scores, what they are worth, and thresholds.
+"""What scores are worth: their rarity, and thresholds.
 
 A score means nothing outside its model. Its rarity does: the share of normal transactions expected to score at least
 as high. So a threshold can be given as an alert rate ("flag 1 in 1,000") and survives a change of model.
@@ -6,9 +6,9 @@ as high. So a threshold can be given as an alert rate ("flag 1 in 1,000") and su
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from eddy.model.arrays import Floats
+from eddy.model.errors import EddyError
 
 RAREST = 1e-15
 """No rarity is below this: what is rarer is not worth telling apart, and a rarity is never zero."""
@@ -20,7 +20,7 @@ HISTOGRAM_BINS = 8 * BINS_PER_DECADE + 1
 """Bins of a rarity histogram: quarters of a decade from 1 to 1e-8, and one for all that is rarer."""
 
 
-class ThresholdError(ValueError):
+class ThresholdError(EddyError, ValueError):
     """A threshold or a rate that cannot be; the message says what was received and what to do."""
 
 
@@ -33,7 +33,7 @@ def check_rate(rate: float) -> None:
 
 
 class Threshold(msgspec.Struct, frozen=True):
-    """The line: a score at or above it is anomalous. `rate` is the alert rate it was made from, if it was."""
+    """A score at or above it is anomalous. `rate` is the alert rate it was made from, if it was."""
 
     score: float
     rate: float | None = None

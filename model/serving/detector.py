@@ -10,8 +10,8 @@ from functools import cached_property
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Floats32, Indices
 from eddy.model.schema.schema import Columns, TransactionSchema
 from eddy.model.serving.calibration import Calibration, Threshold
 from eddy.model.serving.scorer import Scorer
@@ -34,9 +34,9 @@ class Contribution(msgspec.Struct, frozen=True):
 class Verdicts:
     """What was found about n transactions: score and rarity float64 [n], anomalous bool [n]."""
 
-    score: NDArray[np.float64]
-    rarity: NDArray[np.float64]
-    anomalous: NDArray[np.bool_]
+    score: Floats
+    rarity: Floats
+    anomalous: Bools
     threshold: float
     _columns: Columns
     _scorer: Scorer
@@ -44,18 +44,18 @@ class Verdicts:
     def __len__(self) -> int:
         return len(self.score)
 
-    def __getitem__(self, rows: NDArray[np.intp]) -> "Verdicts":
+    def __getitem__(self, rows: Indices) -> "Verdicts":
         """The verdicts on some of the transactions."""
         found = (self.score[rows], self.rarity[rows], self.anomalous[rows])
         return Verdicts(*found, self.threshold, self._columns[rows], self._scorer)
 
     @cached_property
-    def contribution_matrix(self) -> NDArray[np.float32]:
+    def contribution_matrix(self) -> Floats32:
         """Every field's part of every score [n, f], in the order of `TransactionSchema.scored`."""
         return self._scorer.score(self._columns).contributions.astype(np.float32)
 
     @property
-    def expected(self) -> NDArray[np.float64]:
+    def expected(self) -> Floats:
         """What was expected of every field [n, f]: numbers in original units, hours of day, NaN for categories."""
         return self._scorer.score(self._columns).expected
 
@@ -72,21 +72,21 @@ class Verdicts:
             found.append(tuple(self._contribution(i, k, float(parts[k]), float(expected[k])) for k in largest))
         return found
 
-    def _contribution(self, i: int, place: int, part: float, expected: float) -> Contribution:
-        name = self._scorer.fields[place]
+    def _contribution(self, i: int, field: int, part: float, expected: float) -> Contribution:
+        name = self._scorer.fields[field]
         numeric, categorical = self._columns.numeric[i], self._columns.categorical[i]
-        if place < len(numeric):
-            return Contribution(name, part, _plain(float(numeric[place])), _number(expected))
-        if place < len(numeric) + len(categorical):
-            level = str(categorical[place - len(numeric)])
+        if field < len(numeric):
+            return Contribution(name, part, _plain(float(numeric[field])), _number(expected))
+        if field < len(numeric) + len(categorical):
+            level = str(categorical[field - len(numeric)])
             return Contribution(name, part, level or None, self._scorer.usual_levels.get(name) or None)
-        seconds = float(self._columns.timestamp[i, place - len(numeric) - len(categorical)])
+        seconds = float(self._columns.timestamp[i, field - len(numeric) - len(categorical)])
         return Contribution(name, part, _clock(seconds % 86_400), _clock(expected * 3_600))
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Judges transactions of one schema by one model under one threshold."""
+    """Evaluates transactions of one schema by one model under one threshold."""
 
     version: str
     schema: TransactionSchema
@@ -94,8 +94,8 @@ class Detector:
     calibration: Calibration
     threshold: Threshold
 
-    def judge(self, columns: Columns) -> Verdicts:
-        """Judges n transactions (`schema.columns(rows)`), n >= 0. Anomalous is what reaches the threshold."""
+    def detect(self, columns: Columns) -> Verdicts:
+        """Evaluates n transactions (`schema.columns(rows)`), n >= 0. Anomalous is what reaches the threshold."""
         scores = self.scorer.score(columns, explain=False)
         line = self.threshold.score
         rarity = self.calibration.rarity(scores.score)

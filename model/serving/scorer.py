@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
 from eddy.model.schema.columns import Columns
 
 CHUNK_ROWS = 1_024
@@ -31,14 +31,14 @@ USUAL_LEVELS = "eddy.usual_levels"
 class Scores(NamedTuple):
     """What the graph says of n transactions with f scored fields.
 
-    score: float64 [n], higher is stranger. contributions: [n, f], they add up to the score. expected: [n, f], numeric
-    fields in original units, timestamps as hour of day (UTC), NaN where there is nothing to say. Where no explanation
-    was asked for, contributions and expected values may be [0, f].
+    score: float64 [n], higher is more anomalous. contributions: [n, f], they add up to the score. expected: [n, f],
+    numeric fields in original units, timestamps as hour of day (UTC), NaN where there is nothing to say. Where no
+    explanation was asked for, contributions and expected values may be [0, f].
     """
 
-    score: NDArray[np.float64]
-    contributions: NDArray[np.float64]
-    expected: NDArray[np.float64]
+    score: Floats
+    contributions: Floats
+    expected: Floats
 
 
 class Scorer:

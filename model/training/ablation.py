@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata, t
 from sklearn.metrics import average_precision_score
 
+from eddy.model.arrays import Bools, Floats, Floats32
 from eddy.model.components import gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder
 from eddy.model.config import DEFAULTS, TrainingConfig
@@ -26,9 +27,6 @@ from eddy.model.training.assemble import assemble
 from eddy.model.training.diagnostics import evenly_sampled
 from eddy.model.training.preprocessing import Preprocessed, fit_preprocessing
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 Scoring = Callable[[Columns], Floats]
 """From n transactions to their scores [n]."""
 ShareCallback = Callable[[float], None]
@@ -204,7 +202,7 @@ def _with_networks(prepared: Sequence[Preprocessed], on_progress: ShareCallback)
         config.batch,
         config.loss,
         trim=[5 * each.config.contamination for each in prepared],
-        progress=lambda step: on_progress(0.1 + 0.8 * step.done / step.of),
+        on_progress=lambda step: on_progress(0.1 + 0.8 * step.done / step.of),
     )
     scorings: list[Scoring] = []
     for member, each in enumerate(prepared):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Floats32, Indices
 from eddy.model.components import combination, prototypes, tail_scores
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.combination import Combination, root, units_of
@@ -20,8 +20,6 @@ from eddy.model.components.whitening import Whitening
 from eddy.model.schema.columns import Columns
 from eddy.model.training.preprocessing import Preprocessed
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 Fold = tuple[Indices, tuple[Whitening, ...] | None]
 """Rows held out, and the whitening of what the networks miss that was learned from others."""
 
@@ -52,7 +50,7 @@ def assemble(
     return Assembled(model, _cross_fitted(model, prepared.held_out, reconstruct, folds) if len(folds) > 1 else None)
 
 
-def _folds(prepared: Preprocessed, rebuilt: NDArray[np.float32], model: ScoreModel) -> list[Fold]:
+def _folds(prepared: Preprocessed, rebuilt: Floats32, model: ScoreModel) -> list[Fold]:
     rows, features = prepared.u_held_out.shape
     if model.residuals is None or rows >= ENOUGH_ROWS * features or rows < FOLDS:
         return [(np.arange(rows), model.residuals)]
@@ -86,7 +84,7 @@ def _measure(model: ScoreModel, columns: Columns, reconstruct: Reconstruct) -> _
     u = to_network_input(x, white, model.network_input)
     missed = (u - reconstruct(np.clip(u, model.lowest, model.highest))).astype(np.float64)
     tails = (model.tail_scores.apply(x) + model.encoder.lacking(columns)).sum(axis=1)
-    return _Measured(x, tails, model.anomaly(missed).mean(axis=0), root(white**2))
+    return _Measured(x, tails, model.whitened_errors(missed).mean(axis=0), root(white**2))
 
 
 def _measure_held_out(

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats32
 from eddy.model.features.encoder import Categories
 from eddy.model.schema.columns import Columns
 from eddy.model.serving.scorer import Scores
-
-Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from datetime import datetime
 from importlib.metadata import version as installed_version
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Indices
 from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
@@ -28,7 +28,7 @@ FEWEST_PER_FEATURE = 10
 DIAGNOSTIC_ROWS = 5_000
 LIBRARIES = ("eddy-stream", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
-Progress = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Called with what is being done and the share of all work that is done."""
 
 
@@ -36,7 +36,7 @@ Progress = Callable[[str, float], None]
 class Learned:
     """A model before it is stored: what goes into the artifact, and what reports are drawn from.
 
-    `learned` and `held_out` are places in the columns that it was learned from; `notes` are sentences on how.
+    `learned` and `held_out` are indices of the columns that it was learned from; `notes` are sentences on how.
     """
 
     schema: TransactionSchema
@@ -46,8 +46,8 @@ class Learned:
     calibration: Calibration
     probe: Probe
     diagnostics: TrainingDiagnostics
-    learned: NDArray[np.intp]
-    held_out: NDArray[np.intp]
+    learned: Indices
+    held_out: Indices
     notes: tuple[str, ...] = ()
 
     @property
@@ -56,7 +56,7 @@ class Learned:
         return min((held_out for _, _, held_out in self.diagnostics.history), default=None)
 
     def detector(self, version: str = "not stored") -> Detector:
-        """Judges by this model, under the threshold of its own alert rate."""
+        """This model under the threshold of its own alert rate."""
         scorer = Scorer(self.graph, self.schema.scored)
         threshold = self.calibration.threshold(self.config.alert_rate)
         return Detector(version, self.schema, scorer, self.calibration, threshold)
@@ -66,7 +66,7 @@ def learn(
     columns: Columns,
     schema: TransactionSchema,
     config: TrainingConfig = DEFAULTS,
-    progress: Progress = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
     anomalies: Columns | None = None,
 ) -> Learned:
     """Learns a model from the columns of n normal transactions (`model.training.prepare.prepare`).
@@ -80,19 +80,19 @@ def learn(
     rows = _split(len(columns), config)
     learned, held_out = columns[rows.learned], columns[rows.held_out]
 
-    progress("learning the features", 0.02)
+    on_progress("learning the features", 0.02)
     prepared = preprocessing.fit_preprocessing(learned, held_out, schema, config)
 
     network, cross_fitted = None, None
     history: tuple[Step, ...] = ()
     if preprocessing.suits_pairs(prepared.encoder, config):
-        progress("counting pairs of categories", 0.1)
+        on_progress("counting pairs of categories", 0.1)
         model = prepared.model(pairs=category_pairs.fit(learned.categorical, prepared.encoder.categories))
     elif config.clusters:
-        progress("looking for clusters", 0.1)
+        on_progress("looking for clusters", 0.1)
         model = prepared.model(clusters=gaussian_clusters.fit(prepared.white, config.clusters, config.seed))
     else:
-        progress("starting TensorFlow", 0.05)
+        on_progress("starting TensorFlow", 0.05)
         network = Autoencoder(prepared.u.shape[1], config.members, config.hidden, config.bottleneck, config.seed)
         history = network.fit(
             prepared.u,
@@ -101,12 +101,12 @@ def learn(
             config.batch,
             config.loss,
             trim=5 * config.contamination,
-            progress=lambda step: progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
+            on_progress=lambda step: on_progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
         )
-        progress("learning what the networks miss", 0.9)
+        on_progress("learning what the networks miss", 0.9)
         model, cross_fitted = assemble(prepared, network.reconstruct, network.members())
 
-    progress("calibrating", 0.93)
+    on_progress("calibrating", 0.93)
     scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
     scores = scorer.score(columns[rows.calibration], explain=False).score
@@ -114,7 +114,7 @@ def learn(
         scores[: len(cross_fitted)] = cross_fitted
     calibration = calibrate(scores)
 
-    progress("checking the scoring graph", 0.97)
+    on_progress("checking the scoring graph", 0.97)
     probe = _probe_rows(held_out)
     probe_score = scorer.score(probe).score
     graph.check_parity(model.score(probe, network.reconstruct if network else np.asarray), probe_score)
@@ -162,11 +162,11 @@ def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Places of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
+    """Indices of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
 
-    learned: NDArray[np.intp]
-    held_out: NDArray[np.intp]
-    calibration: NDArray[np.intp]
+    learned: Indices
+    held_out: Indices
+    calibration: Indices
 
 
 def _split(rows: int, config: TrainingConfig) -> _Rows:
@@ -189,15 +189,15 @@ def _diagnose(
 ) -> TrainingDiagnostics:
     """A look at the model from outside: some held-out rows and some anomalies, as it sees them."""
     normal = evenly_sampled(held_out, DIAGNOSTIC_ROWS)
-    strange = held_out[:0] if anomalies is None else evenly_sampled(anomalies, DIAGNOSTIC_ROWS)
+    anomalous = held_out[:0] if anomalies is None else evenly_sampled(anomalies, DIAGNOSTIC_ROWS)
     latents = []
-    for rows in (normal, strange):
+    for rows in (normal, anomalous):
         x = model.encoder.encode(rows)
         u = to_network_input(x, model.inputs.apply(x), model.network_input)
         latents.append(network.latent(u) if network else np.empty((len(rows), 0), np.float32))
     unseen = unseen_levels(model.encoder.categories, held_out)
     return TrainingDiagnostics(
-        normal, scorer.score(normal), latents[0], strange, scorer.score(strange), latents[1], tuple(history), unseen
+        normal, scorer.score(normal), latents[0], anomalous, scorer.score(anomalous), latents[1], tuple(history), unseen
     )
 
 
@@ -207,7 +207,7 @@ def _notes_on_pairs(paired: category_pairs.Pairs, schema: TransactionSchema) -> 
         "All fields are categories: each counts by how unusual its level is beside those of the others, and no network "
         "was trained. With --parts both, network or inputs it is."
     )
-    shared = ", ".join(f"{count:,} of {schema.categorical[place]}" for place, count in paired.together.items())
+    shared = ", ".join(f"{count:,} of {schema.categorical[index]}" for index, count in paired.together.items())
     rare = f"There are too many levels to count each beside all others: the rarest count as one there ({shared})."
     return (how, rare) if shared else (how,)
 

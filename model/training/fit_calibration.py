@@ -1,8 +1,8 @@
 """Learns what a score is worth, at the end of training; `model.serving.calibration` applies it without SciPy."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Indices
 from eddy.model.serving.calibration import Calibration
 
 TAIL_ROWS = 30
@@ -13,7 +13,7 @@ LEAST_SHAPE, MOST_SHAPE = -0.3, 0.5
 KNOTS = 200
 
 
-def calibrate(scores: NDArray[np.float64]) -> Calibration:
+def calibrate(scores: Floats) -> Calibration:
     """Fits a calibration to scores [n] of normal rows that the network was not trained on.
 
     The bulk is the data's own distribution, thinned out to a few knots; the 30 largest scores, at most a tenth of all,
@@ -25,20 +25,20 @@ def calibrate(scores: NDArray[np.float64]) -> Calibration:
     start = rows - tail_rows - 1
     shape, scale = _tail(ordered[start + 1 :] - ordered[start])
     # The r-th largest of n scores is reached by a new row with probability r / (n + 1).
-    places = _knots(start, rows)
-    knots, first = np.unique(ordered[places], return_index=True)
-    rarities = (rows - places[first]) / (rows + 1)
+    indices = _knots(start, rows)
+    knots, first = np.unique(ordered[indices], return_index=True)
+    rarities = (rows - indices[first]) / (rows + 1)
     rarities[0] = 1.0
     return Calibration(tuple(knots.tolist()), tuple(rarities.tolist()), shape, scale, rows)
 
 
-def _knots(start: int, rows: int) -> NDArray[np.intp]:
-    """Places in ascending order up to `start`, evenly spread over the logarithm of the rarity."""
+def _knots(start: int, rows: int) -> Indices:
+    """Indices in ascending order up to `start`, evenly spread over the logarithm of the rarity."""
     left = np.geomspace(rows, rows - start, min(KNOTS, start + 1))
     return np.unique(rows - np.round(left).astype(np.intp))
 
 
-def _tail(excess: NDArray[np.float64]) -> tuple[float, float]:
+def _tail(excess: Floats) -> tuple[float, float]:
     """Shape and scale. The shape is drawn towards 0 (exponential) by a normal prior, the more the fewer rows tell it.
 
     A few dozen exceedances say little about the shape (the estimate's variance is near (1 + shape)^2 / n), and all of

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.data.conversion import (
@@ -47,19 +45,19 @@ def prepare(table: pd.DataFrame, schema: TransactionSchema, config: TrainingConf
         TableError: the rows cannot be learned from; says why and what to do.
     """
     _check_labels(table, schema)
-    strange = anomalous(table, schema)
-    left_out = 0 if config.keep_labelled else int(strange.sum())
-    rows = table if config.keep_labelled else table[~strange]
+    anomalies = anomalous(table, schema)
+    left_out = 0 if config.keep_labelled else int(anomalies.sum())
+    rows = table if config.keep_labelled else table[~anomalies]
     _check_count(len(rows), left_out)
     columns = columns_of(rows, schema)
     silent = _silent(columns, schema)
     notes = _notes_on_sample(table)
-    notes += [_note_on_labels(int(strange.sum()), len(table), config.keep_labelled)] if strange.any() else []
+    notes += [_note_on_labels(int(anomalies.sum()), len(table), config.keep_labelled)] if anomalies.any() else []
     notes += [f"Column {name} was dropped: it {why} in the {len(rows):,} rows." for name, why in silent.items()]
     cleaned = _without(schema, silent, len(rows))
     if silent:
         columns = columns_of(rows, cleaned)
-    return Prepared(columns, cleaned, columns_of(table[strange], cleaned), tuple(notes), left_out)
+    return Prepared(columns, cleaned, columns_of(table[anomalies], cleaned), tuple(notes), left_out)
 
 
 def _notes_on_sample(table: pd.DataFrame) -> list[str]:
@@ -100,16 +98,8 @@ def _check_labels(table: pd.DataFrame, schema: TransactionSchema) -> None:
 
 def _are_several_numbers(values: list[str]) -> bool:
     """Whether there are more than two, not one of them a word: what they mean is anybody's guess."""
-    told = [value for value in values if value]
-    return len(told) > 2 and all(_is_number(value) for value in told)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    given = [value for value in values if value]
+    return len(given) > 2 and bool(pd.to_numeric(pd.Series(given), errors="coerce").notna().all())
 
 
 def _some(values: list[str]) -> str:
@@ -118,19 +108,14 @@ def _some(values: list[str]) -> str:
 
 def _silent(columns: Columns, schema: TransactionSchema) -> dict[str, str]:
     """Columns that say nothing, and why."""
-    names = schema.scored
     values = [*columns.numeric.T, *columns.categorical.T, *columns.timestamp.T]
     found = {}
-    for name, column in zip(names, values, strict=True):
-        if _all_missing(column):
+    for name, column in zip(schema.scored, values, strict=True):
+        if (pd.isna(column) | (column == "")).all():
             found[name] = "has no value"
         elif (column == column[0]).all():
             found[name] = "has the same value"
     return found
-
-
-def _all_missing(column: NDArray[np.generic]) -> bool:
-    return bool((column == "").all() if column.dtype == object else np.isnan(column.astype(np.float64)).all())
 
 
 def _without(schema: TransactionSchema, silent: dict[str, str], rows: int) -> TransactionSchema:

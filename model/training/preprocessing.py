@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Floats32
 from eddy.model.components import tail_scores, whitening
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs, countable
@@ -18,20 +18,17 @@ from eddy.model.features.encoder import Encoder
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import TransactionSchema
 
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
-
 OUTER_SHARE = 0.005
-"""Of the rows, on either side, in which networks have not learned enough: they are shown nothing beyond."""
+"""Of the rows, on either side, in which networks have not learned enough: their input is clipped there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Preprocessed:
-    """Features of the rows to learn from, x [n, d], whitened, and as the networks see them, u [n, d].
+    """Features of the rows to learn from, x [n, d], whitened, and the networks' input u [n, d].
 
     Args:
         learned, held_out: rows to learn from, and rows held out.
-        u_held_out: what the networks see of the rows held out [h, d].
+        u_held_out: the networks' input for the rows held out [h, d].
         lowest, highest: bounds of u [d] between which the networks learn much.
     """
 
@@ -53,7 +50,7 @@ class Preprocessed:
         return np.clip(self.u_held_out, self.lowest, self.highest)
 
     def residuals(
-        self, reconstructions: Iterable[Floats32], rows: NDArray[np.bool_] | slice = slice(None)
+        self, reconstructions: Iterable[Floats32], rows: Bools | slice = slice(None)
     ) -> tuple[Whitening, ...] | None:
         """The whitening of what each network misses of the rows held out; none for the textbook's squared error.
 
@@ -65,10 +62,9 @@ class Preprocessed:
             return None
         spread = self.u.std(axis=0, dtype=np.float64)
         unit = np.where(spread > 1e-9, spread, 1.0)
+        share, steady = excluded_share(self.config), whitening.steady(self.x)
         missed = ((self.u_held_out - each)[rows].astype(np.float64) for each in reconstructions)
-        return tuple(
-            whitening.fit(each, unit, excluded_share(self.config), whitening.steady(self.x)) for each in missed
-        )
+        return tuple(whitening.fit(each, unit, share, steady) for each in missed)
 
     def model(
         self,

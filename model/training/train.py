@@ -9,10 +9,10 @@ import pandas as pd
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.artifact import ArtifactStore
-from eddy.model.training.fit import Learned, Progress, learn, save
+from eddy.model.training.fit import Learned, ProgressCallback, learn, save
 from eddy.model.training.prepare import Prepared, prepare
 
-BuildReport = Callable[[Learned, Prepared, Progress], str]
+BuildReport = Callable[[Learned, Prepared, ProgressCallback], str]
 """Draws the report (HTML) that is stored with the model."""
 
 
@@ -34,7 +34,7 @@ def train(
     store: ArtifactStore,
     created_at: datetime,
     config: TrainingConfig = DEFAULTS,
-    progress: Progress = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
     report: BuildReport | None = None,
 ) -> Trained:
     """Trains a model of normal transactions and stores it.
@@ -48,16 +48,20 @@ def train(
         ConfigError: the settings make nothing of this table.
         ArtifactError: the store cannot be written to.
     """
-    progress("reading the columns", 0.0)
+    on_progress("reading the columns", 0.0)
     prepared = prepare(table, schema, config)
     share = 0.7 if report else 0.95
     model = learn(
-        prepared.columns, prepared.schema, config, lambda what, done: progress(what, share * done), prepared.anomalies
+        prepared.columns,
+        prepared.schema,
+        config,
+        lambda what, done: on_progress(what, share * done),
+        prepared.anomalies,
     )
-    page = report(model, prepared, lambda what, done: progress(what, share + 0.26 * done)) if report else None
-    progress("storing the model", 0.97)
+    page = report(model, prepared, lambda what, done: on_progress(what, share + 0.26 * done)) if report else None
+    on_progress("storing the model", 0.97)
     version = save(model, store, created_at, page)
-    progress("done", 1.0)
+    on_progress("done", 1.0)
     threshold = model.calibration.score_at(config.alert_rate)
     notes = (*prepared.notes, *model.notes)
     return Trained(version, len(prepared.columns), prepared.left_out, model.loss, threshold, notes)

@@ -117,7 +117,7 @@ def _groups(schema: TransactionSchema) -> tuple[str, ...]:
     """The groups of features that transactions of this schema may have."""
     amount, time, levels = schema.role("amount"), schema.role("time"), schema.categorical
     numbers = [field for field in schema.of_kind(Kind.NUMERIC) if field != amount]
-    there = {
+    present = {
         "numbers": numbers,
         "missing": [field for field in schema.of_kind(Kind.NUMERIC) if field.nullable],
         "amount": amount,
@@ -126,4 +126,4 @@ def _groups(schema: TransactionSchema) -> tuple[str, ...]:
         "hour": schema.timestamps,
         "hour_by_category": amount and time and levels,
     }
-    return tuple(group for group in GROUPS if there.get(group))
+    return tuple(group for group in GROUPS if present.get(group))

@@ -15,28 +15,29 @@ from optuna.trial import FrozenTrial, TrialState
 
 from eddy.model.config import ConfigError
 from eddy.model.data.conversion import TableError
+from eddy.model.errors import EddyError
 from eddy.model.tuning.search_space import Choices, Setting, defaults, suggest
 
 Values = Mapping[str, float]
-"""Average precision by kind of anomaly; settings are judged by the mean."""
+"""Average precision by kind of anomaly; the value of settings is the mean."""
 
 FAILED, KINDS = "failed", "kinds"
-"""What is noted with a trial: why it could not be judged; its values by kind."""
+"""What is stored with a trial: why it has no value; its values by kind."""
 
 UNUSABLE = (TableError, ConfigError, ArithmeticError)
-"""What settings may fail with that suit the rows badly; the search goes on with others."""
+"""Errors of settings that suit the rows badly; the search goes on with others."""
 
-Told = Callable[[str, int, int, float | None], None]
+ProgressCallback = Callable[[str, int, int, float | None], None]
 """Called with what is being done, how much of it is done, of how much, and the best value so far."""
 
 
-class StudyError(ValueError):
-    """What was tried cannot be kept or read; the message says where, why, and what to do."""
+class StudyError(EddyError, ValueError):
+    """The trials cannot be stored or read; the message says where, why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial of the search: `value` is None, and `failed` the reason, where it could not be judged."""
+    """A trial of the search: `value` is None, and `failed` the reason, where it could not be evaluated."""
 
     number: int
     chosen: Choices
@@ -81,19 +82,19 @@ def search(
     value: Callable[[Choices], Values],
     trials: int,
     go_on: Callable[[], bool] = lambda: True,
-    told: Told = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
 ) -> None:
     """Tries settings until there are so many trials in the study, those of earlier sessions counted.
 
     The defaults come first, whatever `go_on` says. A trial that is interrupted does not count; settings that were
-    judged already cost nothing.
+    evaluated already cost nothing.
     """
     while (done := trials_of(study)) == () or (len(done) < trials and go_on()):
-        told("searching", len(done), trials, best_value(study))
+        on_progress("searching", len(done), trials, best_value(study))
         if not done:
             study.enqueue_trial(defaults(settings))
         _try(study, study.ask(), settings, value)
-    told("searching", len(done), trials, best_value(study))
+    on_progress("searching", len(done), trials, best_value(study))
 
 
 def _try(
@@ -126,14 +127,14 @@ def importances(trials: Sequence[Trial], settings: tuple[Setting, ...]) -> dict[
 
     A setting without effect beside the others counts as being as by default. Empty when there is nothing to explain.
     """
-    judged = [trial for trial in trials if trial.value is not None]
-    if len({trial.value for trial in judged}) < 3:
+    complete = [trial for trial in trials if trial.value is not None]
+    if len({trial.value for trial in complete}) < 3:
         return {}
     study = optuna.create_study(direction="maximize")
     options: dict[str, BaseDistribution] = {
         setting.name: CategoricalDistribution(list(setting.options)) for setting in settings
     }
-    for trial in judged:
+    for trial in complete:
         chosen = defaults(settings) | dict(trial.chosen)
         study.add_trial(optuna.trial.create_trial(params=chosen, distributions=options, value=trial.value))
     shares = optuna.importance.get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))

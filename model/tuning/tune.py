@@ -1,11 +1,11 @@
 """Searches for the settings of training that suit a table, and says what they gained.
 
-rows          in the order of time where there is one, else at random: 60 % to learn from, 20 % to judge by, and
-              20 % that the search never sees
-judged by     average precision of the labelled anomalies; where there are too few, of injected ones
+rows          in the order of time where there is one, else at random: 60 % to train on, 20 % for validation, and
+              20 % for the test at the end
+value         average precision of the labelled anomalies; where there are too few, of injected ones
 search        cheap trainings (fewer rows, steps, networks), settings proposed by Optuna, the defaults first
-finalists     the best few, and the defaults, trained in full and judged by the same rows once more
-gain          the winner against the defaults on the rows that nothing has seen yet
+finalists     the best few, and the defaults, trained in full and evaluated on the validation rows once more
+gain          the winner compared with the defaults on the test rows, which nothing has used yet
 """
 
 import contextlib
@@ -17,24 +17,22 @@ from importlib.metadata import version as installed_version
 import numpy as np
 import optuna
 import pandas as pd
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools, Floats, Indices
 from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.data.conversion import TableError, anomalous, columns_of
 from eddy.model.evaluation.metrics import average_precision
-from eddy.model.evaluation.paired_bootstrap import Gain, Scored, compared
+from eddy.model.evaluation.paired_bootstrap import Gain, ScoresByKind, estimate_gain
+from eddy.model.exploration.typed_table import sample_indices
 from eddy.model.onnx_export.graph import ParityError
 from eddy.model.schema.schema import Columns, TransactionSchema
 from eddy.model.training.fit import learn
 from eddy.model.training.prepare import FEWEST_ROWS, prepare
 from eddy.model.tuning.search_space import Choices, Setting, configured, space
-from eddy.model.tuning.study import UNUSABLE, Told, Trial, Values, importances, search, trials_of
+from eddy.model.tuning.study import UNUSABLE, ProgressCallback, Trial, Values, importances, search, trials_of
 from eddy.model.tuning.synthetic_anomalies import inject
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
-
-LEARN, JUDGE = 0.6, 0.2
+TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2
 FEWEST_ANOMALIES = 10
 LABELLED = "labelled anomalies"
 
@@ -51,31 +49,31 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """Rows to judge by: normal ones, and anomalies by kind, each held against all normal ones."""
+class EvaluationSet:
+    """Rows to evaluate on: normal ones, and anomalies by kind, each compared with all normal ones."""
 
     normal: Columns
     anomalies: Mapping[str, Columns]
 
-    def scores(self, score: Callable[[Columns], Floats]) -> Scored:
+    def scores(self, score: Callable[[Columns], Floats]) -> ScoresByKind:
         return score(self.normal), {kind: score(rows) for kind, rows in self.anomalies.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A table, divided. `test` is for the comparison at the end; nothing before it may look at it."""
+    """A table, divided. `test` is for the comparison at the end; nothing before it may use it."""
 
     schema: TransactionSchema
     learn: Columns
-    validation: Judged
-    test: Judged
+    validation: EvaluationSet
+    test: EvaluationSet
     labelled: bool
     by_time: bool
 
 
 @dataclass(frozen=True)
 class Finalist:
-    """Settings that were trained in full; both values are from the rows that the search judged by."""
+    """Settings that were trained in full; both values are from the validation rows."""
 
     chosen: Choices
     searched: float
@@ -84,7 +82,7 @@ class Finalist:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """What came out.
+    """The result of a search.
 
     winner: the best of the finalists, which may be the defaults. gain: on the rows that the search has not seen; None
     where the winner is the defaults, or where those rows hold no anomaly. config: what to train with: the winner's,
@@ -108,9 +106,9 @@ def tune(
     base: TrainingConfig = DEFAULTS,
     limits: Limits = Limits(),
     go_on: Callable[[], bool] = lambda: True,
-    told: Told = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
 ) -> Tuned:
-    """Searches, judges the finalists, and compares the winner with the defaults; a study that was begun goes on.
+    """Searches, evaluates the finalists, and compares the winner with the defaults; a study that was begun goes on.
 
     Args:
         base: the defaults, and all that is not searched for.
@@ -120,61 +118,65 @@ def tune(
         TableError: not even the defaults can learn from these rows.
     """
     settings = space(task.schema)
-    some = task.learn[_drawn(len(task.learn), limits.rows, base.seed)]
+    sample = task.learn[sample_indices(len(task.learn), limits.rows, base.seed)]
     cheap = replace(base, steps=min(base.steps, limits.steps), members=min(base.members, limits.members))
 
     search(
         study,
         settings,
-        lambda chosen: judge(task, some, configured(cheap, settings, chosen)),
+        lambda chosen: evaluate(task, sample, configured(cheap, settings, chosen)),
         limits.trials,
         go_on,
-        told,
+        on_progress,
     )
     trials = trials_of(study)
-    finalists = _finalists(task, base, settings, trials, limits.finalists, told)
+    finalists = _finalists(task, base, settings, trials, limits.finalists, on_progress)
     winner = finalists[0].chosen
-    gain = _gain(task, base, configured(base, settings, winner), told)
+    gain = _gain(task, base, configured(base, settings, winner), on_progress)
     worse = gain is not None and gain.difference.value <= 0
     config = base if worse else configured(base, settings, winner)
     return Tuned(task, limits, settings, trials, importances(trials, settings), finalists, winner, gain, config)
 
 
 def divide(table: pd.DataFrame, schema: TransactionSchema, seed: int = 0) -> Task:
-    """Divides a table into rows to learn from, to judge by, and to compare by at the end.
+    """Divides a table into rows to train on, for validation, and for the test at the end.
 
-    Labels decide what settings are judged by where there are 10 labelled anomalies or more to judge by.
+    Settings are evaluated on labelled anomalies where the validation rows hold 10 or more of them.
 
     Raises:
         TableError: there are too few rows, or a column is not what the schema says.
     """
-    prepare(table, schema)  # what all rows are refused for should be known before the search, not after it
-    strange = anomalous(table, schema)
+    prepare(table, schema)  # a table that training refuses is refused before the search, not after it
+    anomalies = anomalous(table, schema)
     order, by_time = _order(table, schema, seed)
-    first, validation, test = np.split(order, [int(LEARN * len(order)), int((LEARN + JUDGE) * len(order))])
-    normal = int((~strange[first]).sum())
+    first, validation, test = np.split(
+        order, [int(TRAIN_SHARE * len(order)), int((TRAIN_SHARE + VALIDATION_SHARE) * len(order))]
+    )
+    normal = int((~anomalies[first]).sum())
     if normal < FEWEST_ROWS:
         raise TableError(
-            f"{len(table)} rows are too few: of the {LEARN:.0%} to learn from {normal} are normal, and {FEWEST_ROWS} "
-            "are needed; give more rows, or train without a search (`eddy train`)"
+            f"{len(table)} rows are too few: of the {TRAIN_SHARE:.0%} to train on {normal} are normal, and "
+            f"{FEWEST_ROWS} are needed; give more rows, or train without a search (`eddy train`)"
         )
     learned = prepare(table.iloc[np.sort(first)], schema)
-    if not by_time:  # nothing else is done with the anomalies among the first rows, and more of them judge better
-        validation = np.concatenate([validation, first[strange[first]]])
-    labelled = int(strange[validation].sum()) >= FEWEST_ANOMALIES
+    if not by_time:  # training does not use the anomalies among the first rows, and more of them evaluate better
+        validation = np.concatenate([validation, first[anomalies[first]]])
+    labelled = int(anomalies[validation].sum()) >= FEWEST_ANOMALIES
 
-    def judged(rows: Rows, seed: int) -> Judged:
-        return _judged(table.iloc[np.sort(rows)], learned.schema, strange[np.sort(rows)], labelled, seed)
+    def evaluation_set(rows: Indices, seed: int) -> EvaluationSet:
+        rows = np.sort(rows)
+        return _evaluation_set(table.iloc[rows], learned.schema, anomalies[rows], labelled, seed)
 
-    return Task(learned.schema, learned.columns, judged(validation, seed), judged(test, seed + 1), labelled, by_time)
+    parts = evaluation_set(validation, seed), evaluation_set(test, seed + 1)
+    return Task(learned.schema, learned.columns, *parts, labelled, by_time)
 
 
-def judge(task: Task, rows: Columns, config: TrainingConfig) -> Values:
-    """Learns from rows and gives the average precision of each kind of anomaly among the rows to judge by.
+def evaluate(task: Task, rows: Columns, config: TrainingConfig) -> Values:
+    """Trains on rows and gives the average precision of each kind of anomaly among the validation rows.
 
     Raises:
         TableError: with this configuration nothing can be learned from these rows.
-        ArithmeticError: the model gives scores that are no numbers.
+        ArithmeticError: the model gives scores that are not numbers.
     """
     normal, anomalies = task.validation.scores(_scoring(rows, task.schema, config))
     return {kind: _average_precision(normal, scores) for kind, scores in anomalies.items()}
@@ -184,51 +186,53 @@ def study_name(table: pd.DataFrame, schema: TransactionSchema, base: TrainingCon
     """Tells searches apart: the same only for the same rows, schema, settings, seed and version of Eddy."""
     digest = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     each = (limits.rows, limits.steps, limits.members)
-    rest = replace(base, alert_rate=DEFAULTS.alert_rate)  # says where the line is, not how rows are ordered
+    rest = replace(base, alert_rate=DEFAULTS.alert_rate)  # sets the threshold, not the order of rows
     searched = [(setting.name, list(setting.options)) for setting in space(schema)]
-    told = (list(table.columns), schema.to_toml(), rest, each, searched, installed_version("eddy-stream"))
-    digest.update(repr(told).encode())
+    identity = (list(table.columns), schema.to_toml(), rest, each, searched, installed_version("eddy-stream"))
+    digest.update(repr(identity).encode())
     return digest.hexdigest()[:12]
 
 
 def _finalists(
-    task: Task, base: TrainingConfig, settings: tuple[Setting, ...], trials: tuple[Trial, ...], count: int, told: Told
+    task: Task,
+    base: TrainingConfig,
+    settings: tuple[Setting, ...],
+    trials: tuple[Trial, ...],
+    count: int,
+    on_progress: ProgressCallback,
 ) -> tuple[Finalist, ...]:
     """The defaults and the best others of the search, trained in full; best first."""
-    best = sorted(
-        ((trial.value, -trial.number, trial.chosen) for trial in trials if trial.value is not None),
-        key=lambda t: t[:2],
-        reverse=True,
-    )
-    entries = {configured(base, settings, chosen): (chosen, value) for value, _, chosen in reversed(best)}
+    scored = [(trial.value, trial.chosen) for trial in trials[::-1] if trial.value is not None]
+    worst_first = sorted(scored, key=lambda entry: entry[0])
+    entries = {configured(base, settings, chosen): (chosen, value) for value, chosen in worst_first}
     default = entries.pop(base)
     others = sorted(entries.values(), key=lambda entry: -entry[1])[:count]
     found = []
     for place, (chosen, value) in enumerate([default, *others]):
-        told("judging finalists", place, len(others) + 1, None)
+        on_progress("evaluating finalists", place, len(others) + 1, None)
         with contextlib.suppress(*UNUSABLE) if place else contextlib.nullcontext():
-            values = judge(task, task.learn, configured(base, settings, chosen))
+            values = evaluate(task, task.learn, configured(base, settings, chosen))
             found.append(Finalist(chosen, value, float(np.mean(list(values.values())))))
-    told("judging finalists", len(others) + 1, len(others) + 1, None)
+    on_progress("evaluating finalists", len(others) + 1, len(others) + 1, None)
     return tuple(sorted(found, key=lambda finalist: -finalist.value))
 
 
-def _gain(task: Task, base: TrainingConfig, config: TrainingConfig, told: Told) -> Gain | None:
+def _gain(task: Task, base: TrainingConfig, config: TrainingConfig, on_progress: ProgressCallback) -> Gain | None:
     if config == base or not task.test.anomalies:
         return None
     rows = _joined(task.learn, task.validation.normal)
     ways = []
     for place, settings in enumerate((base, config)):
-        told("comparing with the defaults", place, 2, None)
+        on_progress("comparing with the defaults", place, 2, None)
         ways.append(task.test.scores(_scoring(rows, task.schema, settings)))
-    told("comparing with the defaults", 2, 2, None)
-    return compared(ways[0], ways[1], base.seed)
+    on_progress("comparing with the defaults", 2, 2, None)
+    return estimate_gain(ways[0], ways[1], base.seed)
 
 
 def _scoring(rows: Columns, schema: TransactionSchema, config: TrainingConfig) -> Callable[[Columns], Floats]:
     try:
         scorer = learn(rows, schema, config).detector().scorer
-    except ParityError as error:  # these settings round too badly to be relied on
+    except ParityError as error:  # with these settings rounding errors are too large to rely on the graph
         raise ArithmeticError(str(error)) from error
     return lambda columns: scorer.score(columns).score
 
@@ -236,20 +240,20 @@ def _scoring(rows: Columns, schema: TransactionSchema, config: TrainingConfig) -
 def _average_precision(normal: Floats, anomalies: Floats) -> float:
     scores = np.concatenate([normal, anomalies])
     if not np.isfinite(scores).all():
-        raise ArithmeticError("some scores are no numbers")
+        raise ArithmeticError("some scores are not numbers")
     return average_precision(scores, np.arange(len(scores)) >= len(normal))
 
 
-def _judged(
-    table: pd.DataFrame, schema: TransactionSchema, strange: NDArray[np.bool_], labelled: bool, seed: int
-) -> Judged:
-    normal, anomalies = columns_of(table[~strange], schema), columns_of(table[strange], schema)
+def _evaluation_set(
+    table: pd.DataFrame, schema: TransactionSchema, anomalies: Bools, labelled: bool, seed: int
+) -> EvaluationSet:
+    normal, anomalous_rows = columns_of(table[~anomalies], schema), columns_of(table[anomalies], schema)
     if labelled:
-        return Judged(normal, {LABELLED: anomalies} if len(anomalies) else {})
-    return Judged(normal, {kind: made for kind, (made, _) in inject(normal, seed).items()})
+        return EvaluationSet(normal, {LABELLED: anomalous_rows} if len(anomalous_rows) else {})
+    return EvaluationSet(normal, {kind: made for kind, (made, _) in inject(normal, seed).items()})
 
 
-def _order(table: pd.DataFrame, schema: TransactionSchema, seed: int) -> tuple[Rows, bool]:
+def _order(table: pd.DataFrame, schema: TransactionSchema, seed: int) -> tuple[Indices, bool]:
     """All rows in the order of time; at random where there is no time, or always the same."""
     time = schema.role("time")
     if time is not None:
@@ -257,10 +261,6 @@ def _order(table: pd.DataFrame, schema: TransactionSchema, seed: int) -> tuple[R
         if np.ptp(seconds) > 0:
             return np.argsort(seconds, kind="stable"), True
     return np.random.default_rng(seed).permutation(len(table)), False
-
-
-def _drawn(rows: int, count: int, seed: int) -> Rows:
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
 
 
 def _joined(some: Columns, others: Columns) -> Columns:

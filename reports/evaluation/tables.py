@@ -1,31 +1,41 @@
-"""Figures in words and as rows of tables: the same in reports and on the terminal."""
+"""Metrics in words and as rows of tables: the same in reports and on the terminal."""
 
 from collections.abc import Sequence
 
-from eddy.model.evaluation.evaluate import Baseline, Judged, Trial
+from eddy.model.evaluation.evaluate import BaselineResult, Evaluation, ModelResult
 from eddy.model.evaluation.metrics import CalibrationPoint, Figures, KindFigures, calibration
 from eddy.reports.page import unbroken
 
 
-def method_rows(trial: Trial) -> list[tuple[object, ...]]:
+def method_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
     """One row per method: name, and the figures that FIGURES names."""
-    return [(name, *_row(found)) for name, found in _methods(trial)]
+    return [(name, *_row(found)) for name, found in _methods(evaluation)]
 
 
-def kind_rows(trial: Trial) -> list[tuple[object, ...]]:
+def detection_metrics(evaluation: Evaluation) -> dict[str, object]:
+    """What `detection_metrics.html` shows; for labelled rows."""
+    return {
+        "metrics": list(FIGURES),
+        "by_metric": method_rows(evaluation),
+        "budget": budget_sentence(evaluation),
+        "textbook": textbook_sentence(evaluation),
+    }
+
+
+def kind_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
     """One row per method: name, and the average precision for each kind of anomaly."""
-    return [(name, *(f"{kind.average_precision:.3f}" for kind in found.kinds)) for name, found in _methods(trial)]
+    return [(name, *(f"{kind.average_precision:.3f}" for kind in found.kinds)) for name, found in _methods(evaluation)]
 
 
-def calibration_points(trial: Trial, judged: Judged) -> tuple[CalibrationPoint, ...]:
+def calibration_points(evaluation: Evaluation, result: ModelResult) -> tuple[CalibrationPoint, ...]:
     """Requested and observed rates on the rows that are not labelled anomalous, as rare as there are rows for."""
-    labels = trial.rows.anomalous
-    normal = judged.verdicts.rarity if labels is None else judged.verdicts.rarity[~labels]
+    labels = evaluation.rows.anomalous
+    normal = result.verdicts.rarity if labels is None else result.verdicts.rarity[~labels]
     return calibration(normal, [rate for rate in RATES if rate * len(normal) >= 0.5])
 
 
-def _methods(trial: Trial) -> list[tuple[str, Figures]]:
-    methods: Sequence[Judged | Baseline] = (*trial.judged, *trial.baselines)
+def _methods(evaluation: Evaluation) -> list[tuple[str, Figures]]:
+    methods: Sequence[ModelResult | BaselineResult] = (*evaluation.models, *evaluation.baselines)
     return [(method.name, method.figures) for method in methods if method.figures is not None]
 
 
@@ -54,22 +64,22 @@ def _row(found: Figures) -> tuple[object, ...]:
     )
 
 
-def budget_sentence(trial: Trial) -> str:
+def budget_sentence(evaluation: Evaluation) -> str:
     """What the budget is."""
-    if trial.rows.time_s is None:
-        budget = f"{trial.budget:g} of every 1,000 rows, for the schema names no time"
+    if evaluation.rows.time_s is None:
+        budget = f"{evaluation.budget:g} of every 1,000 rows, for the schema names no time"
     else:
-        budget = f"{trial.budget:g} alerts a day, the strangest of each day (UTC)"
-        budget += f"; of this sample {trial.rows.share:.0%} of that" if trial.rows.share < 1 else ""
+        budget = f"{evaluation.budget:g} alerts a day, the top-scoring of each day (UTC)"
+        budget += f"; of this sample {evaluation.rows.share:.0%} of that" if evaluation.rows.share < 1 else ""
     return f"The budget is {budget}. {BRACKETS}"
 
 
-def textbook_sentence(trial: Trial) -> str:
+def textbook_sentence(evaluation: Evaluation) -> str:
     """Why accuracy and ROC AUC mislead where anomalies are rare."""
-    assert trial.rows.anomalous is not None
-    normal = 1 - float(trial.rows.anomalous.mean())
+    assert evaluation.rows.anomalous is not None
+    normal = 1 - float(evaluation.rows.anomalous.mean())
     return (
-        f"Accuracy and ROC AUC, the textbook's figures, mislead here: {normal:.2%} of the rows are normal, so a model "
+        f"Accuracy and ROC AUC, the textbook's metrics, mislead here: {normal:.2%} of the rows are normal, so a model "
         f"that never raises an alert has an accuracy of {normal:.2%}, and a ROC AUC near 1 still allows many false "
         "alerts for each anomaly."
     )

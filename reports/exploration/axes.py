@@ -1,11 +1,11 @@
-"""Axes of small plots: the scale that suits a column, and few ticks that are told apart."""
+"""Numbers in few letters, and axes of small plots: the scale that suits a column, few ticks, all different."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from eddy.model.arrays import Floats
 from eddy.model.exploration.distributions import Scale
-from eddy.model.exploration.typed_table import Floats
 
 MOST_TICKS = 4
 
@@ -19,6 +19,14 @@ def short(value: float, digits: int = 3) -> str:
     return f"{value:.{max(digits, 4)}g}"
 
 
+def percent(share: float, digits: int = 2) -> str:
+    """Nothing, a share that can be read, or `< 0.01%`."""
+    if share == 0:
+        return "0"
+    least = 10.0 ** -(digits + 2)
+    return f"{share:.{digits}%}" if share >= least else f"< {least:.{digits}%}"
+
+
 def scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:
     """Gives a small plot the scale of a distribution, and ticks that do not overlap."""
     if scale == "log":
@@ -27,7 +35,7 @@ def scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:
         axes.set_xscale("asinh", linear_width=within)
     axes.set_xlim(edges[0], edges[-1])
     ticks = _ticks(scale, float(edges[0]), float(edges[-1]), within)
-    axes.set_xticks(ticks, _told_apart(ticks))
+    axes.set_xticks(ticks, _distinct(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0)
     axes.set_yticks([])
@@ -59,7 +67,7 @@ def _ticks_about_zero(low: float, high: float, within: float) -> list[float]:
     return sorted(tick for tick in set(ticks) if low <= tick <= high)
 
 
-def _told_apart(ticks: list[float]) -> list[str]:
+def _distinct(ticks: list[float]) -> list[str]:
     """Labels with as many digits as it takes to differ."""
     for digits in range(3, 12):
         labels = [short(tick, digits) for tick in ticks]

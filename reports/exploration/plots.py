@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgba
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
-from numpy.typing import NDArray
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from eddy.model.exploration.correlations import Correlations
 from eddy.model.exploration.distributions import Distribution, LevelFacts
@@ -16,45 +15,30 @@ from eddy.model.exploration.label_leakage import Labels
 from eddy.model.exploration.row_map import Projection
 from eddy.model.exploration.seasonality import DAY_S, Rhythm
 from eddy.reports import plots
-from eddy.reports.exploration.axes import scaled, short
-from eddy.reports.plots import ANOMALOUS, NORMAL, OTHERS
-
-Floats = NDArray[np.float64]
+from eddy.reports.exploration.axes import percent, scaled, short
+from eddy.reports.plots import ANOMALOUS, NORMAL, OTHERS, Floats, Group, name_label
 
 SMALL, SMALL_HEIGHT = 2.7, 1.5
-LAST = OTHERS[2]
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-LONGEST_NAME = 22
 SEPARATORS = 15
 
 
-def cut(name: str) -> str:
-    """A name that fits beside a plot."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def _plain(text: str) -> str:
-    """A dollar would start a formula."""
-    return text.replace("$", r"\$")
-
-
-@plots.drawn
 def distribution(spread: Distribution) -> Figure:
     """Share of the rows in each bin; the anomalous ones as a line."""
-    made, axes = plots.axes(SMALL, SMALL_HEIGHT)
-    axes.stairs(spread.normal, spread.edges, fill=True, color=NORMAL, alpha=0.75)
-    if spread.anomalous is not None:
-        axes.stairs(spread.anomalous, spread.edges, color=ANOMALOUS, linewidth=1.3)
-    scaled(axes, spread.scale, spread.edges, spread.linear_within)
-    return made
+    return _spread(spread, spread.normal, spread.anomalous, ANOMALOUS)
+
+
+def first_and_last(first: Floats, last: Floats, spread: Distribution) -> Figure:
+    """How a column was spread in the first fifth of the rows and in the last."""
+    return _spread(spread, first, last, OTHERS[2])
 
 
 @plots.drawn
-def first_and_last(first: Floats, last: Floats, spread: Distribution) -> Figure:
-    """How a column was spread in the first fifth of the rows and in the last."""
+def _spread(spread: Distribution, filled: Floats, line: Floats | None, colour: str) -> Figure:
     made, axes = plots.axes(SMALL, SMALL_HEIGHT)
-    axes.stairs(first, spread.edges, fill=True, color=NORMAL, alpha=0.6)
-    axes.stairs(last, spread.edges, color=LAST, linewidth=1.4)
+    axes.stairs(filled, spread.edges, fill=True, color=NORMAL, alpha=0.7)
+    if line is not None:
+        axes.stairs(line, spread.edges, color=colour, linewidth=1.3)
     scaled(axes, spread.scale, spread.edges, spread.linear_within)
     return made
 
@@ -63,14 +47,14 @@ def first_and_last(first: Floats, last: Floats, spread: Distribution) -> Figure:
 def levels(facts: LevelFacts) -> Figure:
     """Share of the rows that have each of the most frequent levels, and of these the share that is anomalous."""
     made, axes = plots.axes(SMALL, 0.45 + 0.19 * len(facts.top))
-    names = [_plain(cut(name or '""')) for name, _, _ in facts.top]
+    names = [name_label(name or '""') for name, _, _ in facts.top]
     longest, most = max(map(len, names)), max(share for _, share, _ in facts.top)
     end = most * (1.6 + 0.04 * longest)  # names take from the width that numbers need
     for place, (_, share, rate) in enumerate(facts.top):
         axes.barh(-place, share, color=NORMAL, alpha=0.75, height=0.7)
-        axes.text(share, -place, f" {_share(share)}", va="center", fontsize=7.5)
+        axes.text(share, -place, f" {percent(share, 1)}", va="center", fontsize=7.5)
         if rate is not None:
-            axes.text(end, -place, _share(rate), va="center", ha="right", fontsize=7.5, color=ANOMALOUS)
+            axes.text(end, -place, percent(rate, 1), va="center", ha="right", fontsize=7.5, color=ANOMALOUS)
     axes.set_yticks(-np.arange(len(names)), names)
     axes.set_xlim(0, end)
     axes.set_xticks([])
@@ -79,45 +63,38 @@ def levels(facts: LevelFacts) -> Figure:
     return made
 
 
-def _share(share: float) -> str:
-    if share == 0:
-        return "0"
-    return f"{share:.1%}" if share >= 0.001 else "<0.1%"
-
-
 @plots.drawn
-def missing(names: Sequence[str], shares: Sequence[float]) -> Figure:
-    """Share of missing cells, column by column."""
-    made, axes = plots.axes(7.0, 0.6 + 0.23 * len(names))
-    places = np.arange(len(names))[::-1]
-    axes.barh(places, shares, color=NORMAL, alpha=0.75, height=0.7)
-    axes.set_yticks(places, [_plain(cut(name)) for name in names])
-    for place, share in zip(places, shares, strict=True):
-        axes.text(share, place, f" {_share(share)}", va="center", fontsize=8)
-    axes.set_xlim(0, min(1.1, 1.15 * max(shares)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}" if share <= 1 else ""))
-    axes.set_ylim(-0.6, len(names) - 0.4)
+def missing(shares: Sequence[tuple[str, float]]) -> Figure:
+    """Share of missing cells, column by column (name, share)."""
+    made, axes = plots.axes(7.0, 0.6 + 0.23 * len(shares))
+    values = [share for _, share in shares]
+    plots.bars(axes, [name_label(name) for name, _ in shares], values, alpha=0.75)
+    for place, share in enumerate(values):
+        axes.text(share, place, f" {percent(share, 1)}", va="center", fontsize=8)
+    axes.set_xlim(0, min(1.1, 1.15 * max(values)))
+    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}" if share <= 1 else "")
     return made
 
 
 @plots.drawn
-def over_time(told: Rhythm) -> Figure:
+def over_time(rhythm: Rhythm) -> Figure:
     """Rows, amounts and the share of anomalies, bin by bin."""
-    parts = 1 + (told.amounts is not None) + (told.rates is not None)
+    parts = 1 + (rhythm.amounts is not None) + (rhythm.rates is not None)
     made, places = plots.subplots(parts, 1, 8.6, 0.5 + 1.55 * parts)
-    edges = np.append(told.bin_starts, told.bin_starts[-1] + told.bin_s) / DAY_S  # matplotlib counts days since 1970
+    seconds = np.append(rhythm.bin_starts, rhythm.bin_starts[-1] + rhythm.bin_s)
+    edges = seconds / DAY_S  # matplotlib counts days since 1970
     times = (edges[1:] + edges[:-1]) / 2
     remaining = iter(places)
     axes = next(remaining)
-    axes.stairs(told.rows, edges, fill=True, color=NORMAL, alpha=0.75)
-    _labelled(axes, f"rows a {told.bin}" if told.bin[0] not in "136" else f"rows in {told.bin}")
-    if told.amounts is not None:
-        _amounts(next(remaining), times, told)
-    if told.rates is not None:
+    axes.stairs(rhythm.rows, edges, fill=True, color=NORMAL, alpha=0.75)
+    _labelled(axes, f"rows a {rhythm.bin}" if rhythm.bin[0] not in "136" else f"rows in {rhythm.bin}")
+    if rhythm.amounts is not None:
+        _amounts(next(remaining), times, rhythm)
+    if rhythm.rates is not None:
         axes = next(remaining)
-        axes.plot(times, told.rates, color=ANOMALOUS, linewidth=1.2, marker=_marker(told.rates), markersize=4)
+        axes.plot(times, rhythm.rates, color=ANOMALOUS, linewidth=1.2, marker=_marker(rhythm.rates), markersize=4)
         _labelled(axes, "anomalous")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.3g}" if share == 0 else f"{share:.2%}"))
+        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.3g}" if share == 0 else f"{share:.2%}")
     for axes in places:
         axes.set_xlim(edges[0], edges[-1])
         locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
@@ -126,15 +103,15 @@ def over_time(told: Rhythm) -> Figure:
     return made
 
 
-def _amounts(axes: Axes, times: Floats, told: Rhythm) -> None:
-    assert told.amounts is not None
-    low, middle, high = told.amounts.T
+def _amounts(axes: Axes, times: Floats, rhythm: Rhythm) -> None:
+    assert rhythm.amounts is not None
+    low, middle, high = rhythm.amounts.T
     axes.fill_between(times, low, high, color=NORMAL, alpha=0.25, linewidth=0)
     axes.plot(times, middle, color=NORMAL, linewidth=1.4, marker=_marker(middle), markersize=4)
     if np.nanmin(low, initial=np.inf) > 0 and np.nanmax(high, initial=0) > 20 * np.nanmin(low, initial=np.inf):
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(NullLocator())
-    _labelled(axes, cut(_plain(told.amount or "")))
+    _labelled(axes, name_label(rhythm.amount or ""))
 
 
 def _marker(values: Floats) -> str:
@@ -148,28 +125,28 @@ def _labelled(axes: Axes, name: str) -> None:
     if axes.get_yscale() == "linear":
         axes.set_ylim(0)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=axes.get_ylim()[1] >= 1))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.yaxis.set_major_formatter(lambda value, _: short(value))
 
 
 @plots.drawn
-def hours(told: Rhythm) -> Figure:
+def hours(rhythm: Rhythm) -> Figure:
     """Rows by weekday and hour, and the share of anomalies by hour."""
-    parts = 1 + (told.hour_rates is not None)
+    parts = 1 + (rhythm.hour_rates is not None)
     made, places = plots.subplots(parts, 1, 8.6, 2.1 + 1.5 * (parts - 1))
-    mesh = places[0].pcolormesh(np.arange(25), np.arange(8), told.hours, cmap=_rising(), vmin=0)
+    mesh = places[0].pcolormesh(np.arange(25), np.arange(8), rhythm.hours, cmap=_rising(), vmin=0)
     places[0].set_yticks(np.arange(7) + 0.5, DAYS)
     places[0].invert_yaxis()
     places[0].set_title("rows by weekday and hour (UTC)", loc="left", fontsize=9)
     bar = made.colorbar(mesh, ax=places[0], pad=0.01, aspect=12)
     bar.ax.yaxis.set_major_locator(MaxNLocator(4))
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: short(value))
     bar.outline.set_visible(False)
-    if told.hour_rates is not None:
-        places[1].bar(np.arange(24) + 0.5, np.nan_to_num(told.hour_rates), color=ANOMALOUS, alpha=0.8, width=0.8)
+    if rhythm.hour_rates is not None:
+        places[1].bar(np.arange(24) + 0.5, np.nan_to_num(rhythm.hour_rates), color=ANOMALOUS, alpha=0.8, width=0.8)
         places[1].set_title("anomalous, by hour", loc="left", fontsize=9)
-        places[1].yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.2%}"))
+        plots.percents(places[1].yaxis, 2)
         places[1].yaxis.set_major_locator(MaxNLocator(4))
-        places[1].set_ylim(0, 1.1 * float(np.nanmax(told.hour_rates)) or 0.01)
+        places[1].set_ylim(0, 1.1 * float(np.nanmax(rhythm.hour_rates)) or 0.01)
         places[1].grid(axis="y")
     for axes in places:
         axes.set_xlim(0, 24)
@@ -179,28 +156,23 @@ def hours(told: Rhythm) -> Figure:
 
 def _rising() -> Colormap:
     """From the page itself to blue: right on light and on dark."""
-    return LinearSegmentedColormap.from_list("rising", [(*_rgb(NORMAL), 0.03), (*_rgb(NORMAL), 1.0)])
+    return LinearSegmentedColormap.from_list("rising", [to_rgba(NORMAL, 0.03), to_rgba(NORMAL)])
 
 
 def _both_ways() -> Colormap:
-    ends = [(*_rgb(ANOMALOUS), 1.0), (*_rgb(ANOMALOUS), 0.0), (*_rgb(NORMAL), 0.0), (*_rgb(NORMAL), 1.0)]
-    return LinearSegmentedColormap.from_list("both", list(zip((0.0, 0.5, 0.5, 1.0), ends, strict=True)))
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    return red, green, blue
+    ends = [(ANOMALOUS, 1.0), (ANOMALOUS, 0.0), (NORMAL, 0.0), (NORMAL, 1.0)]
+    return LinearSegmentedColormap.from_list("both", list(zip((0.0, 0.5, 0.5, 1.0), map(to_rgba, ends), strict=True)))
 
 
 @plots.drawn
-def correlations(told: Correlations) -> Figure:
+def correlations(found: Correlations) -> Figure:
     """A heat map, similar columns side by side."""
-    count = len(told.names)
+    count = len(found.names)
     size = min(9.0, 2.2 + 0.28 * count)
     made, axes = plots.axes(size, 0.92 * size)
-    image = axes.imshow(told.matrix, vmin=-1, vmax=1, cmap=_both_ways(), interpolation="nearest")
+    image = axes.imshow(found.matrix, vmin=-1, vmax=1, cmap=_both_ways(), interpolation="nearest")
     letters = 8 if count <= 30 else 5.5
-    names = [_plain(cut(name)) for name in told.names]
+    names = [name_label(name) for name in found.names]
     axes.set_xticks(np.arange(count), names, rotation=90, fontsize=letters)
     axes.set_yticks(np.arange(count), names, fontsize=letters)
     axes.tick_params(length=0)
@@ -210,41 +182,29 @@ def correlations(told: Correlations) -> Figure:
 
 
 @plots.drawn
-def separations(told: Labels) -> Figure:
+def separations(found: Labels) -> Figure:
     """What the best single columns reach."""
-    best = told.separations[:SEPARATORS]
+    best = found.separations[:SEPARATORS]
     made, places = plots.subplots(1, 2, 8.6, 0.9 + 0.24 * len(best))
-    rows = np.arange(len(best))[::-1]
-    for axes, values, chance, name in (
-        (places[0], [each.auc for each in best], 0.5, "AUC"),
-        (places[1], [each.ap for each in best], told.share, "average precision"),
+    names = [name_label(each.column) for each in best]
+    for axes, ticks, values, chance, name in (
+        (places[0], names, [each.auc for each in best], 0.5, "AUC"),
+        (places[1], [], [each.ap for each in best], found.share, "average precision"),
     ):
-        axes.barh(rows, values, color=NORMAL, alpha=0.75, height=0.68)
+        plots.bars(axes, ticks, values, alpha=0.75)
         axes.axvline(chance, color=ANOMALOUS, linewidth=1, linestyle="--")
         axes.set_title(f"{name} (dashed: chance)", loc="left", fontsize=9)
         axes.set_xlim(0, 1.05)
-        axes.set_ylim(-0.6, len(best) - 0.4)
-        for row, value in zip(rows, values, strict=True):
+        for row, value in enumerate(values):
             axes.text(value, row, f" {value:.2f}", va="center", fontsize=7.5)
-        axes.set_yticks(rows, [_plain(cut(each.column)) for each in best] if axes is places[0] else [])
     places[0].set_xlim(0.35, 1.05)
     return made
 
 
-@plots.drawn
-def map_of_rows(told: Projection) -> Figure:
+def map_of_rows(found: Projection) -> Figure:
     """The map; anomalies on top."""
-    made, axes = plots.axes(7.0, 5.6)
-    strange = told.anomalous if told.anomalous is not None else np.zeros(len(told.points), np.bool_)
-    for rows, colour, name, size in ((~strange, NORMAL, "normal", 6), (strange, ANOMALOUS, "labelled anomalous", 11)):
-        if rows.any():
-            label = name if told.anomalous is not None else "rows"
-            across, up = told.points[rows].T
-            axes.scatter(across, up, s=size, color=colour, alpha=0.8, linewidth=0, label=label, rasterized=True)
-    if told.anomalous is not None:
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.08), ncols=2, markerscale=2)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return made
+    labels = found.anomalous
+    if labels is None:
+        return plots.point_map(found.points, [Group("rows", NORMAL, np.ones(len(found.points), np.bool_))])
+    groups = [Group("normal", NORMAL, ~labels), Group("labelled anomalous", ANOMALOUS, labels)]
+    return plots.point_map(found.points, [group for group in groups if group.rows.any()])

@@ -3,24 +3,24 @@
 from collections.abc import Sequence
 
 from eddy.model.training.ablation import AblationResult, EvaluationSet, ablate
-from eddy.model.training.fit import Learned, Progress
+from eddy.model.training.fit import Learned, ProgressCallback
 from eddy.model.training.prepare import Prepared
 from eddy.reports.training.report import training_report
 
 
-def build(model: Learned, prepared: Prepared, progress: Progress, notes: Sequence[str] = ()) -> str:
+def build(model: Learned, prepared: Prepared, on_progress: ProgressCallback, notes: Sequence[str] = ()) -> str:
     """The report's page (HTML), for `model.training.train.train`; `notes` say what was done with the table before."""
-    said, ablation = [*notes, *prepared.notes, *model.notes], None
+    sentences, ablation = [*notes, *prepared.notes, *model.notes], None
     try:
         if model.keras or model.config.clusters:  # pairs of categories leave nothing to vary
-            ablation = _ablation(model, prepared, progress)
+            ablation = _ablation(model, prepared, on_progress)
     except (ArithmeticError, ValueError) as error:  # what is only tried must not cost the model that was learned
-        said.append(f"Other settings could not be tried: {error}.")
-    progress("drawing the report", 0.6)
-    return training_report(model, said, ablation).html()
+        sentences.append(f"Other settings could not be tried: {error}.")
+    on_progress("drawing the report", 0.6)
+    return training_report(model, sentences, ablation).html()
 
 
-def _ablation(model: Learned, prepared: Prepared, progress: Progress) -> AblationResult:
+def _ablation(model: Learned, prepared: Prepared, on_progress: ProgressCallback) -> AblationResult:
     diagnostics, anomalies = model.diagnostics, len(prepared.anomalies)
     labelled = (
         diagnostics.anomalies[:0] if model.config.keep_labelled else diagnostics.anomalies
@@ -31,5 +31,5 @@ def _ablation(model: Learned, prepared: Prepared, progress: Progress) -> Ablatio
         rows,
         model.schema,
         model.config,
-        lambda done: progress("trying other settings", 0.6 * done),
+        lambda done: on_progress("trying other settings", 0.6 * done),
     )

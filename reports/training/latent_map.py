@@ -2,24 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eddy.model.exploration import tsne
+from eddy.model.exploration import row_map
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.text import one_in
 from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports import plots
-from eddy.reports.page import Page
+from eddy.reports.page import environment
+from eddy.reports.plots import Floats, Group
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 ROWS = {2: 1_500, 3: 600}
@@ -43,36 +39,25 @@ class LatentMap:
         return len(self.score)
 
 
-def write(page: Page, learned: Learned) -> None:
-    """The section of the training report that shows the latent space."""
-    diagnostics = learned.diagnostics
-    page.section("Latent map")
-    if not diagnostics.latent.shape[1]:
-        page.paragraph("There is no map: this model has no bottleneck.")
-        return
-    drawn = draw_map(diagnostics, 2, learned.config.seed)
-    coloured = groups(drawn, learned.calibration)
-    page.paragraph(
-        f"What the networks' bottlenecks say of each row ({diagnostics.latent.shape[1]} numbers), laid out by t-SNE: "
-        "rows that they hardly tell apart stand side by side. Distances between far-away groups, and how dense a group "
-        "is, mean nothing here. Anomalies need not stand apart: a row is strange by what no bottleneck lets through."
-    )
-    page.figure(flat(drawn, coloured), f"In two dimensions: {_sample(drawn, diagnostics)}.", "t-SNE map, 2-D")
-    solid = draw_map(diagnostics, 3, learned.config.seed)
-    page.section("To be turned", 3)
-    page.paragraph(f"In three dimensions: {_sample(solid, diagnostics)}. Drag to turn, scroll to come closer.")
-    page.raw(turning(solid, groups(solid, learned.calibration), learned.calibration))
+def maps(learned: Learned) -> dict[str, Any] | None:
+    """What `latent_map.html` shows; None without a bottleneck."""
+    diagnostics, calibration, seed = learned.diagnostics, learned.calibration, learned.config.seed
+    dimensions = diagnostics.latent.shape[1]
+    if not dimensions:
+        return None
+    flat, solid = draw_map(diagnostics, 2, seed), draw_map(diagnostics, 3, seed)
+    return {
+        "dimensions": dimensions,
+        "flat": _counts(flat) | {"drawn": plots.point_map(flat.places, groups(flat, calibration))},
+        "solid": _counts(solid) | {"drawn": turning(solid, groups(solid, calibration), calibration)},
+    }
 
 
-def _sample(drawn: LatentMap, diagnostics: TrainingDiagnostics) -> str:
+def _counts(drawn: LatentMap) -> dict[str, Any]:
+    """How many rows of each kind are on a map."""
     anomalous = int(drawn.anomalous.sum())
-    rest = len(drawn) - anomalous
-    top = min(TOP_SCORING, rest)
-    told = f"{rest:,} of {len(diagnostics.scores.score):,} held-out rows, drawn at random but for the {top} top-scoring"
-    labelled = (
-        f", and {anomalous:,} of {len(diagnostics.anomaly_scores.score):,} labelled anomalies" if anomalous else ""
-    )
-    return told + labelled
+    unlabelled = len(drawn) - anomalous
+    return {"unlabelled": unlabelled, "top": min(TOP_SCORING, unlabelled), "anomalous": anomalous}
 
 
 def draw_map(diagnostics: TrainingDiagnostics, dimensions: int, seed: int = 0) -> LatentMap:
@@ -86,7 +71,7 @@ def draw_map(diagnostics: TrainingDiagnostics, dimensions: int, seed: int = 0) -
     latent = np.concatenate([diagnostics.latent[held_out], diagnostics.anomaly_latent[anomalies]]).astype(np.float64)
     score = np.concatenate([diagnostics.scores.score[held_out], diagnostics.anomaly_scores.score[anomalies]])
     anomalous = np.arange(len(score)) >= len(held_out)
-    return LatentMap(tsne.embed(latent, dimensions, seed), score, anomalous)
+    return LatentMap(row_map.embed(latent, dimensions, seed), score, anomalous)
 
 
 def _sample_indices(rows: int, most: int, rng: np.random.Generator) -> Indices:
@@ -97,14 +82,6 @@ def _with_top_scoring(score: Floats, most: int, rng: np.random.Generator) -> Ind
     order = np.argsort(-score, kind="stable")
     others = rng.permutation(order[TOP_SCORING:])[: max(most - TOP_SCORING, 0)]
     return np.sort(np.concatenate([order[: min(TOP_SCORING, most)], others]))
-
-
-class Group(NamedTuple):
-    """Some rows of a map that share a colour."""
-
-    name: str
-    colour: str
-    rows: NDArray[np.bool_]
 
 
 def groups(drawn: LatentMap, calibration: Calibration) -> tuple[Group, ...]:
@@ -121,18 +98,6 @@ def groups(drawn: LatentMap, calibration: Calibration) -> tuple[Group, ...]:
     return tuple(group for group in found if group.rows.any())
 
 
-@plots.drawn
-def flat(drawn: LatentMap, coloured: Sequence[Group]) -> "Figure":
-    """The map in two dimensions. Its axes have no unit and are not drawn."""
-    figure, axes = plots.axes(8.0, 5.4)
-    for place, group in enumerate(coloured):
-        x, y = drawn.places[group.rows].T
-        axes.scatter(x, y, s=8 + 4 * place, c=group.colour, alpha=0.75, lw=0, rasterized=True, label=group.name)
-    axes.set_axis_off()
-    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.08), ncols=len(coloured), markerscale=2, borderpad=0)
-    return figure
-
-
 def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibration) -> str:
     """The map in three dimensions, as HTML with plotly.js in it; put it into a page once."""
     import plotly.graph_objects as go
@@ -140,15 +105,8 @@ def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibratio
     from plotly.offline import get_plotlyjs
 
     figure = go.Figure([_cloud(drawn, group, calibration) for group in coloured])
-    hidden = {
-        "visible": True,
-        "title": "",
-        "showticklabels": False,
-        "showbackground": False,
-        "showspikes": False,
-        "zeroline": False,
-        "gridcolor": "#9097a1",
-    }
+    off = ("showticklabels", "showbackground", "showspikes", "zeroline")
+    hidden = {"title": "", "gridcolor": "#9097a1", **dict.fromkeys(off, False)}
     figure.update_layout(
         scene={"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "cube"},
         paper_bgcolor="rgba(0,0,0,0)",
@@ -160,29 +118,16 @@ def turning(drawn: LatentMap, coloured: Sequence[Group], calibration: Calibratio
     buttons = [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]]  # the others send data, or save files
     shown = {"responsive": True, "displaylogo": False, "modeBarButtons": buttons}
     scene = to_html(figure, shown, include_plotlyjs=False, full_html=False, div_id="latent-map", default_height=520)
-    return f"<script>{get_plotlyjs()}</script>{_legend(coloured)}{scene}"
+    template = environment().get_template("plotly_map.html")
+    return template.render(plotly_js=get_plotlyjs(), groups=coloured, scene=scene)
 
 
 def _cloud(drawn: LatentMap, group: Group, calibration: Calibration) -> "object":
     import plotly.graph_objects as go
 
-    x, y, z = drawn.places[group.rows].T.round(2)
     score = drawn.score[group.rows]
     rarity = calibration.rarity(score)
-    said = [f"{group.name}: score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
+    texts = [f"{group.name}: score {value:,.4g}, {one_in(share)}" for value, share in zip(score, rarity, strict=True)]
     marker = {"size": 3, "color": group.colour, "opacity": 0.85, "line": {"width": 0}}
-    return go.Scatter3d(
-        x=x.tolist(),
-        y=y.tolist(),
-        z=z.tolist(),
-        mode="markers",
-        marker=marker,
-        text=said,
-        hovertemplate="%{text}<extra></extra>",
-    )
-
-
-def _legend(coloured: Sequence[Group]) -> str:
-    """In the page's own colours, which follow light and dark; plotly's would not."""
-    dots = (f'<span style="color:{group.colour}">&#9679;</span> {escape(group.name)}' for group in coloured)
-    return f'<p class="soft">{" &nbsp; ".join(dots)}</p>'
+    places = dict(zip("xyz", drawn.places[group.rows].T.round(2).tolist(), strict=True))
+    return go.Scatter3d(**places, mode="markers", marker=marker, text=texts, hovertemplate="%{text}<extra></extra>")

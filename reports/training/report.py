@@ -1,8 +1,7 @@
-"""The report of a training: what the model learned, what its scores are worth, and what it finds strange."""
+"""The report of a training: what the model learned, what its scores are worth, and which rows it scores highest."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,12 @@ from eddy.model.serving.text import one_in, shares_text
 from eddy.model.training.ablation import AblationResult
 from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
+from eddy.reports.observed_expected import observed_expected
 from eddy.reports.page import Page, unbroken
+from eddy.reports.plots import MOST_FIELDS, Floats, contributions, mean_shares
 from eddy.reports.training import ablation, latent_map, plots
 
-Floats = NDArray[np.float64]
-
-STRANGEST_SHARE = 0.01
+TOP_SHARE = 0.01
 EXAMPLES = 12
 SMALL_PICTURES = 16
 REASONS = 3
@@ -25,244 +24,132 @@ UNSEEN_SHARE = 0.001
 
 
 def training_report(learned: Learned, notes: Sequence[str] = (), ablated: AblationResult | None = None) -> Page:
-    """What training found, as a page of its own.
+    """The results of a training, as a page of its own.
 
     Args:
         learned: a `model.training.fit.Learned`.
         notes: sentences about what was done with the table before: what was dropped, filled in, left out, sampled.
-        ablated: what other settings would have come to, if that was tried.
+        ablated: what other settings lead to, if that was tried.
     """
-    page = Page("Training report", "What this model takes for normal, and how sure it can be.")
-    _summary(page, learned, notes)
-    for write in (_loss, _scores, _calibration, _fields, _reconstruction, _examples, latent_map.write):
-        write(page, learned)
-    if ablated:
-        ablation.write(page, ablated)
-    _settings(page, learned)
-    return page
+    diagnostics, config, calibration = learned.diagnostics, learned.config, learned.calibration
+    threshold, history = calibration.score_at(config.alert_rate), diagnostics.history
+    return Page(
+        "training.html",
+        notes=notes,
+        held_out=len(diagnostics.scores.score),
+        anomalies=len(diagnostics.anomalies),
+        summary=_summary(learned, threshold),
+        unseen=_unseen(learned),
+        loss=plots.losses(history) if len(history) > 1 else None,
+        overfitted=len(history) > 1 and history[-1][2] > 1.1 * min(loss for _, _, loss in history),
+        scores=plots.scores(diagnostics.scores.score, diagnostics.anomaly_scores.score, threshold),
+        calibration=plots.calibration(calibration, diagnostics.scores.score, threshold),
+        calibration_rows=calibration.rows,
+        rate=one_in(config.alert_rate),
+        reaching=config.alert_rate * calibration.rows,
+        examples=_examples(learned),
+        maps=latent_map.maps(learned),
+        ablation=ablated and ablation.shown(ablated),
+        settings=_settings(learned),
+        **_fields(learned),
+        **_observed_expected(learned),
+    )
 
 
-def _summary(page: Page, learned: Learned, notes: Sequence[str]) -> None:
-    diagnostics, config = learned.diagnostics, learned.config
-    line = learned.calibration.score_at(config.alert_rate)
-    page.section("Summary")
+def _summary(learned: Learned, threshold: float) -> list[tuple[str, object]]:
+    diagnostics, rate = learned.diagnostics, learned.config.alert_rate
     rows: list[tuple[str, object]] = [
         ("rows that the model learned from", len(learned.learned)),
         ("rows held out: the model has not learned from them, all pictures show them", len(learned.held_out)),
-        ("labelled anomalies at hand, not learned from", len(diagnostics.anomalies)),
+        ("labelled anomalies, not learned from", len(diagnostics.anomalies)),
         ("fields that are scored", len(learned.schema.scored)),
-        ("threshold", f"score {line:,.4g}, which {one_in(config.alert_rate)} normal rows should reach"),
-        ("held-out rows that reach it", _caught(diagnostics.scores.score, line)),
+        ("threshold", f"score {threshold:,.4g}, which {one_in(rate)} normal rows should reach"),
+        ("held-out rows that reach it", _reaching(diagnostics.scores.score, threshold)),
     ]
     if len(diagnostics.anomalies):
-        rows.append(("labelled anomalies that reach it", _caught(diagnostics.anomaly_scores.score, line)))
-    page.table(["", ""], rows)
-    _unseen(page, learned)
-    if notes:
-        page.section("What was done with the table", 3)
-        page.raw(f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>")
+        rows.append(("labelled anomalies that reach it", _reaching(diagnostics.anomaly_scores.score, threshold)))
+    return rows
 
 
-def _unseen(page: Page, learned: Learned) -> None:
-    """Categories that keep bringing new levels make every new level strange."""
-    names = learned.schema.categorical
-    many = {names[place]: share for place, share in learned.diagnostics.unseen.items() if share > UNSEEN_SHARE}
-    if many:
-        shares = ", ".join(f"{name} {share:.1%}" for name, share in many.items())
-        page.note(
-            f"Held-out rows with a level that no row learned from has: {shares}. New levels are as strange as can be: "
-            "set such fields to ignored or identifier in the schema, or give more rows.",
-            warning=True,
-        )
+def _unseen(learned: Learned) -> list[str]:
+    """Categories that keep bringing new levels, each of which scores high, and the share of rows with one."""
+    names, unseen = learned.schema.categorical, learned.diagnostics.unseen
+    return [f"{names[place]} {share:.1%}" for place, share in unseen.items() if share > UNSEEN_SHARE]
 
 
-def _caught(score: Floats, line: float) -> str:
-    count = int((score >= line).sum())
+def _reaching(score: Floats, threshold: float) -> str:
+    count = int((score >= threshold).sum())
     return f"{count:,} of {len(score):,} ({count / max(len(score), 1):.2%})"
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return "chosen from the data" if value is None else str(value)
-
-
-def _loss(page: Page, learned: Learned) -> None:
-    history = learned.diagnostics.history
-    page.section("Learning")
-    if len(history) < 2:
-        page.paragraph("There is no curve of the loss: no network was trained, or only for one step.")
-        return
-    figure = plots.losses(history)
-    page.figure(figure, "Mean loss by step. What matters is the curve of the rows that the networks do not learn from.")
-    rising = history[-1][2] > 1.1 * min(held_out for _, _, held_out in history)
-    if rising:
-        page.note(
-            "The loss on held-out rows rises at the end: the networks learn their rows by heart. Give more rows, "
-            "fewer steps or a smaller bottleneck.",
-            warning=True,
-        )
-
-
-def _scores(page: Page, learned: Learned) -> None:
-    diagnostics, line = learned.diagnostics, learned.calibration.score_at(learned.config.alert_rate)
-    page.section("Scores")
-    figure = plots.scores(diagnostics.scores.score, diagnostics.anomaly_scores.score, line)
-    page.figure(
-        figure, f"Scores of {_rows_shown(diagnostics)}. To the right of the dashed line is what raises an alert."
-    )
-
-
-def _calibration(page: Page, learned: Learned) -> None:
-    line = learned.calibration.score_at(learned.config.alert_rate)
-    page.section("Calibration")
-    page.paragraph(
-        "A score means nothing outside its model; its rarity does: the share of normal rows expected to score at "
-        "least as high. Where rows are many it is counted, beyond them it is extrapolated."
-    )
-    figure = plots.calibration(learned.calibration, learned.diagnostics.scores.score, line)
-    page.figure(
-        figure,
-        f"Rarity against score. The calibration was learned from {learned.calibration.rows:,} held-out rows; dots "
-        "should lie on the curve, but for the last few, which are down to chance.",
-    )
-    reaching = learned.config.alert_rate * learned.calibration.rows
-    if reaching < 5:
-        page.note(
-            f"At {one_in(learned.config.alert_rate)}, only about {reaching:.2g} of {learned.calibration.rows:,} rows "
-            "reach the threshold: it is an extrapolation. More rows, or a higher rate, make it firmer.",
-            warning=True,
-        )
-
-
-def _fields(page: Page, learned: Learned) -> None:
+def _fields(learned: Learned) -> dict[str, object]:
+    """Shares of the score, and what the score would do without each field (nothing is trained again)."""
     diagnostics, fields = learned.diagnostics, learned.schema.scored
-    strange = _strangest(diagnostics.scores.score)
-    kinds = [("normal", diagnostics.scores.contributions), ("strangest 1 %", diagnostics.scores.contributions[strange])]
+    score, each = diagnostics.scores.score, diagnostics.scores.contributions
+    groups = [("normal", each), ("top-scoring 1 %", each[_top(score)])]
     if len(diagnostics.anomalies):
-        kinds.append(("labelled anomalous", diagnostics.anomaly_scores.contributions))
-    shares = [(name, _shares(parts)) for name, parts in kinds]
-    order = np.argsort(-shares[-1][1], kind="stable")
-    page.section("Fields")
-    page.paragraph(
-        "Contributions of fields add up to the score. A field that makes much of the score of normal rows, and little "
-        "of strange ones, is noise to the model: consider setting it to ignored in the schema."
-    )
-    named = [fields[place] for place in order]
-    figure = plots.contributions(named, [(name, share[order]) for name, share in shares])
-    most = plots.BARS
-    cut = f" The {most} largest of {len(fields)} fields." if len(fields) > most else ""
-    page.figure(figure, f"Each field's share of the score.{cut}")
-    if len(fields) > 1:
-        _without(page, diagnostics, [int(place) for place in order], fields)
-
-
-def _without(page: Page, diagnostics: TrainingDiagnostics, order: Sequence[int], fields: Sequence[str]) -> None:
-    """What the score would do without each field, its contribution struck out (nothing is trained again)."""
-    labelled = len(diagnostics.anomalies) > 0
-    rows = [
-        (fields[place], _agreement(diagnostics.scores.score, diagnostics.scores.contributions[:, place]))
-        + ((_precision(diagnostics, place),) if labelled else ())
-        for place in order[: plots.BARS]
+        groups.append(("labelled anomalous", diagnostics.anomaly_scores.contributions))
+    shares = [(name, mean_shares(rows)) for name, rows in groups]
+    weight = shares[-1][1]
+    without = [
+        (fields[field], _agreement(score, each[:, field]), _precision(diagnostics, field))
+        for field in np.argsort(-weight, kind="stable")[:MOST_FIELDS].tolist()
     ]
-    page.section("Without one field", 3)
-    page.paragraph(
-        "What becomes of the score when one field's contribution is struck out, without training again: how many of "
-        "the strangest 1 % of held-out rows stay among them"
-        + (
-            f", and the average precision, which is {_precision(diagnostics):.3f} with all fields "
-            "(of labelled anomalies among the held-out rows, which are not in their true proportion)."
-            if labelled
-            else "."
-        )
-    )
-    page.table(["without", "strangest that stay", *(["average precision"] if labelled else [])], rows)
+    return {
+        "fields": len(fields),
+        "most_fields": MOST_FIELDS,
+        "contributions": contributions(fields, shares, weight),
+        "precision": _precision(diagnostics),
+        "without": without if len(diagnostics.anomalies) else [row[:2] for row in without],
+    }
 
 
-def _agreement(score: Floats, part: Floats) -> str:
-    before, after = _strangest(score), _strangest(score - part)
+def _agreement(score: Floats, contribution: Floats) -> str:
+    before, after = _top(score), _top(score - contribution)
     return f"{len(np.intersect1d(before, after)) / len(before):.0%}"
 
 
-def _precision(diagnostics: TrainingDiagnostics, place: int | None = None) -> float:
+def _precision(diagnostics: TrainingDiagnostics, without: int | None = None) -> float | None:
+    """Average precision of the labelled anomalies, if there are any."""
     from sklearn.metrics import average_precision_score
 
+    if not len(diagnostics.anomalies):
+        return None
     both = (diagnostics.scores, diagnostics.anomaly_scores)
-    score = np.concatenate([some.score - (0 if place is None else some.contributions[:, place]) for some in both])
+    score = np.concatenate([rows.score - (0 if without is None else rows.contributions[:, without]) for rows in both])
     return float(average_precision_score(np.arange(len(score)) >= len(diagnostics.scores.score), score))
 
 
-def _strangest(score: Floats) -> NDArray[np.intp]:
-    return np.argsort(-score, kind="stable")[: max(1, round(STRANGEST_SHARE * len(score)))]
+def _top(score: Floats) -> NDArray[np.intp]:
+    """Indices of the top-scoring rows."""
+    return np.argsort(-score, kind="stable")[: max(1, round(TOP_SHARE * len(score)))]
 
 
-def _shares(contributions: Floats) -> Floats:
-    mean = contributions.astype(np.float64).mean(axis=0)
-    return np.asarray(mean / (np.abs(mean).sum() or 1.0))
+def _observed_expected(learned: Learned) -> dict[str, object]:
+    diagnostics, names = learned.diagnostics, learned.schema.numeric
+    weight = mean_shares(diagnostics.scores.contributions[_top(diagnostics.scores.score)])
+    normal = diagnostics.held_out.numeric, diagnostics.scores.expected
+    anomalous = diagnostics.anomalies.numeric, diagnostics.anomaly_scores.expected
+    figure = observed_expected(names, weight, SMALL_PICTURES, normal, anomalous) if names else None
+    return {"observed": figure, "numeric": len(names), "most_numeric": SMALL_PICTURES}
 
 
-def _reconstruction(page: Page, learned: Learned) -> None:
-    diagnostics, schema = learned.diagnostics, learned.schema
-    share = _shares(diagnostics.scores.contributions[_strangest(diagnostics.scores.score)])
-    chosen = np.argsort(-share[: len(schema.numeric)], kind="stable")[:SMALL_PICTURES]
-    if not len(chosen):
-        return
-    page.section("Observed and expected")
-    page.paragraph(
-        "The expected value is what the model makes of a row when only what rows have in common is let through (with "
-        "clusters: the middle of the nearest). On the dashed line both are the same; far from it, a field does not "
-        "fit the rest of its row."
-    )
-    pictures = [_field_values(diagnostics, schema.numeric, int(place)) for place in sorted(chosen)]
-    cut = f"The {len(chosen)} numeric fields (of {len(schema.numeric)}) that make most of the strangest rows' scores: "
-    alone = "" if len(chosen) == len(schema.numeric) else cut
-    page.figure(
-        plots.reconstruction(pictures), f"{alone}{_rows_shown(diagnostics)}. What lies beyond stands at the edge."
-    )
+def _examples(learned: Learned) -> list[tuple[object, ...]]:
+    top = np.argsort(-learned.diagnostics.scores.score, kind="stable")[:EXAMPLES]
+    verdicts = learned.detector().detect(learned.diagnostics.held_out[top])
+    reasons = verdicts.reasons(range(len(top)), REASONS)
+    return [
+        (score, unbroken(one_in(rarity)), shares_text(largest, score))
+        for score, rarity, largest in zip(verdicts.score.tolist(), verdicts.rarity.tolist(), reasons, strict=True)
+    ]
 
 
-def _field_values(
-    diagnostics: TrainingDiagnostics, names: Sequence[str], place: int
-) -> tuple[str, Floats, Floats, Floats, Floats]:
-    return (
-        names[place],
-        diagnostics.held_out.numeric[:, place],
-        diagnostics.scores.expected[:, place],
-        diagnostics.anomalies.numeric[:, place],
-        diagnostics.anomaly_scores.expected[:, place],
-    )
+def _settings(learned: Learned) -> list[tuple[str, str, str]]:
+    values, usual = asdict(learned.config), asdict(DEFAULTS)
+    return [(name.replace("_", "-"), _setting(value), _setting(usual[name])) for name, value in values.items()]
 
 
-def _examples(page: Page, learned: Learned) -> None:
-    score = learned.diagnostics.scores.score
-    strangest = np.argsort(-score, kind="stable")[:EXAMPLES]
-    verdicts = learned.detector().judge(learned.diagnostics.held_out[strangest])
-    page.section("The strangest normal rows")
-    page.paragraph(
-        "Held-out rows that nobody has labelled, with the largest parts of their scores: observed (expected), share. "
-        "They show what the first alerts will look like. If they are mistakes of the table, mend it; if they are "
-        "frauds nobody has labelled, good."
-    )
-    rows = []
-    for row in range(len(strangest)):
-        parts = verdicts.contributions(row, REASONS)
-        reached, rarity = float(verdicts.score[row]), unbroken(one_in(float(verdicts.rarity[row])))
-        rows.append((reached, rarity, shares_text(parts, reached)))
-    page.table(["score", "rarity", "because of"], rows)
-
-
-def _settings(page: Page, learned: Learned) -> None:
-    usual = asdict(DEFAULTS)
-    page.section("Settings")
-    page.table(
-        ["setting", "value", "default"],
-        [
-            (name.replace("_", "-"), _plain(value), _plain(usual[name]))
-            for name, value in asdict(learned.config).items()
-        ],
-    )
-
-
-def _rows_shown(diagnostics: TrainingDiagnostics) -> str:
-    anomalies = f" and {len(diagnostics.anomalies):,} labelled anomalies" if len(diagnostics.anomalies) else ""
-    return f"{len(diagnostics.scores.score):,} held-out rows{anomalies}"
+def _setting(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "chosen from the data" if value is None else str(value)

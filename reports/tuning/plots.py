@@ -22,8 +22,8 @@ VALUE = "average precision (search)"
 def history(trials: Sequence[Trial]) -> Figure:
     """The value of each trial, and the best so far."""
     figure, axes = plots.axes(WIDTH, 2.8)
-    judged = [(trial.number, trial.value) for trial in trials if trial.value is not None]
-    numbers, values = np.array(judged).T
+    valued = [(trial.number, trial.value) for trial in trials if trial.value is not None]
+    numbers, values = np.array(valued).T
     axes.plot(numbers, values, "o", color=NORMAL, markersize=4, label="a trial")
     axes.step(numbers, np.maximum.accumulate(values), where="post", color=ANOMALOUS, label="best so far")
     axes.axhline(values[0], linestyle=":", linewidth=1, color=NORMAL, label="the defaults (trial 0)")
@@ -37,8 +37,7 @@ def history(trials: Sequence[Trial]) -> Figure:
 def importances(shares: Mapping[str, float]) -> Figure:
     """Bars, the most important on top."""
     figure, axes = plots.axes(WIDTH, 0.6 + LINE * len(shares))
-    names = list(shares)[::-1]
-    axes.barh(names, [shares[name] for name in names], color=NORMAL, height=0.6)
+    plots.bars(axes, list(shares), list(shares.values()), height=0.6)
     axes.set(xlabel="share of the differences that the setting explains", xlim=(0, None))
     axes.tick_params(left=False)
     return figure

@@ -20,7 +20,7 @@ import pytest
 
 SERVER = Path(__file__).with_name("fake.py")
 MAX_BODY = 4_000
-REQUEST_S = 4  # rather than the 10 of every day: tests wait for it
+REQUEST_S = 4  # rather than 10: tests wait for it
 TRANSACTION = {
     "transaction_id": "t-00000001",
     "card_id": "4111111111111111",
@@ -119,7 +119,7 @@ def _until_ready(server: Server) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that all tests share; it must survive whatever they send."""
+    """A server that all tests share; it must survive all that they send."""
     with serving(tmp_path_factory.mktemp("api") / "log") as running:
         yield running
 

@@ -73,7 +73,7 @@ def test_an_unusual_transaction_is_anomalous_and_rare(client, transaction):
 def test_the_verdict_is_the_one_of_the_stream(client, transaction, fake):
     bodies = [transaction(amount=amount, distance_km=km) for amount in (1.0, 60.5, 900.0) for km in (None, 0.5, 75.0)]
     decoded = TransactionCodec(fake.SCHEMA).decode_values(bodies)
-    batch = fake.DETECTOR.judge(decoded.columns)
+    batch = fake.DETECTOR.detect(decoded.columns)
     for i, body in enumerate(bodies):
         verdict = check(client, body).json
         assert verdict["score"] == pytest.approx(batch.score[i], rel=1e-6)
@@ -202,7 +202,7 @@ def test_unknown_addresses_are_not_found(client, path):
     assert_problem(client.get(path), 404, "not-found")
 
 
-def test_a_wrong_method_is_told_the_right_ones(client):
+def test_a_wrong_method_is_answered_with_the_right_ones(client):
     answer = client.get("/v1/check")
     assert_problem(answer, 405, "method-not-allowed")
     assert "POST" in answer.headers["Allow"]
@@ -228,7 +228,7 @@ def test_a_mistake_of_ours_is_a_500_that_tells_nothing_and_logs_where(fake, tran
     assert 'status="500"' in metrics.exposition().decode()
 
 
-def test_live_whatever_else_is_wrong_but_ready_only_with_a_model(transaction, fake):
+def test_live_even_without_a_model_but_ready_only_with_a_model(transaction, fake):
     detectors = []
 
     def provide():

@@ -1,6 +1,7 @@
 """`eddy serve` with a model from a store: an artifact like any other, but for its graph, which was written by hand."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -26,7 +27,7 @@ from eddy.model.serving.artifact import ArtifactStore, Manifest, Probe
 from eddy.model.serving.detector import Detector
 from eddy.model.serving.scorer import Scorer
 
-COMMAND = "import typer; from eddy.cli.serve import serve; typer.run(serve)"
+COMMAND = "from eddy.cli.main import run; run()"
 
 
 def distance_graph() -> bytes:
@@ -86,9 +87,10 @@ def store(tmp_path: Path, fake: ModuleType, transaction: Any) -> ArtifactStore:
 
 
 def start(store: ArtifactStore, log: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", COMMAND, *(options or ("--port", "0", "--workers", "2"))]
+    command = [sys.executable, "-c", COMMAND, "serve", *(options or ("--port", "0", "--workers", "2"))]
+    environment = {"EDDY_ARTIFACTS": str(store.path), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     with log.open("w") as out:
-        return subprocess.Popen(command, stderr=out, stdout=out, text=True, env={"EDDY_ARTIFACTS": str(store.path)})
+        return subprocess.Popen(command, stderr=out, stdout=out, text=True, env=environment)
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def ask(url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
 def test_every_worker_gives_the_verdict_of_the_stored_model(address, store, transaction):
     detector = store.detector(store.active())
     bodies = [transaction(amount=amount) for amount in (25.0, 80.5, 12_345.0)] * 20
-    batch = detector.judge(TransactionCodec(detector.schema).decode_values(bodies).columns)
+    batch = detector.detect(TransactionCodec(detector.schema).decode_values(bodies).columns)
     for i, body in enumerate(bodies):
         status, verdict = ask(f"{address}/v1/check", body)
         assert status == 200

@@ -79,7 +79,7 @@ def test_bodies_beyond_the_limit_are_refused(server, transaction, size):
     assert_refused(server.raw(chunked(*(body[i : i + 2_000] for i in range(0, len(body), 2_000)))), 413)
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(server, transaction):
+def test_a_client_that_asks_first_may_continue(server, transaction):
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         head, body = post(transaction(), b"Expect: 100-continue", b"Content-Length: %d" % len(transaction())).split(
             b"\r\n\r\n"
@@ -237,7 +237,7 @@ def _closed(connection: socket.socket, byte: bytes) -> bool:
         return True
 
 
-def test_what_a_slow_client_is_told_is_a_problem(server, transaction):
+def test_a_slow_client_is_answered_with_a_problem(server, transaction):
     with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
         connection.sendall(post(transaction())[:-5])
         answer = b""

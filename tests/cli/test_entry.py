@@ -15,7 +15,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the backgro
 
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
-        if name == "eddy.cli.train":
+        if name == "eddy.cli.models.train":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupting())
@@ -32,5 +32,5 @@ def test_an_interruption_while_commands_are_imported_ends_without_a_traceback() 
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    told = CliRunner().invoke(app, ["--version"])
-    assert (told.exit_code, told.output) == (0, f"eddy {version('eddy-stream')}\n")
+    printed = CliRunner().invoke(app, ["--version"])
+    assert (printed.exit_code, printed.output) == (0, f"eddy {version('eddy-stream')}\n")

@@ -49,7 +49,7 @@ def test_held_back_it_waits() -> None:
         signal.raise_signal(signal.SIGINT)
         done.append("stored")
         interruption.let_through()
-        done.append("told")
+        done.append("printed")
 
     with pytest.raises(SystemExit) as ended:
         command(store)

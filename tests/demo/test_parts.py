@@ -1,4 +1,4 @@
-"""The demo's stream is what it says, its account is true, and its view fits the terminal."""
+"""The demo's stream is what it says, its tracker counts correctly, and its view fits the terminal."""
 
 import signal
 import time
@@ -14,7 +14,7 @@ from eddy.demo.model import Step, steps
 from eddy.demo.processes import Interrupted, Interruptions
 from eddy.demo.stream import BROKEN, history, messages
 from eddy.demo.tracker import Shown, Snapshot, Tracker
-from eddy.demo.view import Teller, render
+from eddy.demo.view import Output, render
 from eddy.messaging.codec import TransactionCodec
 from eddy.messaging.messages import Alert, Coordinates, DeadLetter, LedgerRecord
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
@@ -39,7 +39,7 @@ def alert(identifier: str, rarity: float = 0.00004) -> Alert:
 
 
 class Clock:
-    """Time that passes when told to."""
+    """Time that passes only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -55,21 +55,21 @@ def test_as_many_messages_are_sent_as_were_asked_for() -> None:
     assert sum(map(len, messages(2_000))) == 2_000
 
 
-def test_the_broken_messages_are_all_refused_each_in_its_own_way_and_the_others_are_not() -> None:
+def test_the_corrupted_messages_are_all_refused_each_in_its_own_way_and_the_others_are_not() -> None:
     codec = TransactionCodec(SCHEMA)
     refused = [why.category for batch in messages(2_000) for why in codec.decode_values(batch.values).refused.values()]
     assert refused == list(BROKEN)
 
 
-def test_nothing_that_is_learned_from_comes_again_in_the_stream() -> None:
-    learned = {identifier for chunk in history() for identifier in chunk.columns["transaction_id"]}
+def test_no_training_transaction_comes_again_in_the_stream() -> None:
+    trained_on = {identifier for chunk in history() for identifier in chunk.columns["transaction_id"]}
     sent = {value for batch in messages(2_000) for value in batch.values if b"t-" in value}
-    assert len(learned) > 5_000
+    assert len(trained_on) > 5_000
     assert len(sent) > 1_900
-    assert not [value for value in sent if value[19:37].decode() in learned]
+    assert not [value for value in sent if value[19:37].decode() in trained_on]
 
 
-# The account
+# The tracker
 
 
 def test_a_fraud_is_caught_when_its_alert_is_seen_and_missed_only_after_a_while() -> None:
@@ -97,7 +97,7 @@ def test_the_time_to_an_alert_counts_from_the_moment_of_sending() -> None:
     assert seen.first_alert_at == clock.now
 
 
-def test_what_was_broken_on_purpose_is_counted_as_sent_and_found_among_the_dead() -> None:
+def test_a_corrupted_message_is_counted_as_sent_and_as_a_dead_letter() -> None:
     tracker = Tracker()
     tracker.sending(b"\xff{")
     where = Coordinates("transactions", 0, 7)
@@ -118,7 +118,7 @@ def test_the_example_is_the_rarest_fraud_as_it_was_sent() -> None:
     assert example[0] == b'{"transaction_id":"rarer"}'
 
 
-# The verdict
+# Problems
 
 
 def audit(passed: int = 9, alerted: int = 1, waiting: int = 0, problems: tuple[str, ...] = ()) -> Audit:
@@ -134,21 +134,21 @@ def test_a_demo_that_went_well_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "seen", "report", "complaint"),
+    ("audited", "seen", "report", "complaint"),
     [
         (audit(problems=("lost: nothing answers for 3 offsets",)), 1, delivered(10), "nothing answers for 3"),
-        (audit(), 1, delivered(11), "11 messages were stored, the ledger answers for 10"),
-        (audit(), 2, delivered(10), "the ledger knows of 1 alerts, 2 were seen"),
-        (audit(waiting=5), 1, delivered(15), "5 messages are still to be judged"),
-        (audit(alerted=0, passed=10), 0, delivered(10), "no alert came"),
+        (audit(), 1, delivered(11), "11 messages were stored, the ledger counts 10"),
+        (audit(), 2, delivered(10), "the ledger counts 1 alerts, 2 were read"),
+        (audit(waiting=5), 1, delivered(15), "5 messages are not scored yet"),
+        (audit(alerted=0, passed=10), 0, delivered(10), "there was no alert"),
         (audit(), 1, Report(11, 10, 1, 1.0, (), error="no leader"), "1 of 11 messages are not known to be stored"),
-        (audit(), 1, None, "the stream broke off"),
+        (audit(), 1, None, "the stream was aborted"),
     ],
 )
-def test_whatever_is_not_as_promised_is_a_problem(
-    account: Audit, seen: int, report: Report | None, complaint: str
+def test_everything_that_is_not_as_promised_is_a_problem(
+    audited: Audit, seen: int, report: Report | None, complaint: str
 ) -> None:
-    assert complaint in "; ".join(summary.problems(account, seen, report, None))
+    assert complaint in "; ".join(summary.problems(audited, seen, report, None))
 
 
 # The view
@@ -180,12 +180,12 @@ def test_the_view_shows_what_is_asked_of_it() -> None:
 
 def test_in_a_file_there_are_plain_lines_one_for_each_alert_once() -> None:
     file = StringIO()
-    teller = Teller(Console(file=file, width=80))
-    teller.done("Broker: one.")
-    teller.training(iter([Step(0.0, "starting"), Step(0.05, "between"), Step(1.0, "done")]))
-    with teller.live() as view:
-        view.show(full(), 5.0, 60)
-        view.show(full(), 5.1, 60)
+    output = Output(Console(file=file, width=80))
+    output.done("Broker: one.")
+    output.training(iter([Step(0.0, "starting"), Step(0.05, "between"), Step(1.0, "done")]))
+    with output.live() as show:
+        show(full(), 5.0, 60)
+        show(full(), 5.1, 60)
     text = file.getvalue()
     assert text.isprintable() or set(filter(lambda c: not c.isprintable(), text)) == {"\n"}
     assert text.count("alert  15") == 1

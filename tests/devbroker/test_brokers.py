@@ -1,4 +1,4 @@
-"""A throw-away broker is real, can be ill-treated, keeps what it stored, and leaves nothing behind."""
+"""A throw-away broker is real, survives injected faults, keeps what it stored, and leaves nothing behind."""
 
 import os
 import signal
@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from testcontainers.core.docker_client import DockerClient
 
-from eddy.devbroker.brokers import BrokerStartError, Engine, RunningBroker
+from eddy.devbroker import cache
+from eddy.devbroker.brokers import BrokerStartError, Engine, EngineKind, RunningBroker
 from eddy.devbroker.node import choose_ports
 from eddy.settings import Settings
 
@@ -122,9 +124,16 @@ def test_a_port_that_is_taken_is_refused_with_a_remedy(kafka: RunningBroker) -> 
         choose_ports(taken, None)
 
 
+@pytest.mark.usefixtures("kafka")
+def test_the_first_start_of_a_local_broker_makes_a_class_archive(engine: Engine) -> None:
+    if engine.java is None:
+        pytest.skip("only the local engine needs one")
+    assert cache.archive_path(cache.cache_dir(), engine.java).stat().st_size > 10_000_000
+
+
 def test_a_broker_dies_with_its_parent_and_takes_its_directory_along(engine: Engine) -> None:
     if engine.java is None:
-        pytest.skip("of the engines only the local one is a child process; containers are removed by the same guard")
+        pytest.skip("of the engines only the local one is a child process")
     script = (
         "import sys, time\nfrom eddy.devbroker.local import LocalBroker\n"
         "from eddy.devbroker.cache import find_java\n"
@@ -138,6 +147,23 @@ def test_a_broker_dies_with_its_parent_and_takes_its_directory_along(engine: Eng
     parent.wait()
     assert _comes_true(lambda: _is_gone(int(pid)))
     assert _comes_true(lambda: not Path(data).exists())
+
+
+def test_a_container_is_removed_when_its_parent_dies(engine: Engine) -> None:
+    if engine.kind is not EngineKind.DOCKER:
+        pytest.skip("needs a Docker engine")
+    script = (
+        "import time\nfrom eddy.devbroker.docker import DockerBroker\n"
+        "running = DockerBroker().start()\nprint(running.log.parent, flush=True)\ntime.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    directory = Path(parent.stdout.readline().strip())
+    parent.kill()
+    parent.wait()
+    containers = DockerClient().client.containers
+    assert _comes_true(lambda: not containers.list(all=True, filters={"name": directory.name}), 60)
+    assert _comes_true(lambda: not directory.exists())
 
 
 def test_a_forked_child_that_ends_leaves_its_parents_broker_alone(broker_factory: Brokers) -> None:

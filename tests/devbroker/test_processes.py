@@ -51,13 +51,13 @@ def test_afterwards_signals_strike_as_before() -> None:
 
 def test_a_child_is_started_with_no_signal_blocked() -> None:
     with undisturbed():
-        shown = subprocess.run(
+        child = subprocess.run(
             [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))"],
             capture_output=True,
             text=True,
             check=True,
         )
-    assert shown.stdout == "set()\n"
+    assert child.stdout == "set()\n"
 
 
 def test_a_command_gives_its_exit_code_and_all_that_it_says() -> None:
@@ -70,27 +70,27 @@ def test_a_command_that_takes_too_long_is_killed() -> None:
         run(["sleep", "600"], 0.1)
 
 
-def test_a_command_ends_with_whatever_interrupts_it(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
+def test_a_command_ends_when_it_is_interrupted(tmp_path: Path) -> None:
+    written = tmp_path / "pid"
     script = (
         "import signal, sys; from eddy.devbroker.processes import run;"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9));"
-        f"run(['sh', '-c', 'echo $$ > {told}; exec sleep 600'])"
+        f"run(['sh', '-c', 'echo $$ > {written}; exec sleep 600'])"
     )
     with subprocess.Popen([sys.executable, "-c", script]) as process:
-        _wait(lambda: told.exists() and told.read_text().endswith("\n"))
+        _wait(lambda: written.exists() and written.read_text().endswith("\n"))
         process.terminate()
         assert process.wait(10) == 9
-    _wait(lambda: _gone(int(told.read_text())))
+    _wait(lambda: _gone(int(written.read_text())))
 
 
 def test_a_command_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
-    script = f"from eddy.devbroker.processes import run; run(['sh', '-c', 'echo $$ > {told}; exec sleep 600'])"
+    written = tmp_path / "pid"
+    script = f"from eddy.devbroker.processes import run; run(['sh', '-c', 'echo $$ > {written}; exec sleep 600'])"
     with subprocess.Popen([sys.executable, "-c", script]) as process:
-        _wait(lambda: told.exists() and told.read_text().endswith("\n"))
+        _wait(lambda: written.exists() and written.read_text().endswith("\n"))
         process.kill()
-    _wait(lambda: _gone(int(told.read_text())))
+    _wait(lambda: _gone(int(written.read_text())))
 
 
 def _gone(pid: int) -> bool:

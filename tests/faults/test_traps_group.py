@@ -41,7 +41,7 @@ def test_a_successor_does_not_start_from_an_offset_that_a_commit_is_about_to_rep
     assert stage.outcome() == []
 
 
-def test_input_that_was_aborted_is_not_judged_and_the_gaps_of_transactions_are_no_gaps(stage: Stage) -> None:
+def test_input_that_was_aborted_is_not_scored_and_the_gaps_of_transactions_are_no_gaps(stage: Stage) -> None:
     traps.transactional_input(stage)
     assert stage.outcome() == []
     assert stage.audit() == []

@@ -197,7 +197,7 @@ def note(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("payload", ["masked", "full"])
-def test_a_message_as_large_as_a_topic_takes_is_judged_or_refused_like_any_other(
+def test_a_message_as_large_as_a_topic_takes_is_scored_or_refused_like_any_other(
     prepared: Settings, payload: str
 ) -> None:
     """Also where the whole of it is kept: with headers it is larger than what came in, and finds room."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from eddy.cli.topics import app
+from eddy.cli.main import app
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.topics import TopicAdmin, TopicPlan, TopicState, check, create, plans
@@ -125,18 +125,18 @@ def environment(kafka: Any, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_the_command_makes_topics_twice_and_checks_them(environment: Settings) -> None:
     run = CliRunner().invoke
-    missing = run(app, ["check"])
+    missing = run(app, ["topics", "check"])
     assert missing.exit_code == 1
     assert missing.output.count("eddy topics create") == 4
-    assert run(app, ["create"]).output.count(": created") == 4
-    assert run(app, ["create"]).output.count(": exists") == 4
-    assert run(app, ["check"]).exit_code == 0
-    assert environment.topic_alerts in run(app, ["check"]).output
+    assert run(app, ["topics", "create"]).output.count(": created") == 4
+    assert run(app, ["topics", "create"]).output.count(": exists") == 4
+    assert run(app, ["topics", "check"]).exit_code == 0
+    assert environment.topic_alerts in run(app, ["topics", "check"]).output
 
 
 def test_without_a_broker_the_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDDY_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("EDDY_REQUEST_TIMEOUT_MS", "500")
-    result = CliRunner().invoke(app, ["check"])
+    result = CliRunner().invoke(app, ["topics", "check"])
     assert result.exit_code == 1
     assert "127.0.0.1:1" in result.output

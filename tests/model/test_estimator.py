@@ -48,16 +48,16 @@ from eddy.model.config import TrainingConfig
 from eddy.model.data.conversion import columns_of
 from eddy.model.training.train import train
 
-here, told, WITH_NETWORKS = Path(sys.argv[1]), {}, sys.argv[2:]
+here, outcomes, WITH_NETWORKS = Path(sys.argv[1]), {}, sys.argv[2:]
 tf.config.run_functions_eagerly(True)  # for a handful of steps compiling takes longer than running
 warnings.simplefilter("ignore")
 fast = dict(steps=2, members=1, hidden=(4,), bottleneck=1, alert_rate=0.1)
 
 # scikit-learn's labels of many classes mean nothing here: as its own detectors do, no label is looked at.
 # With clusters, since most checks are not about networks and there are dozens of trainings; some follow with networks.
-results = check_estimator(TransactionOutlierDetector(keep_labelled=True, clusters=2, alert_rate=0.1), on_fail=None,
+checks = check_estimator(TransactionOutlierDetector(keep_labelled=True, clusters=2, alert_rate=0.1), on_fail=None,
                           on_skip=None, expected_failed_checks=CHECKS_THAT_DO_NOT_APPLY)
-told["checks"] = [(r["check_name"], r["status"], str(r["exception"])) for r in results]
+outcomes["checks"] = [(r["check_name"], r["status"], str(r["exception"])) for r in checks]
 
 class Renamed(TransactionOutlierDetector):
     "Without a parameter of the name that scikit-learn takes for the share of rows to flag."
@@ -65,54 +65,54 @@ class Renamed(TransactionOutlierDetector):
         self.steps, self.members, self.hidden, self.alert_rate = steps, members, hidden, alert_rate
         self.keep_labelled, self.schema = keep_labelled, None
 
-told["with networks"] = {}
+outcomes["with networks"] = {}
 for name in WITH_NETWORKS:
     try:
         getattr(estimator_checks, name)("Renamed", Renamed())
-        told["with networks"][name] = "passed"
+        outcomes["with networks"][name] = "passed"
     except Exception as error:
-        told["with networks"][name] = repr(error)
+        outcomes["with networks"][name] = repr(error)
 
 table = pd.read_parquet(here / "table.parquet")
 X, y = table.drop(columns="is_fraud"), table["is_fraud"].to_numpy()
 steps = dict(steps=40, members=1, random_state=3)
 detector = TransactionOutlierDetector(**steps, alert_rate=0.01).fit(X, y)
-told["scores"] = detector.score_samples(X).tolist()
-told["decisions"], told["offset"] = detector.decision_function(X).tolist(), detector.offset_
-told["verdicts"] = detector.predict(X).tolist()
-told["rarities"] = detector.rarity(X).tolist()
-told["explained"] = detector.explain(X).sum(axis=1).tolist()
-told["explained_columns"] = list(detector.explain(X).columns)
-told["names"] = list(detector.feature_names_in_)
+outcomes["scores"] = detector.score_samples(X).tolist()
+outcomes["decisions"], outcomes["offset"] = detector.decision_function(X).tolist(), detector.offset_
+outcomes["verdicts"] = detector.predict(X).tolist()
+outcomes["rarities"] = detector.rarity(X).tolist()
+outcomes["explained"] = detector.explain(X).sum(axis=1).tolist()
+outcomes["explained_columns"] = list(detector.explain(X).columns)
+outcomes["names"] = list(detector.feature_names_in_)
 again = TransactionOutlierDetector(**steps, alert_rate=0.01)
-told["minus"] = again.fit(X, np.where(y == 1, -1, 1)).score_samples(X).tolist()
-told["column"] = again.fit(table).score_samples(table).tolist()
+outcomes["minus"] = again.fit(X, np.where(y == 1, -1, 1)).score_samples(X).tolist()
+outcomes["column"] = again.fit(table).score_samples(table).tolist()
 
 for name, copied in (("pickle", pickle.loads(pickle.dumps(detector))), ("copy", copy.deepcopy(detector))):
-    told[name] = copied.score_samples(X).tolist()
+    outcomes[name] = copied.score_samples(X).tolist()
 joblib.dump(detector, here / "detector.joblib")
-told["joblib"] = joblib.load(here / "detector.joblib").score_samples(X).tolist()
+outcomes["joblib"] = joblib.load(here / "detector.joblib").score_samples(X).tolist()
 
-told["version"] = detector.save(here / "store", datetime(2026, 3, 1, tzinfo=UTC))
+outcomes["version"] = detector.save(here / "store", datetime(2026, 3, 1, tzinfo=UTC))
 trained = train(table, infer(table), ArtifactStore(here / "trained"), datetime(2026, 3, 1, tzinfo=UTC),
                 TrainingConfig(steps=40, members=1, seed=3, alert_rate=0.01))
-told["trained"] = trained.version
+outcomes["trained"] = trained.version
 
 numbers = X.select_dtypes("number").to_numpy().copy()
 numbers[::50, 1] = np.nan
 quick = TransactionOutlierDetector(**fast)
 folds = StratifiedKFold(2, shuffle=True, random_state=0)
-told["pipeline"] = make_pipeline(StandardScaler(), quick).fit(numbers).predict(numbers).tolist()
-told["validation"] = cross_val_score(quick, X, y, cv=folds, scoring=average_precision).tolist()
+outcomes["pipeline"] = make_pipeline(StandardScaler(), quick).fit(numbers).predict(numbers).tolist()
+outcomes["validation"] = cross_val_score(quick, X, y, cv=folds, scoring=average_precision).tolist()
 found = GridSearchCV(quick, {"contamination": [0.0, 0.01]}, cv=folds, scoring=average_precision).fit(X, y)
-told["search"] = found.cv_results_["mean_test_score"].tolist()
-told["best"] = found.best_estimator_.predict(X).tolist()
+outcomes["search"] = found.cv_results_["mean_test_score"].tolist()
+outcomes["best"] = found.best_estimator_.predict(X).tolist()
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     quick.fit(numbers[:100])
-    told["warnings"] = [str(w.message) for w in caught if "rows" in str(w.message)]
-(here / "told.json").write_text(json.dumps(told))
+    outcomes["warnings"] = [str(w.message) for w in caught if "rows" in str(w.message)]
+(here / "outcomes.json").write_text(json.dumps(outcomes))
 """
 
 
@@ -146,81 +146,83 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(here: Path) -> dict[str, Any]:
-    found = json.loads((here / "told.json").read_text())
+def outcomes(here: Path) -> dict[str, Any]:
+    found = json.loads((here / "outcomes.json").read_text())
     assert isinstance(found, dict)
     return found
 
 
-def test_scikit_learns_own_checks_pass_but_for_those_that_cannot_hold(told: dict[str, Any]) -> None:
-    assert len(told["checks"]) > 40
-    assert [check for check in told["checks"] if check[1] == "failed"] == []
-    excused = {name for name, status, _ in told["checks"] if status == "xfail"}
+def test_scikit_learns_own_checks_pass_but_for_those_that_cannot_hold(outcomes: dict[str, Any]) -> None:
+    assert len(outcomes["checks"]) > 40
+    assert [check for check in outcomes["checks"] if check[1] == "failed"] == []
+    excused = {name for name, status, _ in outcomes["checks"] if status == "xfail"}
     assert excused <= CHECKS_THAT_DO_NOT_APPLY.keys()
 
 
 @pytest.mark.parametrize("check", WITH_NETWORKS)
-def test_what_is_excused_passes_where_no_parameter_is_called_contamination(told: dict[str, Any], check: str) -> None:
+def test_what_is_excused_passes_where_no_parameter_is_called_contamination(
+    outcomes: dict[str, Any], check: str
+) -> None:
     """And what could depend on networks passes with them."""
-    assert told["with networks"][check] == "passed"
+    assert outcomes["with networks"][check] == "passed"
 
 
-def test_higher_is_more_normal_and_below_zero_is_flagged(told: dict[str, Any]) -> None:
+def test_higher_is_more_normal_and_below_zero_is_flagged(outcomes: dict[str, Any]) -> None:
     fraud = transactions()["is_fraud"] == 1
-    scores, decisions, verdicts = (np.array(told[name]) for name in ("scores", "decisions", "verdicts"))
+    scores, decisions, verdicts = (np.array(outcomes[name]) for name in ("scores", "decisions", "verdicts"))
     assert np.median(scores[fraud]) < np.median(scores[~fraud])
     np.testing.assert_array_equal(verdicts, np.where(decisions < 0, -1, 1))
-    np.testing.assert_array_equal(scores - told["offset"], decisions)
+    np.testing.assert_array_equal(scores - outcomes["offset"], decisions)
 
 
-def test_the_alert_rate_is_that_of_normal_rows(told: dict[str, Any]) -> None:
+def test_the_alert_rate_is_that_of_normal_rows(outcomes: dict[str, Any]) -> None:
     normal = transactions()["is_fraud"] == 0
-    assert 0.003 < np.mean(np.array(told["verdicts"])[normal] == -1) < 0.03
+    assert 0.003 < np.mean(np.array(outcomes["verdicts"])[normal] == -1) < 0.03
 
 
-def test_verdicts_and_scores_are_those_of_the_artifact_that_was_saved(here: Path, told: dict[str, Any]) -> None:
+def test_verdicts_and_scores_are_those_of_the_artifact_that_was_saved(here: Path, outcomes: dict[str, Any]) -> None:
     store = ArtifactStore(here / "store")
-    assert store.active() == told["version"]
-    detector = store.detector(told["version"])
-    verdicts = detector.judge(columns_of(transactions(), detector.schema))
-    np.testing.assert_array_equal(-verdicts.score, told["scores"])
-    np.testing.assert_array_equal(np.where(verdicts.anomalous, -1, 1), told["verdicts"])
-    np.testing.assert_array_equal(verdicts.rarity, told["rarities"])
+    assert store.active() == outcomes["version"]
+    detector = store.detector(outcomes["version"])
+    verdicts = detector.detect(columns_of(transactions(), detector.schema))
+    np.testing.assert_array_equal(-verdicts.score, outcomes["scores"])
+    np.testing.assert_array_equal(np.where(verdicts.anomalous, -1, 1), outcomes["verdicts"])
+    np.testing.assert_array_equal(verdicts.rarity, outcomes["rarities"])
 
 
-def test_what_is_saved_scores_as_what_is_trained_from_the_command_line(told: dict[str, Any]) -> None:
-    assert told["trained"] == told["version"], "the graph is another"
+def test_what_is_saved_scores_as_what_is_trained_from_the_command_line(outcomes: dict[str, Any]) -> None:
+    assert outcomes["trained"] == outcomes["version"], "the graph is another"
 
 
-def test_labels_in_either_convention_or_as_a_column_leave_the_same_rows_out(told: dict[str, Any]) -> None:
-    assert told["scores"] == told["minus"] == told["column"]
+def test_labels_in_either_convention_or_as_a_column_leave_the_same_rows_out(outcomes: dict[str, Any]) -> None:
+    assert outcomes["scores"] == outcomes["minus"] == outcomes["column"]
 
 
-def test_contributions_add_up_to_the_score(told: dict[str, Any]) -> None:
-    np.testing.assert_allclose(told["explained"], -np.array(told["scores"]), rtol=1e-4)
-    assert told["explained_columns"] == ["amount", "fee", "age", "shop"]
+def test_contributions_add_up_to_the_score(outcomes: dict[str, Any]) -> None:
+    np.testing.assert_allclose(outcomes["explained"], -np.array(outcomes["scores"]), rtol=1e-4)
+    assert outcomes["explained_columns"] == ["amount", "fee", "age", "shop"]
 
 
-def test_columns_are_remembered_by_name(told: dict[str, Any]) -> None:
-    assert told["names"] == ["amount", "fee", "age", "shop"]
+def test_columns_are_remembered_by_name(outcomes: dict[str, Any]) -> None:
+    assert outcomes["names"] == ["amount", "fee", "age", "shop"]
 
 
 @pytest.mark.parametrize("way", ["pickle", "copy", "joblib"])
-def test_a_fitted_detector_can_be_kept(told: dict[str, Any], way: str) -> None:
-    assert told[way] == told["scores"]
+def test_a_fitted_detector_can_be_kept(outcomes: dict[str, Any], way: str) -> None:
+    assert outcomes[way] == outcomes["scores"]
 
 
-def test_it_works_in_a_pipeline_in_cross_validation_and_in_a_search(told: dict[str, Any]) -> None:
-    assert set(told["pipeline"]) == {-1, 1}
-    assert len(told["validation"]) == len(told["search"]) == 2
-    assert all(0 < value <= 1 for value in (*told["validation"], *told["search"]))
-    assert len(told["best"]) == len(transactions())
+def test_it_works_in_a_pipeline_in_cross_validation_and_in_a_search(outcomes: dict[str, Any]) -> None:
+    assert set(outcomes["pipeline"]) == {-1, 1}
+    assert len(outcomes["validation"]) == len(outcomes["search"]) == 2
+    assert all(0 < value <= 1 for value in (*outcomes["validation"], *outcomes["search"]))
+    assert len(outcomes["best"]) == len(transactions())
 
 
-def test_a_small_table_is_accepted_with_a_warning(told: dict[str, Any]) -> None:
-    assert len(told["warnings"]) == 1
-    assert "100 rows" in told["warnings"][0]
-    assert "500" in told["warnings"][0]
+def test_a_small_table_is_accepted_with_a_warning(outcomes: dict[str, Any]) -> None:
+    assert len(outcomes["warnings"]) == 1
+    assert "100 rows" in outcomes["warnings"][0]
+    assert "500" in outcomes["warnings"][0]
 
 
 def test_every_setting_of_training_is_a_parameter_with_the_same_default() -> None:

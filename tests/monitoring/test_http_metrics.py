@@ -9,10 +9,9 @@ from eddy.monitoring.http_metrics import HttpMetrics
 
 SCRIPT = """
 import os, sys
-from pathlib import Path
+from prometheus_client import multiprocess
 from eddy.monitoring import http_metrics
-directory = Path(sys.argv[1])
-http_metrics.share_between_processes(directory)
+directory = http_metrics.share_between_processes()
 for status in (200, 200, 422):
     if (pid := os.fork()) == 0:
         metrics = http_metrics.HttpMetrics(directory)
@@ -25,14 +24,15 @@ for status in (200, 200, 422):
         os._exit(0)
     os.waitpid(pid, 0)
 print(http_metrics.HttpMetrics(directory).exposition().decode())
-http_metrics.forget(directory, pid)
+multiprocess.mark_process_dead(pid, str(directory))
 print("---")
 print(http_metrics.HttpMetrics(directory).exposition().decode())
 """
 
 
-def test_numbers_of_all_processes_are_added_up_and_gauges_of_the_dead_are_dropped(tmp_path: Path):
-    run = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True, check=True)
+def test_numbers_of_all_processes_are_added_up_and_gauges_of_the_dead_are_dropped(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     before, after = run.stdout.split("---")
     assert 'eddy_http_requests_total{method="POST",route="/v1/check",status="200"} 2.0' in before
     assert 'eddy_verdicts_total{verdict="normal"} 2.0' in before

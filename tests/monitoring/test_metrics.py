@@ -32,42 +32,42 @@ def test_a_commit_is_counted_by_outcome_category_and_phase():
             rarities=np.array([0.5] * 95 + [1e-5, 1e-9]),
         )
     )  # fmt: skip
-    seen = scrape(metrics)
-    assert seen['eddy_transactions_total{outcome="passed"}'] == 95
-    assert seen['eddy_transactions_total{outcome="alerted"}'] == 2
-    assert seen['eddy_transactions_total{outcome="dead"}'] == 3
-    assert seen['eddy_dead_letters_total{category="truncated"}'] == 2
-    assert seen["eddy_batch_messages_sum"] == 100
-    assert seen['eddy_batch_phase_seconds_sum{phase="commit"}'] == 0.03
-    assert seen["eddy_end_to_end_seconds_count"] == 2
-    assert seen["eddy_alert_latency_seconds_sum"] == 0.04
-    assert seen['eddy_transaction_rarity_bucket{le="1e-08"}'] == 1
-    assert seen['eddy_transaction_rarity_bucket{le="+Inf"}'] == 97
+    scraped = scrape(metrics)
+    assert scraped['eddy_transactions_total{outcome="passed"}'] == 95
+    assert scraped['eddy_transactions_total{outcome="alerted"}'] == 2
+    assert scraped['eddy_transactions_total{outcome="dead"}'] == 3
+    assert scraped['eddy_dead_letters_total{category="truncated"}'] == 2
+    assert scraped["eddy_batch_messages_sum"] == 100
+    assert scraped['eddy_batch_phase_seconds_sum{phase="commit"}'] == 0.03
+    assert scraped["eddy_end_to_end_seconds_count"] == 2
+    assert scraped["eddy_alert_latency_seconds_sum"] == 0.04
+    assert scraped['eddy_transaction_rarity_bucket{le="1e-08"}'] == 1
+    assert scraped['eddy_transaction_rarity_bucket{le="+Inf"}'] == 97
 
 
 def test_outcomes_are_there_before_the_first_commit():
-    seen = scrape(ConsumerMetrics())
-    assert seen['eddy_transactions_total{outcome="alerted"}'] == 0
+    scraped = scrape(ConsumerMetrics())
+    assert scraped['eddy_transactions_total{outcome="alerted"}'] == 0
 
 
 def test_the_lag_of_a_revoked_partition_is_forgotten():
     metrics = ConsumerMetrics()
     metrics.lag({("transactions", 0): 5, ("transactions", 1): 7})
     metrics.lag({("transactions", 1): 2})
-    seen = scrape(metrics)
-    assert seen['eddy_consumer_lag_messages{partition="1",topic="transactions"}'] == 2
-    assert 'eddy_consumer_lag_messages{partition="0",topic="transactions"}' not in seen
+    scraped = scrape(metrics)
+    assert scraped['eddy_consumer_lag_messages{partition="1",topic="transactions"}'] == 2
+    assert 'eddy_consumer_lag_messages{partition="0",topic="transactions"}' not in scraped
 
 
-def test_only_the_model_in_use_is_shown():
+def test_only_the_model_in_use_is_exposed():
     metrics = ConsumerMetrics()
     metrics.model("v1", 3.0, 0.001)
     metrics.model("v2", 4.0, None)
-    seen = scrape(metrics)
-    assert seen['eddy_model_info{version="v2"}'] == 1
-    assert seen["eddy_threshold_score"] == 4.0
-    assert 'eddy_model_info{version="v1"}' not in seen
-    assert "eddy_threshold_rate" not in seen
+    scraped = scrape(metrics)
+    assert scraped['eddy_model_info{version="v2"}'] == 1
+    assert scraped["eddy_threshold_score"] == 4.0
+    assert 'eddy_model_info{version="v1"}' not in scraped
+    assert "eddy_threshold_rate" not in scraped
 
 
 def test_failures_are_counted_by_kind():
@@ -79,9 +79,9 @@ def test_failures_are_counted_by_kind():
 def test_values_on_a_bound_belong_to_its_bucket_and_nan_to_none():
     metrics = ConsumerMetrics()
     metrics.committed(CommittedBatch(passed=3, alerted=0, dead={}, ages_s=[0.01, float("nan"), 0.011]))
-    seen = scrape(metrics)
-    assert seen['eddy_end_to_end_seconds_bucket{le="0.01"}'] == 1
-    assert seen["eddy_end_to_end_seconds_count"] == 2
+    scraped = scrape(metrics)
+    assert scraped['eddy_end_to_end_seconds_bucket{le="0.01"}'] == 1
+    assert scraped["eddy_end_to_end_seconds_count"] == 2
 
 
 def test_each_slot_serves_its_own_port():

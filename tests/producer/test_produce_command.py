@@ -1,13 +1,15 @@
 """`eddy produce`: what it sends, what it says, and how it ends."""
 
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from eddy.cli import produce
+from eddy.cli.data import produce
+from eddy.cli.main import app
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.memory.cluster import Fault
 from eddy.settings import Settings
@@ -25,7 +27,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(produce.app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["produce", *map(str, arguments)], env={"COLUMNS": "200"})
 
 
 def stored(broker: MemoryBroker, topic: str = "transactions") -> list[dict[str, object]]:
@@ -118,7 +120,7 @@ def test_a_missing_topic_is_named_before_anything_is_sent(broker: MemoryBroker) 
         (("file", "nowhere.csv"), 1, "there is no file nowhere.csv"),
         (("file", "x.csv", "--rate", 1, "--speedup", 2), 2, "exclude each other"),
         (("synthetic", "--to", "x.parquet"), 2, "--count"),
-        (("synthetic", "--count", 10, "--to", "x.csv"), 1, "must end in .parquet"),
+        (("synthetic", "--count", 10, "--to", "x.xlsx"), 1, "ends in .parquet"),
         (("synthetic", "--count", 10, "--to", "/nowhere/x.parquet"), 1, "cannot be written"),
         (("file", "x.csv", "--schema", "none.toml"), 1, "none.toml cannot be read"),
     ],
@@ -129,6 +131,16 @@ def test_mistakes_end_in_one_line_that_says_what_to_do(arguments: tuple[object, 
     assert result.exit_code == code
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.usefixtures("broker")
+def test_without_the_libraries_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("eddy.model.data.conversion", "eddy.producer.replay"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    result = run("file", "table.csv")
+    assert result.exit_code == 1
+    assert "pip install 'eddy-stream[tables]'" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["synthetic", "file"])

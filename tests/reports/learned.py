@@ -30,9 +30,9 @@ class Made:
     config: TrainingConfig = field(default=replace(DEFAULTS, alert_rate=0.01))
 
     def detector(self) -> Any:
-        return SimpleNamespace(judge=self._judge)
+        return SimpleNamespace(detect=self._detect)
 
-    def _judge(self, columns: Columns) -> Verdicts:
+    def _detect(self, columns: Columns) -> Verdicts:
         def score(rows: Columns) -> Scores:
             return _scores(rows, np.random.default_rng(1), 1.0)
 
@@ -48,11 +48,11 @@ def made(
     """What training on `rows` held-out rows of so many fields might have left."""
     rng = np.random.default_rng(0)
     schema = _schema(numeric, categorical, times)
-    normal, strange = _columns(schema, rows, rng), _columns(schema, anomalies, rng)
-    scores, strange_scores = _scores(normal, rng, 1.0), _scores(strange, rng, 3.0)
+    normal, anomalous = _columns(schema, rows, rng), _columns(schema, anomalies, rng)
+    scores, anomaly_scores = _scores(normal, rng, 1.0), _scores(anomalous, rng, 3.0)
     space = rng.normal(size=(rows + anomalies, latent)).astype(np.float32)
     history = tuple((step, 1 / step + 0.05, 1 / step + 0.06) for step in range(50, 3_001, 50))
-    diagnostics = TrainingDiagnostics(normal, scores, space[:rows], strange, strange_scores, space[rows:], history)
+    diagnostics = TrainingDiagnostics(normal, scores, space[:rows], anomalous, anomaly_scores, space[rows:], history)
     return Made(schema, calibrate(scores.score), diagnostics, np.arange(5 * rows), np.arange(rows))
 
 

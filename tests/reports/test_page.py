@@ -3,9 +3,33 @@
 import re
 
 import pytest
+from jinja2 import ChoiceLoader, DictLoader, UndefinedError
 
 from eddy.reports import plots
-from eddy.reports.page import Page
+from eddy.reports.page import Page, environment
+
+TEMPLATES = {
+    "report": """{% extends "base.html" %}
+{% from "macros.html" import figure, note, section, table with context %}
+{% block title %}{{ title }}{% endblock %}
+{% block body %}
+{{ section("Scores") }}
+<p>{{ text }}</p>
+{% call figure(picture) %}Scores of 'normal' {{ text }}{% endcall %}
+{% call note(warning=true) %}look twice{% endcall %}
+{{ section("Metrics") }}
+{{ table(["name", "rows", "share"], rows) }}
+{% endblock %}""",
+    "table": """{% from "macros.html" import table %}{{ table(["what"], rows) }}""",
+}
+
+
+@pytest.fixture(autouse=True)
+def templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the reports, and two of the tests."""
+    loader = environment().loader
+    assert loader is not None
+    monkeypatch.setattr(environment(), "loader", ChoiceLoader([DictLoader(TEMPLATES), loader]))
 
 
 @plots.drawn
@@ -19,11 +43,8 @@ def picture() -> plots.Figure:
 
 
 def report() -> str:
-    page = Page("Training <1>", "payments.csv")
-    page.section("Scores").paragraph("a < b").figure(picture(), "Scores of 'normal' rows")
-    page.section("Detail", level=3).note("look twice", warning=True)
-    page.section("Figures").table(["name", "rows", "share"], [["<b>", 12_345, 0.00012345], ["c", None, float("nan")]])
-    return page.html()
+    rows = [["<b>", 12_345, 0.00012345], ["c", None, float("nan")]]
+    return Page("report", title="Training <1>", text="a < b", picture=picture(), rows=rows).html()
 
 
 def test_text_is_never_read_as_html() -> None:
@@ -32,16 +53,23 @@ def test_text_is_never_read_as_html() -> None:
     assert "a &lt; b" in html
     assert "&lt;b&gt;" in html
     assert "<b>" not in html
+    assert """aria-label="Scores of &#x27;normal&#x27; a &lt; b\"""" in html
+    assert '<div class="note warning">look twice</div>' in html
 
 
-def test_nothing_is_loaded_and_the_browser_is_told_to_refuse_it() -> None:
+def test_a_value_that_is_not_given_is_an_error_and_not_a_gap() -> None:
+    with pytest.raises(UndefinedError, match="'rows' is undefined"):
+        Page("table").html()
+
+
+def test_nothing_is_loaded_and_the_browser_refuses_it() -> None:
     html = report()
     assert "default-src 'none'" in html
     assert re.findall(r"(?:src|href)=\"(?!#|data:)[^\"]*", html) == []
 
 
 def test_sections_are_listed_and_linked() -> None:
-    assert '<a href="#part-1">Scores</a><a href="#part-2">Figures</a>' in report()
+    assert '<a href="#part-1">Scores</a><a href="#part-2">Metrics</a>' in report()
 
 
 def test_numbers_are_readable_and_what_is_missing_is_empty() -> None:
@@ -82,5 +110,5 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(name: str) -> None:
 
 
 def test_a_sentence_in_a_table_is_not_squeezed_on_a_narrow_screen() -> None:
-    html = Page("p").table(["what"], [["word " * 20], ["short"]]).html()
+    html = Page("table", rows=[["word " * 20], ["short"]]).html()
     assert html.count('<td class="long">') == 1

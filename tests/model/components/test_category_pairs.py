@@ -81,7 +81,7 @@ def test_columns_that_say_the_same_count_once() -> None:
     assert fitted(table).contributions(table).max() < 0.01
 
 
-def test_an_unseen_level_is_as_strange_as_can_be_by_itself_and_tells_nothing_of_others() -> None:
+def test_an_unseen_level_is_as_anomalous_as_can_be_by_itself_and_says_nothing_of_others() -> None:
     levels = payments()
     learned = fitted(levels)
     row = levels[:1].copy()
@@ -95,7 +95,7 @@ def test_an_unseen_level_is_as_strange_as_can_be_by_itself_and_tells_nothing_of_
     assert parts[2] == pytest.approx(learned.surprisals[2][shop] + ratio / 3)  # of the three others, one was seen
 
 
-def test_what_does_not_go_together_is_strange_though_each_level_is_usual() -> None:
+def test_what_does_not_go_together_is_anomalous_though_each_level_is_usual() -> None:
     levels = payments()
     odd = levels[:200].copy()
     odd[:, :2] = "DE", "GBP"
@@ -193,7 +193,7 @@ def test_a_model_of_categories_needs_no_network(learned: Any) -> None:
 
 def test_an_alert_names_the_pair_and_expects_the_most_usual_level(learned: Any) -> None:
     row = np.array([["DE", "GBP", "grocery", "t0"]], object)
-    verdicts = learned.detector().judge(columns_of(row))
+    verdicts = learned.detector().detect(columns_of(row))
     assert verdicts.rarity[0] < 0.1
     first, second = verdicts.contributions(0, 2)
     assert {first.field, second.field} == {"c0", "c1"}
@@ -205,7 +205,7 @@ def test_an_alert_names_the_pair_and_expects_the_most_usual_level(learned: Any) 
 
 def test_the_alert_rate_comes_out_on_fresh_rows(learned: Any) -> None:
     """Scores of categories have steps: not more than was asked for, by far, and not nothing."""
-    verdicts = learned.detector().judge(columns_of(payments(20_000, seed=5)))
+    verdicts = learned.detector().detect(columns_of(payments(20_000, seed=5)))
     assert 0.003 < verdicts.anomalous.mean() < 0.03
 
 

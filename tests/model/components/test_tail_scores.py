@@ -19,7 +19,7 @@ def test_the_middle_scores_nothing_and_the_tail_has_that_of_its_share(x: np.ndar
     np.testing.assert_allclose(found, [0.0, -np.log(0.002), -np.log(0.002)], atol=0.1)
 
 
-def test_where_only_large_values_are_strange_small_ones_count_nothing(x: np.ndarray) -> None:
+def test_where_only_large_values_are_anomalous_small_ones_count_nothing(x: np.ndarray) -> None:
     low, high = both(x).apply(np.array([[-3.0, -3.0], [3.0, 3.0]]))
     assert low[1] < 0.01 < 5 < high[1]
     assert low[0] > 5

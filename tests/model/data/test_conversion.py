@@ -70,6 +70,8 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: 
         ("event_time", None, ["event_time", "row 3"]),
         ("event_time", "1969-12-31T00:00:00", ["event_time", "row 3", "1970"]),
         ("event_time", "2200-01-01T00:00:00", ["event_time", "row 3", "2199"]),
+        ("event_time", "9999-12-31 23:59:59", ["event_time", "row 3", "2199"]),
+        ("event_time", "0001-01-01", ["event_time", "row 3", "1970"]),
     ],
 )
 def test_a_wrong_value_is_told_with_column_row_and_remedy(

@@ -19,8 +19,8 @@ import zstandard
 
 from eddy.model.data.conversion import TableError, columns_of, read_pieces, read_sample, read_table
 from eddy.model.data.schema_inference import infer
-from eddy.model.data.sources import MixedColumn
-from eddy.model.schema.schema import Kind
+from eddy.model.data.sources import ROWS, MixedColumn
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
 
 MakeTable = Callable[..., pd.DataFrame]
 
@@ -180,6 +180,8 @@ BROKEN: dict[str, tuple[str, bytes, list[str]]] = {
     "header only": ("t.csv", b"a,b\n", ["no rows"]),
     "too many cells": ("t.csv", b"a,b\n1,2\n1,2,3\n", ["line 3", "3 cells", "header has 2"]),
     "too few cells": ("t.csv", b"a,b\n1,2\n1\n", ["line 3", "1 cells", "header has 2"]),
+    "too few cells after a separator line": ("t.csv", b"sep=;\n\na;b\n1;2\n1\n", ["line 5", "1 cells", "header has 2"]),
+    "doubled but for spaces": ("t.csv", b"a,b, a\n1,2,3\n", ["column a", "more than once"]),
     "doubled names": ("t.csv", b"a,b,a\n1,2,3\n", ["column a", "more than once"]),
     "no header": ("t.csv", b"1.5,2,-3e-4\n1,2,3\n", ["first line", "names"]),
     "not UTF-8": ("t.csv", "a,b\n1,é\n".encode("latin-1"), ["line 2", "not UTF-8"]),
@@ -276,6 +278,42 @@ def test_a_column_of_numbers_that_turns_to_text_is_text(tmp_path: Path, monkeypa
     assert sum(map(len, read_pieces(tmp_path / "t.csv", consistent=False))) == 202
 
 
+CELLS = ["7", "1.5", "0742", "NA", "true", "x", "", "1234567890123456789"]
+
+
+@pytest.mark.parametrize("first", CELLS)
+@pytest.mark.parametrize("last", CELLS)
+def test_what_a_column_is_does_not_depend_on_the_order_of_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, last: str
+) -> None:
+    cells = [first] * 100 + [last] * 100
+    pd.DataFrame({"c": cells, "n": 1}).to_csv(tmp_path / "whole.csv", index=False)
+    whole = read_table(tmp_path / "whole.csv")["c"]
+    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    for order in (cells, cells[::-1]):
+        pd.DataFrame({"c": order, "n": 1}).to_csv(tmp_path / "t.csv", index=False)
+        read = read_table(tmp_path / "t.csv")["c"]
+        read = read if order is cells else read[::-1]
+        assert pd.api.types.is_numeric_dtype(read) == pd.api.types.is_numeric_dtype(whole)
+        assert read.astype(object).fillna("").tolist() == whole.astype(object).fillna("").tolist()
+
+
+def test_a_code_in_the_last_row_makes_categories_of_all(tmp_path: Path) -> None:
+    codes = ["5411", "5812", "4121"] * 70_000 + ["0742"]
+    for name, order in {"late.csv": codes, "early.csv": codes[::-1]}.items():
+        pd.DataFrame({"mcc": order, "amount": 1.5, "note": "x" * 20}).to_csv(tmp_path / name, index=False)
+        table = read_table(tmp_path / name)
+        assert set(columns_of(table, infer(table)).categorical[:, 0]) == {"5411", "5812", "4121", "0742"}
+
+
+def test_lines_of_json_that_are_numbers_at_first_and_text_later_are_text(tmp_path: Path) -> None:
+    values = [1.0] * ROWS + [2.5, "A17", True, None, 3]
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"code": value}) for value in values))
+    read = read_table(tmp_path / "t.jsonl")["code"]
+    assert set(read[:ROWS]) == {"1"}
+    assert read[ROWS:].fillna("").tolist() == ["2.5", "A17", "true", "", "3"]
+
+
 def test_a_typing_error_among_numbers_is_found_by_file_and_row(tmp_path: Path) -> None:
     good = pd.DataFrame({"amount": np.arange(1.0, 1_000.0), "shop": ["a", "b", "c"] * 333})
     good.to_csv(tmp_path / "day-1.csv", index=False)
@@ -303,11 +341,22 @@ def test_whole_numbers_and_fractions_in_one_column_are_numbers(tmp_path: Path, m
         (b'"a, b",c\n1,"x, ""y"""\n', {"a, b": [1], "c": ['x, "y"']}),
         (b"0,1,2\n5,6,7\n", {"0": [5], "1": [6], "2": [7]}),
         (b"a,b\ntrue,x\nFalse,y\n", {"a": [True, False], "b": ["x", "y"]}),
+        (b'"a, b";c\n1;2\n', {"a, b": [1], "c": [2]}),
+        (b"a, EUR;b;c\n1,50;2;x\n3,50;4;y\n", {"a, EUR": [1.5, 3.5], "b": [2, 4], "c": ["x", "y"]}),
+        (b"a|b;c,d\n1|2\n", {"a": [1], "b;c,d": [2]}),
+        (b"  a; b ;c\n1;2;3\n", {"a": [1], "b": [2], "c": [3]}),
+        (b" a, b\n1,2\n", {"a": [1], "b": [2]}),
+        (b'"a\nb",c\n1,2\n', {"a\nb": [1], "c": [2]}),
+        (b"sep=;\na;b\n1;2,5\n", {"a": [1], "b": [2.5]}),
+        (b'\xef\xbb\xbf"sep=|"\r\na|b\r\n1|2\r\n', {"a": [1], "b": [2]}),
+        (b"a;b;;\n1;2;;\n", {"a": [1], "b": [2], "unnamed_2": [None], "unnamed_3": [None]}),
+        (b"a\n1\n2\n", {"a": [1, 2]}),
     ],
 )
 def test_csv_may_be_written_in_many_ways(tmp_path: Path, content: bytes, columns: dict[str, list[object]]) -> None:
     (tmp_path / "t.csv").write_bytes(content)
-    assert read_table(tmp_path / "t.csv").to_dict("list") == columns
+    read = read_table(tmp_path / "t.csv")
+    assert read.astype(object).where(read.notna(), None).to_dict("list") == columns
 
 
 def test_codes_keep_their_zeros_and_long_numbers_their_digits(tmp_path: Path) -> None:
@@ -324,6 +373,7 @@ def test_parquet_types_that_messages_do_not_know_become_those_that_they_do(tmp_p
         "shop": pa.array(["a", "b"]).dictionary_encode(),
         "day": pa.array([0, 1], pa.date32()),
         "raw": pa.array([b"\xff", None], pa.binary()),
+        "bytes": pa.array(["café".encode(), b"\0"], pa.large_binary()),
         "parts": pa.array([[1], []]),
     }
     pyarrow.parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
@@ -332,6 +382,7 @@ def test_parquet_types_that_messages_do_not_know_become_those_that_they_do(tmp_p
     assert read["shop"].tolist() == ["a", "b"]
     assert read["day"].tolist() == ["1970-01-01", "1970-01-02"]
     assert read["raw"].iloc[0] == "ff"
+    assert read["bytes"].tolist() == ["café", "00"]
     assert {field.name for field in infer(read).of_kind(Kind.IGNORED)} >= {"day", "parts"}
 
 
@@ -348,3 +399,30 @@ def test_a_key_that_a_line_of_json_lacks_is_missing(tmp_path: Path) -> None:
     read = read_table(tmp_path / "t.jsonl")
     assert read["b"].isna().tolist() == [False, True, False]
     assert read["c"].tolist()[2] is True
+
+
+@pytest.fixture
+def nullable() -> TransactionSchema:
+    return TransactionSchema((Field("amount", Kind.NUMERIC), Field("shop", Kind.CATEGORICAL, nullable=True)))
+
+
+def test_a_nullable_key_may_be_absent_from_whole_pieces_and_files_of_json(
+    tmp_path: Path, nullable: TransactionSchema
+) -> None:
+    for name, shop in {"1.jsonl": {}, "2.jsonl": {"shop": "fuel"}, "3.jsonl": {}}.items():
+        (tmp_path / name).write_text((json.dumps({"amount": 1, **shop}) + "\n") * 3)
+    expected = [""] * 3 + ["fuel"] * 3 + [""] * 3
+    pieces = read_pieces(str(tmp_path / "*.jsonl"), rows=2)
+    found = np.concatenate([columns_of(piece, nullable).categorical[:, 0] for piece in pieces])
+    assert found.tolist() == expected
+    assert columns_of(read_table(str(tmp_path / "*.jsonl")), nullable).categorical[:, 0].tolist() == expected
+    assert columns_of(read_table(tmp_path / "1.jsonl"), nullable).categorical[:, 0].tolist() == [""] * 3
+
+
+def test_a_key_that_may_not_be_null_must_be_there_and_so_must_columns_of_other_formats(
+    tmp_path: Path, nullable: TransactionSchema
+) -> None:
+    (tmp_path / "t.jsonl").write_text('{"shop": "fuel"}')
+    (tmp_path / "t.csv").write_text("amount\n1\n")
+    assert "has no column amount" in said("", lambda _: columns_of(read_table(tmp_path / "t.jsonl"), nullable))
+    assert "has no column shop" in said("", lambda _: columns_of(read_table(tmp_path / "t.csv"), nullable))

@@ -14,15 +14,15 @@ LIGHT = [name for name in baselines.NAMES if name != baselines.MSE_AUTOENCODER]
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows to learn from and rows to judge, four columns of two factors; 20 of the latter are far off."""
+    """Rows to train on and rows to score, four columns of two factors; 20 of the latter are far off."""
     rng = np.random.default_rng(0)
 
     def rows(count: int) -> np.ndarray:
         factors = rng.normal(size=(count, 1))
         return 1_000.0 + 50.0 * np.hstack([factors, factors, -factors, factors]) + rng.normal(size=(count, 4))
 
-    strange = rows(20) + rng.normal(0, 200.0, (20, 4))
-    return rows(2_000), np.vstack([rows(1_000), strange]), np.arange(1_020) >= 1_000
+    far_off = rows(20) + rng.normal(0, 200.0, (20, 4))
+    return rows(2_000), np.vstack([rows(1_000), far_off]), np.arange(1_020) >= 1_000
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -70,14 +70,14 @@ def test_numbers_of_scenarios_are_kinds_too(labelled: pd.DataFrame, schema: Tran
     assert set(rows.kinds[rows.anomalous]) == {"1", "2"}
 
 
-def test_baselines_learn_from_the_first_half_in_time_and_all_are_judged_on_the_second(
+def test_baselines_learn_from_the_first_half_in_time_and_all_are_evaluated_on_the_second(
     labelled: pd.DataFrame, schema: TransactionSchema
 ) -> None:
     shuffled = rows_of(labelled.sample(frac=1.0, random_state=0), schema)
-    learned, judged, how = half(shuffled)
+    learned, evaluated, how = half(shuffled)
     assert "time" in how
-    assert learned.table["event_time"].max() < judged.table["event_time"].min()
-    assert len(judged) == ROWS / 2
+    assert learned.table["event_time"].max() < evaluated.table["event_time"].min()
+    assert len(evaluated) == ROWS / 2
     assert not learned.table["is_fraud"].any()
 
 
@@ -87,11 +87,11 @@ def test_without_a_time_or_without_frauds_in_the_second_half_the_half_is_a_rando
     timeless = TransactionSchema(tuple(field for field in schema.fields if field.role != "time"))
     early_frauds = labelled.assign(is_fraud=(np.arange(ROWS) < 60).astype(int)).drop(columns="fraud_kind")
     for rows in (rows_of(labelled, timeless), rows_of(early_frauds, schema)):
-        learned, judged, how = half(rows)
+        learned, evaluated, how = half(rows)
         assert "random" in how
-        assert judged.anomalous is not None
-        assert judged.anomalous.any()
-        assert set(learned.table.index).isdisjoint(judged.table.index)
+        assert evaluated.anomalous is not None
+        assert evaluated.anomalous.any()
+        assert set(learned.table.index).isdisjoint(evaluated.table.index)
 
 
 def test_too_few_rows_for_the_baselines_are_told_with_both_remedies(
@@ -102,19 +102,21 @@ def test_too_few_rows_for_the_baselines_are_told_with_both_remedies(
 
 
 @pytest.mark.usefixtures("light")
-def test_all_methods_judge_the_same_rows(detector: Detector, labelled: pd.DataFrame, schema: TransactionSchema) -> None:
+def test_all_methods_score_the_same_rows(detector: Detector, labelled: pd.DataFrame, schema: TransactionSchema) -> None:
     rows, training, notes = prepare(Sample(labelled, ROWS), schema)
     steps: list[float] = []
-    trial = run([detector, detector], rows, 5, training, notes, lambda _, share: steps.append(share))
-    assert [len(method.score) for method in trial.baselines] == [len(rows)] * 2
-    np.testing.assert_array_equal(trial.judged[0].verdicts.score, detector.judge(columns_of(rows.table, schema)).score)
-    for method in (*trial.judged, *trial.baselines):
+    evaluation = run([detector, detector], rows, 5, training, notes, lambda _, share: steps.append(share))
+    assert [len(method.score) for method in evaluation.baselines] == [len(rows)] * 2
+    np.testing.assert_array_equal(
+        evaluation.models[0].verdicts.score, detector.detect(columns_of(rows.table, schema)).score
+    )
+    for method in (*evaluation.models, *evaluation.baselines):
         assert method.figures is not None
         assert (method.figures.rows, method.figures.anomalies) == (1_500, 30)
         assert len(method.figures.kinds) == 2
     assert steps == sorted(steps)
     assert steps[-1] == 1.0
-    assert any("1,470 normal rows" in note for note in trial.notes)
+    assert any("1,470 normal rows" in note for note in evaluation.notes)
 
 
 @pytest.mark.usefixtures("light")
@@ -130,13 +132,13 @@ def test_baselines_may_have_a_table_of_their_own(
     assert len(run([detector], rows, 5, training, notes).baselines) == 2
 
 
-def test_without_labels_models_judge_and_nobody_claims_figures(
+def test_without_labels_models_give_verdicts_and_there_are_no_figures(
     detector: Detector, make_table: MakeTable, schema: TransactionSchema
 ) -> None:
     rows, training, notes = prepare(Sample(make_table(600), 6_000), schema)
-    trial = run([detector], rows, 5, training, notes)
-    assert trial.judged[0].figures is None
-    assert trial.baselines == ()
+    evaluation = run([detector], rows, 5, training, notes)
+    assert evaluation.models[0].figures is None
+    assert evaluation.baselines == ()
     assert "600 rows, none of which is labelled anomalous" in notes[0]
     assert "600 of the 6,000 rows" in notes[1]
 
@@ -144,7 +146,7 @@ def test_without_labels_models_judge_and_nobody_claims_figures(
 def test_the_budget_of_a_sample_is_its_share_of_the_days(
     detector: Detector, labelled: pd.DataFrame, schema: TransactionSchema
 ) -> None:
-    rows, _, _ = prepare(Sample(labelled, 10 * ROWS), schema, beside=False)
-    figures = run([detector], rows, 100).judged[0].figures
+    rows, _, _ = prepare(Sample(labelled, 10 * ROWS), schema, with_baselines=False)
+    figures = run([detector], rows, 100).models[0].figures
     assert figures is not None
     assert figures.at_budget.caught + figures.at_budget.false_alarms == 3 * 10  # on each of three days begun

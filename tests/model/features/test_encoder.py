@@ -20,10 +20,11 @@ def levels(*names: str) -> tuple[Columns, TransactionSchema]:
     return Columns(np.empty((len(names), 0)), column, np.empty((len(names), 0))), schema
 
 
-def test_encoded_numbers_decode_to_what_they_were(columns: Columns, schema: TransactionSchema) -> None:
-    numbers = fit.fit(columns, schema).numbers
-    filled = np.where(np.isnan(columns.numeric), numbers.fill, columns.numeric)
-    np.testing.assert_allclose(numbers.decode(numbers.encode(columns)), filled, rtol=1e-9)
+def test_amounts_become_logarithms_and_other_numbers_stay(columns: Columns, schema: TransactionSchema) -> None:
+    encoded = fit.fit(columns, schema).numbers.encode(columns)
+    amount, others = columns.numeric[:, 0], columns.numeric[:, 1:]
+    np.testing.assert_allclose(np.expm1(encoded[:, 0]) * np.abs(amount).mean(), amount, rtol=1e-9)
+    np.testing.assert_array_equal(encoded[:, 1:][~np.isnan(others)], others[~np.isnan(others)])
 
 
 def test_a_missing_number_is_taken_for_the_median_and_counts_by_how_rare_that_is() -> None:
@@ -65,7 +66,7 @@ def test_a_field_that_tells_nothing_about_the_amount_is_not_the_category(
     assert len(encoder.hours.indices) == 1
 
 
-def test_an_hour_is_strange_where_the_category_has_none() -> None:
+def test_an_hour_is_anomalous_where_the_category_has_none() -> None:
     rng = np.random.default_rng(0)
     night = rng.random(4_000) < 0.3
     hour = np.where(night, rng.integers(0, 5, 4_000), rng.integers(8, 20, 4_000))
@@ -82,8 +83,8 @@ def test_an_hour_is_strange_where_the_category_has_none() -> None:
     pair = Columns(
         np.array([[4.0], [4.0]]), np.array([["bakery"], ["bakery"]], object), np.array([[12 * 3_600.0], [3 * 3_600.0]])
     )
-    usual, strange = encoder.raw(pair)[:, -1]
-    assert strange > usual + 3
+    usual, unusual = encoder.raw(pair)[:, -1]
+    assert unusual > usual + 3
 
 
 def test_with_a_hinge_small_amounts_are_all_the_same(columns: Columns, schema: TransactionSchema) -> None:

@@ -30,7 +30,7 @@ def add_later(store: ArtifactStore, draft: Manifest, graph_bytes: bytes, minutes
 
 def test_a_stored_detector_scores_as_the_graph_did(store: ArtifactStore, scorer: Scorer, columns: Columns) -> None:
     detector = store.detector(store.active())
-    np.testing.assert_array_equal(detector.judge(columns).score, scorer.score(columns).score)
+    np.testing.assert_array_equal(detector.detect(columns).score, scorer.score(columns).score)
     assert detector.threshold.rate == 0.01
     assert detector.schema.role("card") is not None
 
@@ -223,7 +223,7 @@ store = ArtifactStore(sys.argv[1])
 detector = store.detector(store.active())
 message = b'''{"transaction_id": "t", "card_id": "c", "event_time": "2026-03-01T03:00:00Z",
 "amount": 5, "distance_km": null, "temperature": 3, "shop": "unseen", "country": "DE"}'''
-verdicts = detector.judge(detector.schema.columns([msgspec.json.decode(message, type=detector.schema.struct())]))
+verdicts = detector.detect(detector.schema.columns([msgspec.json.decode(message, type=detector.schema.struct())]))
 print(len(verdicts.contributions(0, 3)), verdicts.rarity[0] > 0)
 heavy = {"tensorflow", "keras", "sklearn", "pandas", "scipy", "onnx", "skl2onnx", "tf2onnx", "matplotlib"}
 print(sorted(heavy & set(sys.modules)))

@@ -17,22 +17,22 @@ def one(
 
 
 def test_what_reaches_the_threshold_is_anomalous(detector: Detector, columns: Columns) -> None:
-    score = detector.judge(columns).score
+    score = detector.detect(columns).score
     line = float(np.sort(score)[-10])
-    verdicts = detector.under(Threshold(line)).judge(columns)
+    verdicts = detector.under(Threshold(line)).detect(columns)
     assert verdicts.threshold == line
     assert verdicts.anomalous.sum() == 10
     np.testing.assert_array_equal(verdicts.anomalous, score >= line)
 
 
 def test_the_artifacts_threshold_flags_about_the_rate_that_was_asked_for(detector: Detector, columns: Columns) -> None:
-    verdicts = detector.judge(columns)
+    verdicts = detector.detect(columns)
     assert verdicts.anomalous.mean() == pytest.approx(0.01, rel=0.3)
     assert (verdicts.rarity[verdicts.anomalous] <= 0.01 * (1 + 1e-9)).all()
 
 
 def test_contributions_come_largest_first_with_observed_and_expected(detector: Detector) -> None:
-    parts = detector.judge(one(amount=9_000.0, distance=np.nan, country="", at=3.25 * 3_600)).contributions(0)
+    parts = detector.detect(one(amount=9_000.0, distance=np.nan, country="", at=3.25 * 3_600)).contributions(0)
     assert [part.contribution for part in parts] == sorted((part.contribution for part in parts), reverse=True)
     by_field = {part.field: part for part in parts}
     assert set(by_field) == set(detector.schema.scored)
@@ -48,7 +48,7 @@ def test_contributions_come_largest_first_with_observed_and_expected(detector: D
 
 
 def test_contributions_add_up_to_the_verdicts_score(detector: Detector, columns: Columns) -> None:
-    verdicts = detector.judge(columns)
+    verdicts = detector.detect(columns)
     for i in (0, 17, 2_999):
         assert sum(part.contribution for part in verdicts.contributions(i)) == pytest.approx(
             verdicts.score[i], rel=1e-12
@@ -58,12 +58,12 @@ def test_contributions_add_up_to_the_verdicts_score(detector: Detector, columns:
     assert verdicts.reasons([]) == []
 
 
-def test_missing_unseen_and_extreme_values_are_judged(detector: Detector) -> None:
-    for strange in (one(np.nan), one(1e15), one(-1e15), one(0.0), one(shop="never seen"), one(shop=""), one(at=5e9)):
-        verdicts = detector.judge(strange)
+def test_missing_unseen_and_extreme_values_get_verdicts(detector: Detector) -> None:
+    for unusual in (one(np.nan), one(1e15), one(-1e15), one(0.0), one(shop="never seen"), one(shop=""), one(at=5e9)):
+        verdicts = detector.detect(unusual)
         assert np.isfinite(verdicts.score[0])
         assert 0 < verdicts.rarity[0] <= 1
 
 
-def test_nothing_to_judge_gives_no_verdicts(detector: Detector, columns: Columns) -> None:
-    assert len(detector.judge(columns[slice(0, 0)])) == 0
+def test_no_transactions_give_no_verdicts(detector: Detector, columns: Columns) -> None:
+    assert len(detector.detect(columns[slice(0, 0)])) == 0

@@ -16,13 +16,13 @@ def test_there_is_a_sample_of_every_format() -> None:
 
 
 @pytest.mark.parametrize("name", [f"format-{number}" for number in range(1, FORMAT + 1)])
-def test_an_artifact_of_this_format_judges_and_explains(name: str) -> None:
+def test_an_artifact_of_this_format_evaluates_and_explains(name: str) -> None:
     store = ArtifactStore(SAMPLES / name)
     manifest, _ = store.verified(store.active())
     assert manifest.format == int(name.removeprefix("format-"))
     detector = store.detector(store.active())  # scores its probe rows again
     rows = manifest.probe.columns[:12]
-    verdicts = detector.judge(rows)
+    verdicts = detector.detect(rows)
     np.testing.assert_allclose(verdicts.score, manifest.probe.score[:12], rtol=1e-4)
     for i in range(len(rows)):
         parts = verdicts.contributions(i)

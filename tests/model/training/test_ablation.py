@@ -76,8 +76,8 @@ assert np.isfinite([score(columns[:50]) for score in scoring[0]]).all()
 
 
 @pytest.fixture(scope="module")
-def strange(columns: Columns) -> Columns:
-    """Rows that are plainly strange."""
+def anomalous(columns: Columns) -> Columns:
+    """Rows that are plainly anomalous."""
     some = columns[:40]
     return Columns(some.numeric * 50.0, some.categorical, some.timestamp)
 
@@ -94,7 +94,8 @@ def test_each_group_that_makes_a_feature_is_left_out_once(columns: Columns, sche
         # Only a number can be missing.
         dropped = {variant.without} | ({"missing"} if variant.without == "numbers" else set())
         assert left == tuple(group for group in groups if group not in dropped)
-        assert variant.option == f"--features {','.join(left)}"
+        others = (group for group in groups if group != variant.without)
+        assert variant.option == f"--features {','.join(others)}"
         assert replace(variant.config, features=None) == DEFAULTS
 
 
@@ -126,18 +127,20 @@ def test_quick_models_have_one_network_and_a_sixth_of_the_steps() -> None:
 
 def test_agreement_with_the_same_scores_is_one_and_with_others_less() -> None:
     rng = np.random.default_rng(0)
-    normal, strange = rng.normal(size=3_000), rng.normal(3, 1, 30)
-    same = compare_scores(TWO, [[(normal, strange), (normal, strange)]] * 2, 0.01, 0, 0)
+    normal, anomalous = rng.normal(size=3_000), rng.normal(3, 1, 30)
+    same = compare_scores(TWO, [[(normal, anomalous), (normal, anomalous)]] * 2, 0.01, 0, 0)
     assert [(each.agreement, round(each.correlation, 9)) for each in same.comparisons] == [(1.0, 1.0)] * 2
-    turned = (-normal, -strange)
-    other = compare_scores(TWO, [[(normal, strange), (normal, strange)], [turned, turned]], 0.01, 0, 0).comparisons[1]
+    turned = (-normal, -anomalous)
+    other = compare_scores(TWO, [[(normal, anomalous), (normal, anomalous)], [turned, turned]], 0.01, 0, 0).comparisons[
+        1
+    ]
     assert (other.agreement, round(other.correlation, 9)) == (0.0, -1.0)
 
 
 def test_anomalies_count_at_their_share_of_the_table() -> None:
     """All top rows are anomalies when they are many, none of 1,000 when they are one in a million."""
-    normal, strange = np.arange(1_000.0), np.arange(2_000.0, 3_000.0)
-    scores = [[(normal, strange)] * 2, [(normal, strange - 1_999.5)] * 2]
+    normal, anomalous = np.arange(1_000.0), np.arange(2_000.0, 3_000.0)
+    scores = [[(normal, anomalous)] * 2, [(normal, anomalous - 1_999.5)] * 2]
     often, seldom = (compare_scores(TWO, scores, share, 0, 0).comparisons[1] for share in (0.5, 1e-6))
     assert often.agreement < 0.6
     assert seldom.agreement > 0.99
@@ -148,9 +151,9 @@ def test_anomalies_count_at_their_share_of_the_table() -> None:
 
 def test_differences_that_seeds_make_are_chance() -> None:
     rng = np.random.default_rng(0)
-    normal, strange = rng.normal(size=1_000), rng.normal(2, 1, 20)
-    steady = compare_scores(TWO, [[(normal, strange)] * 2] * 2, 0.02, 0, 0)
-    shaken = compare_scores(TWO, [[(normal, strange), (normal, strange - 1)]] * 2, 0.02, 0, 0)
+    normal, anomalous = rng.normal(size=1_000), rng.normal(2, 1, 20)
+    steady = compare_scores(TWO, [[(normal, anomalous)] * 2] * 2, 0.02, 0, 0)
+    shaken = compare_scores(TWO, [[(normal, anomalous), (normal, anomalous - 1)]] * 2, 0.02, 0, 0)
     assert steady.chance == 0.02
     assert shaken.chance > 0.1
 
@@ -163,9 +166,11 @@ def test_too_few_anomalies_give_no_average_precision() -> None:
         assert few.comparisons[1].agreement == 1.0
 
 
-def test_labels_tell_which_group_finds_anomalies(columns: Columns, schema: TransactionSchema, strange: Columns) -> None:
+def test_labels_show_which_group_finds_anomalies(
+    columns: Columns, schema: TransactionSchema, anomalous: Columns
+) -> None:
     config = replace(CLUSTERS, features=("numbers", "categories"))
-    result = ablate(columns[500:], EvaluationSet(columns[:500], strange, 0.01), schema, config)
+    result = ablate(columns[500:], EvaluationSet(columns[:500], anomalous, 0.01), schema, config)
     found = {each.run.name: each.average_precision for each in result.comparisons}
     assert found["as chosen"] is not None
     assert found["without numbers"] is not None

@@ -74,14 +74,14 @@ def test_the_same_table_settings_and_seed_give_the_same_scores_bit_by_bit(traine
 def test_the_network_has_learned_what_goes_together(
     trained: Path, make_table: MakeTable, schema: TransactionSchema
 ) -> None:
-    """An amount that is usual for travel is strange in a grocery; swapping the two shows it."""
+    """An amount that is usual for travel is anomalous in a grocery; swapping the two shows it."""
     store = ArtifactStore(trained / "first")
     detector = store.detector(store.active())
     table = make_table(20_000, seed=9)
     travel = table[table["shop"] == "travel"]
-    honest = detector.judge(columns_of(travel, schema)).score
-    swapped = detector.judge(columns_of(travel.assign(shop="grocery"), schema)).score
-    at_home = detector.judge(columns_of(table[table["shop"] == "grocery"], schema)).score
+    honest = detector.detect(columns_of(travel, schema)).score
+    swapped = detector.detect(columns_of(travel.assign(shop="grocery"), schema)).score
+    at_home = detector.detect(columns_of(table[table["shop"] == "grocery"], schema)).score
     assert np.median(swapped) > 2 * np.median(at_home)
     assert np.mean(swapped > np.median(honest)) > 0.5
 
@@ -91,7 +91,7 @@ def test_the_requested_alert_rate_comes_out_on_fresh_rows(
 ) -> None:
     store = ArtifactStore(trained / "first")
     detector = store.detector(store.active())
-    score = detector.judge(columns_of(make_table(50_000, seed=3), schema)).score
+    score = detector.detect(columns_of(make_table(50_000, seed=3), schema)).score
     # 1,200 rows were held out: a hundredth of them is 12, which is uncertain by a third.
     assert 1 / 1.2 < np.mean(score >= detector.calibration.score_at(0.1)) / 0.1 < 1.2
     assert 1 / 2 < np.mean(score >= detector.calibration.score_at(0.01)) / 0.01 < 2

@@ -65,8 +65,8 @@ def test_columns_that_say_nothing_are_dropped_with_a_note(make_table: MakeTable,
 
 
 def test_what_varies_only_among_anomalies_is_dropped_too(make_table: MakeTable, labelled: TransactionSchema) -> None:
-    strange = np.arange(1_000) % 50 == 0
-    clean = prepare(make_table(1_000).assign(is_fraud=strange, temperature=np.where(strange, 9.0, 7.0)), labelled)
+    fraud = np.arange(1_000) % 50 == 0
+    clean = prepare(make_table(1_000).assign(is_fraud=fraud, temperature=np.where(fraud, 9.0, 7.0)), labelled)
     assert dropped(clean) == {"temperature"}
     assert clean.anomalies.numeric.shape == (20, 2)
 

@@ -103,29 +103,29 @@ def test_rows_that_not_even_the_defaults_can_learn_from_end_the_search(settings:
         search(open_study(None, "a", seed=0), settings, never, trials=3)
 
 
-def test_settings_that_were_judged_already_are_not_judged_again(settings: tuple[Setting, ...]) -> None:
-    judged = []
+def test_settings_that_were_evaluated_already_are_not_evaluated_again(settings: tuple[Setting, ...]) -> None:
+    evaluated = []
 
     def counted(chosen: Choices) -> Values:
-        judged.append(tuple(sorted(chosen.items())))
+        evaluated.append(tuple(sorted(chosen.items())))
         return made_up(chosen)
 
     search(open_study(None, "a", seed=0), settings[:2], counted, trials=40)
-    assert len(judged) == len(set(judged)) < 40
+    assert len(evaluated) == len(set(evaluated)) < 40
 
 
-def test_no_trial_begins_when_time_is_up_but_the_defaults_are_judged(settings: tuple[Setting, ...]) -> None:
+def test_no_trial_begins_when_time_is_up_but_the_defaults_are_evaluated(settings: tuple[Setting, ...]) -> None:
     study = open_study(None, "a", seed=0)
     search(study, settings, made_up, trials=10, go_on=lambda: False)
     assert [trial.chosen for trial in trials_of(study)] == [defaults(settings)]
 
 
 def test_progress_tells_trials_and_the_best_so_far(settings: tuple[Setting, ...]) -> None:
-    told: list[tuple[str, int, int, float | None]] = []
-    search(open_study(None, "a", seed=0), settings, made_up, trials=3, told=lambda *state: told.append(state))
-    assert [(done, of) for _, done, of, _ in told] == [(0, 3), (1, 3), (2, 3), (3, 3)]
-    assert told[0][3] is None
-    assert told[1][3] == pytest.approx(0.4)
+    states: list[tuple[str, int, int, float | None]] = []
+    search(open_study(None, "a", seed=0), settings, made_up, trials=3, on_progress=lambda *state: states.append(state))
+    assert [(done, of) for _, done, of, _ in states] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert states[0][3] is None
+    assert states[1][3] == pytest.approx(0.4)
 
 
 def test_default_options_change_nothing_and_all_others_something(settings: tuple[Setting, ...]) -> None:

@@ -1,4 +1,4 @@
-"""How a table is divided and settings are judged. The model is a stand-in that a line decides to be good or broken."""
+"""How a table is divided and settings are evaluated. The model is a stand-in: one line makes it good or broken."""
 
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
 from eddy.model.tuning import tune as tuning
 from eddy.model.tuning.search_space import defaults
 from eddy.model.tuning.study import open_study
-from eddy.model.tuning.tune import LABELLED, Limits, Tuned, divide, judge, study_name, tune
+from eddy.model.tuning.tune import LABELLED, Limits, Tuned, divide, evaluate, study_name, tune
 from eddy.reports.tuning.report import tuning_report, verdict
 
 TIMED = TransactionSchema(
@@ -102,7 +102,7 @@ def test_without_a_time_rows_are_divided_at_random_by_the_seed() -> None:
     assert not np.array_equal(first.learn.numeric, other.learn.numeric)
 
 
-def test_labelled_anomalies_are_judged_by_and_not_learned_from() -> None:
+def test_labelled_anomalies_are_for_evaluation_and_not_for_training() -> None:
     table = payments()
     task = divide(table, TIMED)
     assert task.labelled
@@ -112,12 +112,12 @@ def test_labelled_anomalies_are_judged_by_and_not_learned_from() -> None:
     assert np.isin(task.validation.anomalies[LABELLED].numeric[:, 0], frauds).all()
 
 
-def test_without_a_time_all_labelled_anomalies_but_the_unseen_are_judged_by() -> None:
+def test_without_a_time_all_labelled_anomalies_but_those_of_the_test_are_for_validation() -> None:
     table = payments().drop(columns="event_time")
     task = divide(table, UNTIMED)
-    judged, unseen = (len(part.anomalies[LABELLED]) for part in (task.validation, task.test))
-    assert judged + unseen == table["is_fraud"].sum()
-    assert judged > 2 * unseen
+    validation, test = (len(part.anomalies[LABELLED]) for part in (task.validation, task.test))
+    assert validation + test == table["is_fraud"].sum()
+    assert validation > 2 * test
     assert abs(len(task.validation.normal) - len(task.test.normal)) < 40
 
 
@@ -142,18 +142,18 @@ def test_the_search_sees_nothing_of_the_rows_kept_for_the_comparison(change: str
     assert [(t.chosen, t.value, t.kinds) for t in honest.trials] == [(t.chosen, t.value, t.kinds) for t in other.trials]
     assert honest.finalists == other.finalists
     assert honest.gain != other.gain, "the comparison at the end does see them"
-    unseen = table[last]["amount"]
-    assert not any(np.isin(rows.numeric[:, 0], unseen).any() for rows in learned)
+    test = table[last]["amount"]
+    assert not any(np.isin(rows.numeric[:, 0], test).any() for rows in learned)
 
 
 @pytest.mark.parametrize("fraud_every", [25, 400], ids=["labelled", "injected"])
 def test_a_good_model_is_preferred_to_a_broken_one(fraud_every: int) -> None:
     task = divide(payments(fraud_every=fraud_every), TIMED)
-    good, broken = (judge(task, task.learn, replace(DEFAULTS, contamination=share)) for share in (0.0, 0.1))
+    good, broken = (evaluate(task, task.learn, replace(DEFAULTS, contamination=share)) for share in (0.0, 0.1))
     assert np.mean(list(good.values())) > 1.3 * np.mean(list(broken.values()))
 
 
-def test_what_is_gained_is_told_and_kept() -> None:
+def test_what_is_gained_is_said_and_kept() -> None:
     found = tuned(payments())
     assert found.trials[0].chosen == defaults(found.settings)
     assert found.winner["contamination"] == "0.0"
@@ -190,13 +190,13 @@ def test_settings_that_do_worse_on_unseen_rows_are_not_kept() -> None:
     assert "Nothing was gained" in verdict(found)
 
 
-def test_no_labelled_anomaly_among_the_last_rows_is_told() -> None:
+def test_no_labelled_anomaly_among_the_last_rows_is_said() -> None:
     table = payments()
     late = table["event_time"] >= table["event_time"].sort_values().iloc[1_600]
     found = tuned(table[~(late & (table["is_fraud"] == 1))])
     assert found.gain is None
     assert found.config.contamination == 0
-    assert "cannot be said" in verdict(found)
+    assert "cannot be measured" in verdict(found)
 
 
 def test_trials_learn_from_no_more_rows_than_allowed_and_finalists_from_all(learned: list[Columns]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from eddy.model.data.conversion import Sample
 from eddy.model.evaluation import baselines
-from eddy.model.evaluation.evaluate import Trial, prepare, run
+from eddy.model.evaluation.evaluate import Evaluation, prepare, run
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.detector import Detector
 from eddy.reports.evaluation.report import evaluation_report
@@ -14,17 +14,17 @@ from eddy.reports.evaluation.report import evaluation_report
 MakeTable = Callable[..., pd.DataFrame]
 
 
-def trial(table: pd.DataFrame, schema: TransactionSchema, *detectors: Detector) -> Trial:
+def evaluation(table: pd.DataFrame, schema: TransactionSchema, *detectors: Detector) -> Evaluation:
     rows, training, notes = prepare(Sample(table, len(table)), schema)
     return run(detectors, rows, 10, training, notes)
 
 
 @pytest.fixture
 def labelled(make_table: MakeTable) -> pd.DataFrame:
-    strange = np.arange(3_000) % 40 == 0
+    anomalous = np.arange(3_000) % 40 == 0
     kinds = np.resize(["<script>", "drained", "spree"], 3_000)
-    table = make_table(3_000).assign(is_fraud=strange, fraud_kind=np.where(strange, kinds, ""))
-    table.loc[strange, "amount"] *= 30
+    table = make_table(3_000).assign(is_fraud=anomalous, fraud_kind=np.where(anomalous, kinds, ""))
+    table.loc[anomalous, "amount"] *= 30
     return table
 
 
@@ -32,10 +32,10 @@ def test_with_labels_everything_is_there(
     labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(baselines, "NAMES", ("isolation forest", "pca"))
-    html = evaluation_report(trial(labelled, schema, detector), "march.parquet").html()
+    html = evaluation_report(evaluation(labelled, schema, detector), "march.parquet").html()
     for words in (
         "march.parquet", detector.version, "isolation forest", "pca", "Precision and recall", "Calibration",
-        "Kinds of anomalies", "At the threshold", "Observed and expected", "The strangest rows", "mislead",
+        "Kinds of anomalies", "At the threshold", "Observed and expected", "Top-scoring rows", "mislead",
         "10 alerts a day", "first half in time",
     ):  # fmt: skip
         assert words in html
@@ -68,11 +68,11 @@ def test_without_labels_it_says_what_is_missing_and_shows_the_rest(
 def test_several_versions_stand_side_by_side(
     labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector
 ) -> None:
-    rows, _, notes = prepare(Sample(labelled, len(labelled)), schema, beside=False)
+    rows, _, notes = prepare(Sample(labelled, len(labelled)), schema, with_baselines=False)
     html = evaluation_report(run([detector, detector], rows, 10, None, notes), "march.parquet").html()
     assert html.count(f"<h3>{detector.version}</h3>") == 2 * 7
 
 
-def run_alone(table: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> Trial:
-    rows, _, notes = prepare(Sample(table, len(table)), schema, beside=False)
+def run_alone(table: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> Evaluation:
+    rows, _, notes = prepare(Sample(table, len(table)), schema, with_baselines=False)
     return run([detector], rows, 10, None, notes)

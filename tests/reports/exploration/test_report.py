@@ -40,9 +40,10 @@ class Reader(HTMLParser):
             self.wrong.append(tag)
 
     def handle_data(self, data: str) -> None:
+        data = " ".join(data.split())
         if self.open and self.open[-1] == "h2":
             self._heading = data
-        elif self._heading and self.open and self.open[-1] != "style":
+        elif data and self._heading and self.open and self.open[-1] != "style":
             self.sections[self._heading] = f"{self.open[-1]}: {data}"
             self._heading = ""
 
@@ -101,8 +102,9 @@ def test_the_next_command_and_the_findings_stand_at_the_top() -> None:
     ).html()
     top = html[: html.index("Columns</h2>")]
     assert "Do not train yet" in top
+    assert '<span class="error">Error</span>' in top
     assert "looks like a second label" in top
-    assert "eddy schema &#x27;my payments.csv&#x27; --out schema.toml" in top
+    assert "eddy schema &#39;my payments.csv&#39; --out schema.toml" in top
     assert f'href="#part-{SECTIONS.index("Labels") + 1}"' in top
 
 

@@ -1,4 +1,4 @@
-"""The section on other comparisons says what each does, how sure that is, and what to do."""
+"""The section on other settings says what each does, how sure that is, and what to do."""
 
 import re
 from dataclasses import replace
@@ -14,7 +14,7 @@ from eddy.reports.training import ablation
 def result(
     agreement: float = 0.9, precision: float | None = 0.7, group: str = "", base: float = 0.7, chance: float = 0.05
 ) -> AblationResult:
-    """The settings as chosen, and one other comparison."""
+    """The settings as chosen, and one other."""
     of_chosen = None if precision is None else base
     option = "--features amount,hour" if group else "--contamination 0"
     other = AblationRun(f"without {group}" if group else "contamination 0", DEFAULTS, option, group)
@@ -35,15 +35,11 @@ def result(
 
 
 def html(found: AblationResult) -> str:
-    page = Page("Report")
-    ablation.write(page, found)
-    return page.html()
+    return Page("ablation.html", ablation=ablation.shown(found)).html()
 
 
 def text(found: AblationResult) -> str:
-    return re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", " ", html(found), flags=re.S).replace(
-        "\N{NO-BREAK SPACE}", " "
-    )
+    return " ".join(re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", " ", html(found), flags=re.S).split())
 
 
 def test_figures_stand_beside_those_of_the_settings_as_chosen() -> None:
@@ -76,7 +72,7 @@ def test_without_labels_there_is_agreement_and_no_precision() -> None:
         (result(precision=0.8), "better. Try eddy train ... --contamination 0 and"),
         (result(precision=0.6, group="amount"), "worse: keep amount."),
         (result(precision=0.6), "worse: leave the setting as it is."),
-        (result(precision=0.74), "no difference that could be told from chance"),
+        (result(precision=0.74), "no difference beyond chance"),
         (result(0.5, precision=0.74), "the labels cannot say"),
         (
             result(0.5, None, "numbers"),

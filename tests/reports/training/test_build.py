@@ -38,7 +38,7 @@ def test_the_report_shows_other_settings_and_without_a_report_none_is_tried(
 
     monkeypatch.setattr(build, "ablate", recorded)
     table = payments(800)
-    told: list[str] = []
+    steps: list[str] = []
     shares: list[float] = []
     for report in (False, True):
         store = ArtifactStore(tmp_path / str(report))
@@ -48,11 +48,11 @@ def test_the_report_shows_other_settings_and_without_a_report_none_is_tried(
             store,
             NOW,
             CLUSTERS,
-            lambda what, share: (told.append(what), shares.append(share)),  # type: ignore[arg-type, return-value]
+            lambda what, share: (steps.append(what), shares.append(share)),  # type: ignore[arg-type, return-value]
             build.build if report else None,
         )
         assert len(calls) == report
-        assert ("trying other settings" in told) is report
+        assert ("trying other settings" in steps) is report
         assert shares == sorted(shares)
         shares.clear()
     evaluation_set = calls[0][1]
