@@ -27,7 +27,7 @@ from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.scorer import CHUNK_ROWS
 from eddy.model.training.fit import learn
 
-ROWS, ROUNDS, LIMIT_US = 4_096, 200, 1.5
+ROWS, ROUNDS, LIMIT_US = 4_096, 200, 2.0
 FACTORS = 6
 
 

@@ -7,7 +7,7 @@ from eddy.model.errors import EddyError
 from eddy.model.serving.calibration import check_rate
 
 Loss = Literal["huber", "mse"]
-Parts = Literal["balanced", "both", "network", "inputs"]
+Parts = Literal["combined", "balanced", "both", "network", "inputs"]
 NetworkInput = Literal["whitened", "standardised"]
 Score = Literal["whitened", "mse"]
 
@@ -29,9 +29,11 @@ class TrainingConfig:
             be clean; nothing is trimmed, which suits normal data of many kinds better.
         parts: what the score counts: how unusual a row is by itself ("inputs"), what the networks could not
             reconstruct ("network"), or both; "balanced" adds what is far out in a single feature to what the networks
-            could not reconstruct, on a scale on which no single feature can decide alone. Where all features are
-            surprisals of categories, 2 to 64 of them, "balanced" needs no network: it counts how unusual each level is
-            beside those of the other fields (`model.components.category_pairs`).
+            could not reconstruct, on a scale on which no single feature can decide alone; "combined" also counts the
+            distance to what is usual, each part in units of its own spread, and lets a value far beyond all that was
+            learned decide alone (`model.components.combination`). Where all features are surprisals of categories, 2
+            to 64 of them, "combined" and "balanced" need no network: they count how unusual each level is beside those
+            of the other fields (`model.components.category_pairs`).
         network_input: what the networks see: features whitened and compressed, or only standardised.
         score: "whitened", or the textbook's mean squared error ("mse") of one standardised network, to compare with.
         loss: what the networks are trained on.
@@ -57,7 +59,7 @@ class TrainingConfig:
 
     alert_rate: float = 0.001
     contamination: float = 0.01
-    parts: Parts = "balanced"
+    parts: Parts = "combined"
     network_input: NetworkInput = "whitened"
     score: Score = "whitened"
     loss: Loss = "huber"

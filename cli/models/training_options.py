@@ -59,9 +59,9 @@ Parts = Annotated[
     str,
     _option(
         SCORE, "Score components: whitened features (inputs), reconstruction errors (network), the sum of these "
-        "(both), or tail scores and log-scaled reconstruction errors (balanced; category pairs if all fields are "
-        "categories).",
-        metavar="balanced|both|network|inputs",
+        "(both), tail scores and log-scaled reconstruction errors (balanced), or tail scores, reconstruction errors "
+        "and distance to usual rows in proportion (combined). With categories only, balanced and combined count pairs.",
+        metavar="combined|balanced|both|network|inputs",
     ),
 ]  # fmt: skip
 Score = Annotated[

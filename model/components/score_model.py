@@ -23,9 +23,10 @@ from eddy.model.arrays import Floats, Floats32
 from eddy.model.components.attribution import traced
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs
+from eddy.model.components.combination import Combination
 from eddy.model.components.gaussian_clusters import Clusters
 from eddy.model.components.tail_scores import TailScores
-from eddy.model.components.whitening import Whitening
+from eddy.model.components.whitening import Whitening, compress
 from eddy.model.config import NetworkInput, Parts
 from eddy.model.features.encoder import Encoder
 from eddy.model.schema.columns import Columns
@@ -50,6 +51,7 @@ class Weights(NamedTuple):
 TINY = 1e-30
 
 WEIGHTS: dict[Parts, Weights] = {
+    "combined": Weights(0.0, 1.0, 1.0, bound=None),
     "balanced": Weights(0.0, 1.0, 1.0, bound=8.0),
     "both": Weights(1.0, 1.0, 0.0, bound=None),
     "network": Weights(0.0, 1.0, 0.0, bound=None),
@@ -80,24 +82,30 @@ class ScoreModel:
     highest: Floats32
     parts: Parts
     network_input: NetworkInput
+    combination: Combination | None = None
 
     def contributions(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
         """Contributions [n, d] of n transactions by feature, with the networks themselves: what the scoring graph is
         held against."""
         if self.pairs is not None:
             return self.pairs.contributions(columns.categorical)
-        x = self.encoder.encode(columns)
+        far, lacking = self.encoder.standardised(columns), self.encoder.lacking(columns)
+        x = self.encoder.clip(far)
         white, off_center = self.inputs.apply(x), x - self.inputs.center
         if self.clusters is not None:
-            return np.asarray(traced(self.clusters.contributions(white), off_center, self.inputs.matrix))
+            return np.asarray(lacking + traced(self.clusters.contributions(white), off_center, self.inputs.matrix))
         u = to_network_input(x, white, self.network_input)
         missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
         if self.residuals is None:
             return self._from_u((missed**2).mean(axis=0) / x.shape[1], off_center)
+        if self.combination is not None:
+            return self._combined(self.combination, x, self.tail_scores.apply(far) + lacking, missed)
         weights = WEIGHTS[self.parts]
         of_white = traced(weights.inputs * weights.bounded(np.abs(white)), off_center, self.inputs.matrix)
-        of_u = self._from_u(weights.network * self._network(missed), off_center)
-        return np.asarray(of_u + of_white + weights.tail_scores * self.tail_scores.apply(x))
+        sizes = self.whitened_errors(missed)
+        of_network = self._network(weights.network * weights.bounded(sizes.mean(axis=0)), sizes, missed)
+        of_tails = weights.tail_scores * self.tail_scores.apply(far) + lacking
+        return np.asarray(self._from_u(of_network, off_center) + of_white + of_tails)
 
     def score(self, columns: Columns, reconstruct: Reconstruct) -> Floats:
         """Scores [n]."""
@@ -107,11 +115,22 @@ class ScoreModel:
         """What u owes [n, d] to each feature [n, d]."""
         return traced(values, off_center, self.inputs.matrix) if self.network_input == "whitened" else values
 
-    def _network(self, missed: Floats) -> Floats:
-        """What the networks' part of the score owes to each feature of u [n, d], missed by so much [members, n, d]."""
+    def _combined(self, by: Combination, x: Floats, tails: Floats, missed: Floats) -> Floats:
+        sizes = self.whitened_errors(missed)
+        parts = by.by_feature(tails, sizes.mean(axis=0) / by.scales, by.prototypes.squares(x))
+        of_tails, of_network, of_distance = parts
+        back = self._from_u(self._network(of_network, sizes, missed), x - self.inputs.center)
+        return np.asarray(of_tails + back + of_distance)
+
+    def whitened_errors(self, missed: Floats) -> Floats:
+        """What each network missed [members, n, d], whitened, without its sign."""
         assert self.residuals is not None
-        sizes = np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
-        of_one = WEIGHTS[self.parts].bounded(sizes.mean(axis=0)) / np.maximum(sizes.sum(axis=0), TINY)
+        return np.array([np.abs(w.apply(m)) for w, m in zip(self.residuals, missed, strict=True)])
+
+    def _network(self, values: Floats, sizes: Floats, missed: Floats) -> Floats:
+        """What the networks' part of the score, values [n, d] of what is whitened, owes to each feature of u [n, d]."""
+        assert self.residuals is not None
+        of_one = values / np.maximum(sizes.sum(axis=0), TINY)
         each = zip(sizes, missed, self.residuals, strict=True)
         return np.asarray(sum(traced(of_one * size, m - w.center, w.matrix) for size, m, w in each))
 
@@ -119,7 +138,3 @@ class ScoreModel:
 def to_network_input(x: Floats, white: Floats, network_input: NetworkInput) -> Floats32:
     """The networks' input u [n, d] for features x [n, d] and W_in(x) [n, d]."""
     return (compress(white) if network_input == "whitened" else x).astype(np.float32)
-
-
-def compress(white: Floats) -> Floats:
-    return np.sign(white) * np.log1p(np.abs(white))

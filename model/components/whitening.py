@@ -57,6 +57,11 @@ def fit(values: Floats, unit: Floats, excluded: float = 0.02, steady: Bools | No
     return Whitening(center * unit, _rotation(z, kept) / (unit * scale)[:, None])
 
 
+def compress(values: Floats) -> Floats:
+    """sign(v) log(1 + |v|): what is far out stays far out, but nothing explodes."""
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
 def steady(values: Floats) -> Bools:
     """The columns [d] of values [n, d] that equal their median in more than half of the rows."""
     return np.asarray((values == np.median(values, axis=0)).mean(axis=0) > 0.5)
@@ -70,5 +75,6 @@ def _rotation(z: Floats, kept: Bools) -> Floats:
     own = standard.std(axis=0)
     correlation = (standard.T @ standard) / len(standard) / np.outer(own, own).clip(1e-9)
     np.fill_diagonal(correlation, 1.0)
-    values, vectors = np.linalg.eigh((1 - SHRINKAGE) * correlation + SHRINKAGE * np.eye(len(own)))
+    shrinkage = min(1.0, max(SHRINKAGE, len(own) / len(standard)))
+    values, vectors = np.linalg.eigh((1 - shrinkage) * correlation + shrinkage * np.eye(len(own)))
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T / spread[:, None])

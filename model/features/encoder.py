@@ -1,7 +1,6 @@
 """The fitted encoder: raw columns to features, numbers that each belong to one field. `model.features.fit` learns it.
 
     numbers             missing -> median; as they are
-    missing             -log p of a number being there, or not, where training rows lack some
     amount              log(1 + amount / mean amount)
     amount_by_category  log(1 + amount / mean amount of the category)
     categories          surprisal -log p(level), so a rare level is far from usual ones
@@ -10,8 +9,9 @@
 
 All are standardised by mean and standard deviation. "The category" is the categorical field that tells most about the
 amount; where there is one, the hour is compared with it and not by itself: features that repeat each other, or carry
-nothing, dilute the score. `model.onnx_export.graph` builds the same from the numbers learned here, and checks at every
-export that it gives the same.
+nothing, dilute the score. A missing number is no feature: it adds its own surprisal to the score, and the rest of the
+row is scored as if the number were usual. `model.onnx_export.graph` builds the same from the numbers learned here, and
+checks at every export that it gives the same.
 """
 
 from collections.abc import Sequence
@@ -52,18 +52,6 @@ class Numbers:
         features, amounts = filled.copy(), filled[..., self.logged]
         features[..., self.logged] = _logarithm(amounts, self.unit[self.logged], self.floor)
         return features
-
-
-@dataclass(frozen=True, eq=False)
-class Missing:
-    """Numeric columns at `indices` [k]: the surprisal of a value that is `present`, or `absent`, in nats."""
-
-    indices: Indices
-    present: Floats
-    absent: Floats
-
-    def encode(self, columns: Columns) -> Floats:
-        return np.where(np.isnan(columns.numeric[:, self.indices]), self.absent, self.present)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,16 +116,18 @@ class Hours:
 class Encoder:
     """Everything learned about the columns of one schema.
 
-    Features are ordered numbers, missing, categories, by category (amount, hour), sines, cosines. They are standardised
+    Features are ordered numbers, categories, by category (amount, hour), sines, cosines. They are standardised
     with `center` and `scale` and clipped to `lowest` and `highest`, a little beyond the outermost rows: what is farther
     out is no more anomalous, and must not make all that goes together with it look anomalous too. `field_of_feature`
-    gives for each the index of its field in `TransactionSchema.scored`, `group_of_feature` one of `GROUPS`.
-    `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most frequent level of each
-    categorical column, whether it makes a feature or not.
+    gives for each the index of its field in `TransactionSchema.scored`, `group_of_feature` one of `GROUPS`. `absent`
+    [numbers] is -log p of the number missing, in nats, 0 where that is not to count; `ever_absent`: it counts, and
+    training rows lack some. `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most
+    frequent level of each categorical column, whether it makes a feature or not.
     """
 
     numbers: Numbers
-    missing: Missing
+    absent: Floats
+    ever_absent: bool
     categories: Categories
     by_category: ByCategory | None
     hours: Hours
@@ -153,16 +143,35 @@ class Encoder:
     @property
     def groups(self) -> tuple[str, ...]:
         """Those of `GROUPS` that have a feature."""
-        return tuple(group for group in GROUPS if group in self.group_of_feature)
+        used = (*self.group_of_feature, *(["missing"] if self.ever_absent else []))
+        return tuple(group for group in GROUPS if group in used)
 
     @property
     def upper(self) -> Bools:
         """Features [d] of which only large values are anomalous: amounts and surprisals."""
         return np.array([group not in ("numbers", "hour") for group in self.group_of_feature])
 
+    @property
+    def bounded(self) -> Bools:
+        """Features [d] that have an end: surprisals, sines and cosines."""
+        return np.array([group not in ("numbers", "amount", "amount_by_category") for group in self.group_of_feature])
+
     def encode(self, columns: Columns) -> Floats:
         """Features x [n, d] of n transactions, standardised, from `lowest` to `highest`."""
-        return np.clip((self.raw(columns) - self.center) / self.scale, self.lowest, self.highest)
+        return self.clip(self.standardised(columns))
+
+    def standardised(self, columns: Columns) -> Floats:
+        """Features [n, d] of n transactions, standardised, however far out."""
+        return np.asarray((self.raw(columns) - self.center) / self.scale)
+
+    def clip(self, x: Floats) -> Floats:
+        return np.clip(x, self.lowest, self.highest)
+
+    def lacking(self, columns: Columns) -> Floats:
+        """What missing numbers add to the score, by feature [n, d], in nats."""
+        nats = np.zeros((len(columns), len(self.center)))
+        nats[:, : len(self.absent)] = np.where(np.isnan(columns.numeric[:, self.numbers.indices]), self.absent, 0.0)
+        return nats
 
     @property
     def usual_numbers(self) -> Floats:
@@ -173,10 +182,10 @@ class Encoder:
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""
-        return raw_features((self.numbers, self.missing, self.categories, self.by_category, self.hours), columns)
+        return raw_features((self.numbers, self.categories, self.by_category, self.hours), columns)
 
 
-Part = Numbers | Missing | Categories | ByCategory | Hours
+Part = Numbers | Categories | ByCategory | Hours
 
 
 def raw_features(parts: Sequence[Part | None], columns: Columns) -> Floats:

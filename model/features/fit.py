@@ -12,7 +12,6 @@ from eddy.model.features.encoder import (
     Categories,
     Encoder,
     Hours,
-    Missing,
     Numbers,
     hour_of_day,
     raw_features,
@@ -45,18 +44,18 @@ def fit(
     amount = _amount(schema)
     floor = float(np.log(2.0)) if hinge else -np.inf
     numbers = _fit_numbers(columns, amount, chosen, floor)
-    missing = _fit_missing(columns, chosen)
     categories = _fit_categories(columns, chosen)
     by_category = _fit_by_category(columns, schema, amount, chosen, floor)
     hours = _hours(columns, by_category, chosen)
-    features = _features(schema, numbers, missing, categories, by_category, hours)
+    features = _features(schema, numbers, categories, by_category, hours)
     if not features:
         raise ConfigError(f"features {', '.join(chosen)} make nothing of these columns; choose of {', '.join(GROUPS)}")
     scaler = StandardScaler()
-    x = scaler.fit_transform(raw_features((numbers, missing, categories, by_category, hours), columns))
+    x = scaler.fit_transform(raw_features((numbers, categories, by_category, hours), columns))
     return Encoder(
         numbers=numbers,
-        missing=missing,
+        absent=_absent(columns, numbers, chosen),
+        ever_absent="missing" in chosen and bool(np.isnan(columns.numeric[:, numbers.indices]).any()),
         categories=categories,
         by_category=by_category,
         hours=hours,
@@ -98,11 +97,12 @@ def _fit_numbers(columns: Columns, amount: int | None, groups: tuple[str, ...], 
     return Numbers(indices, fill, logged, np.where(logged & (mean > 0), mean, 1.0), floor)
 
 
-def _fit_missing(columns: Columns, groups: tuple[str, ...]) -> Missing:
-    absent = np.isnan(columns.numeric).sum(axis=0)
-    indices = np.flatnonzero(absent) if "missing" in groups else np.empty(0, np.intp)
-    rows, counts = len(columns) + PSEUDO_COUNTS, absent[indices] + PSEUDO_COUNTS / 2
-    return Missing(indices, -np.log1p(-counts / rows), -np.log(counts / rows))
+def _absent(columns: Columns, numbers: Numbers, groups: tuple[str, ...]) -> Floats:
+    """-log p of each number missing; where none ever was, twice that of half a row: more than any value can say."""
+    if "missing" not in groups:
+        return np.zeros(len(numbers.indices))
+    counts = np.isnan(columns.numeric[:, numbers.indices]).sum(axis=0)
+    return np.asarray(-np.log((counts + 0.5) / (len(columns) + 1)) * np.where(counts, 1.0, 2.0))
 
 
 def _fit_categories(columns: Columns, groups: tuple[str, ...]) -> Categories:
@@ -188,7 +188,6 @@ def _hours(columns: Columns, by_category: ByCategory | None, groups: tuple[str, 
 def _features(
     schema: TransactionSchema,
     numbers: Numbers,
-    missing: Missing,
     categories: Categories,
     by: ByCategory | None,
     hours: Hours,
@@ -198,7 +197,6 @@ def _features(
     found = [
         ("amount" if log else "numbers", index) for index, log in zip(numbers.indices, numbers.logged, strict=True)
     ]
-    found += [("missing", index) for index in missing.indices]
     found += [("categories", first_level + index) for index in categories.indices]
     found += [("amount_by_category", by.amount)] if by and by.amount is not None else []
     found += [("hour_by_category", first_time + by.time)] if by and by.time is not None else []

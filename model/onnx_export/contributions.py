@@ -1,41 +1,13 @@
 """The part of the scoring graph that says what each field adds to the score; the same as `ScoreModel.contributions`."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from eddy.model.components.attribution import traced
 from eddy.model.components.score_model import TINY, ScoreModel
 from eddy.model.onnx_export.builder import Value, total
+from eddy.model.onnx_export.combination import shared
+from eddy.model.onnx_export.terms import Terms
 from eddy.model.schema.schema import TransactionSchema
-
-
-class Terms(NamedTuple):
-    """What the score was made of: values [rows, d], None where there is none.
-
-    Args:
-        network, inputs, tail_scores: the parts of the score, weighted. That of clusters, pairs or squared errors stands
-            under network.
-        x: features. u: the networks' input; clipped: the same within its bounds; hidden: their last hidden layers;
-            rebuilt: their reconstructions.
-        missed: by network, what it missed, whitened, in any unit.
-        center: of the cluster that explains the row best.
-    """
-
-    network: Value | None = None
-    inputs: Value | None = None
-    tail_scores: Value | None = None
-    x: Value | None = None
-    u: Value | None = None
-    clipped: Value | None = None
-    hidden: tuple[Value, ...] = ()
-    rebuilt: tuple[Value, ...] = ()
-    missed: tuple[Value, ...] = ()
-    center: Value | None = None
-
-    @property
-    def parts(self) -> list[Value]:
-        return [part for part in (self.inputs, self.network, self.tail_scores) if part is not None]
 
 
 def contributions(schema: TransactionSchema, model: ScoreModel, terms: Terms, score: Value) -> Value:
@@ -48,6 +20,8 @@ def contributions(schema: TransactionSchema, model: ScoreModel, terms: Terms, sc
 
 
 def _by_feature(model: ScoreModel, terms: Terms) -> Value:
+    if model.combination is not None:
+        terms = shared(model.combination, terms)
     whitened = model.clusters is not None or model.network_input == "whitened"
     of_network = _of_network(model, terms)
     of_white = [*([terms.inputs] if terms.inputs else []), *(of_network if whitened else [])]
@@ -55,7 +29,7 @@ def _by_feature(model: ScoreModel, terms: Terms) -> Value:
     if of_white:
         assert terms.x is not None
         parts.append(traced(total(of_white), terms.x - model.inputs.center, model.inputs.matrix))
-    return total([*parts, *([terms.tail_scores] if terms.tail_scores else [])])
+    return total([*parts, *(part for part in (terms.tail_scores, terms.lacking, terms.distance) if part)])
 
 
 def _of_network(model: ScoreModel, terms: Terms) -> list[Value]:

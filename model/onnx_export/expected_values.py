@@ -5,7 +5,7 @@ import numpy as np
 from eddy.model.components.score_model import ScoreModel
 from eddy.model.features.encoder import BEYOND, Encoder, Numbers
 from eddy.model.onnx_export.builder import Value, joined, total
-from eddy.model.onnx_export.contributions import Terms
+from eddy.model.onnx_export.terms import Terms
 from eddy.model.schema.schema import TransactionSchema
 
 

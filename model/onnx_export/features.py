@@ -4,7 +4,7 @@ from itertools import groupby
 
 import numpy as np
 
-from eddy.model.features.encoder import DAY_S, HOUR_S, ByCategory, Categories, Encoder, Hours, Missing, Numbers
+from eddy.model.features.encoder import DAY_S, HOUR_S, ByCategory, Categories, Encoder, Hours, Numbers
 from eddy.model.onnx_export.builder import ML, Graph, Operand, Value, joined
 from eddy.model.schema.schema import TransactionSchema
 
@@ -14,8 +14,6 @@ def encode(g: Graph, schema: TransactionSchema, encoder: Encoder) -> Value:
     raw, parts = g.inputs, []
     if len(encoder.numbers.indices):
         parts.append(_numbers(raw["numeric"], encoder.numbers, len(schema.numeric)))
-    if len(encoder.missing.indices):
-        parts.append(_missing(raw["numeric"], encoder.missing, len(schema.numeric)))
     if len(encoder.categories.indices):
         parts.append(_surprisals(raw["categorical"], encoder.categories))
     if encoder.by_category is not None:
@@ -38,11 +36,6 @@ def _numbers(numeric: Value, numbers: Numbers, width: int) -> Value:
     return joined(
         [_logarithm(piece, numbers.unit[run], numbers.floor) if logged else piece for piece, (logged, run) in pieces]
     )
-
-
-def _missing(numeric: Value, missing: Missing, width: int) -> Value:
-    absent = numeric.take(missing.indices, width).is_nan()
-    return absent.op("Where", numeric.graph.constant(missing.absent), missing.present, kind=np.float64)
 
 
 def _surprisals(categorical: Value, categories: Categories) -> Value:

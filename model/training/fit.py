@@ -19,10 +19,12 @@ from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Detector
 from eddy.model.serving.scorer import Scorer
 from eddy.model.training import preprocessing
+from eddy.model.training.assemble import assemble
 from eddy.model.training.diagnostics import TrainingDiagnostics, evenly_sampled, unseen_levels
 from eddy.model.training.fit_calibration import calibrate
 
 PROBE_ROWS = 32
+FEWEST_PER_FEATURE = 10
 DIAGNOSTIC_ROWS = 5_000
 LIBRARIES = ("eddy-stream", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
 
@@ -81,7 +83,7 @@ def learn(
     on_progress("learning the features", 0.02)
     prepared = preprocessing.fit_preprocessing(learned, held_out, schema, config)
 
-    network = None
+    network, cross_fitted = None, None
     history: tuple[Step, ...] = ()
     if preprocessing.suits_pairs(prepared.encoder, config):
         on_progress("counting pairs of categories", 0.1)
@@ -102,12 +104,15 @@ def learn(
             on_progress=lambda step: on_progress(f"training, loss {step.loss:.4f}", 0.2 + 0.7 * step.done / step.of),
         )
         on_progress("learning what the networks miss", 0.9)
-        model = prepared.model(network.members(), prepared.residuals(network.reconstruct(prepared.clipped_held_out)))
+        model, cross_fitted = assemble(prepared, network.reconstruct, network.members())
 
     on_progress("calibrating", 0.93)
     scoring = graph.build(schema, model)
     scorer = Scorer(scoring, schema.scored)
-    calibration = calibrate(scorer.score(columns[rows.calibration], explain=False).score)
+    scores = scorer.score(columns[rows.calibration], explain=False).score
+    if cross_fitted is not None:
+        scores[: len(cross_fitted)] = cross_fitted
+    calibration = calibrate(scores)
 
     on_progress("checking the scoring graph", 0.97)
     probe = _probe_rows(held_out)
@@ -125,7 +130,7 @@ def learn(
         ),
         learned=rows.learned,
         held_out=rows.held_out,
-        notes=_notes(model.pairs, schema) if model.pairs else (),
+        notes=_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape),
     )
 
 
@@ -196,7 +201,7 @@ def _diagnose(
     )
 
 
-def _notes(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str, ...]:
+def _notes_on_pairs(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str, ...]:
     """What the user should know of a model without networks that nobody has asked for."""
     how = (
         "All fields are categories: each counts by how unusual its level is beside those of the others, and no network "
@@ -205,6 +210,15 @@ def _notes(paired: category_pairs.Pairs, schema: TransactionSchema) -> tuple[str
     shared = ", ".join(f"{count:,} of {schema.categorical[index]}" for index, count in paired.together.items())
     rare = f"There are too many levels to count each beside all others: the rarest count as one there ({shared})."
     return (how, rare) if shared else (how,)
+
+
+def _notes_on_rows(held_out: int, features: int) -> tuple[str, ...]:
+    if held_out >= FEWEST_PER_FEATURE * features:
+        return ()
+    return (
+        f"{held_out:,} held-out rows are few for {features:,} features: thresholds are uncertain. Train on more rows, "
+        f"or on fewer columns; {FEWEST_PER_FEATURE * features:,} held-out rows would do.",
+    )
 
 
 def _probe_rows(columns: Columns) -> Columns:

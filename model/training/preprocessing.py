@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eddy.model.arrays import Floats, Floats32
+from eddy.model.arrays import Bools, Floats, Floats32
 from eddy.model.components import tail_scores, whitening
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.category_pairs import Pairs, countable
@@ -27,11 +27,14 @@ class Preprocessed:
     """Features of the rows to learn from, x [n, d], whitened, and the networks' input u [n, d].
 
     Args:
+        learned, held_out: rows to learn from, and rows held out.
         u_held_out: the networks' input for the rows held out [h, d].
         lowest, highest: bounds of u [d] between which the networks learn much.
     """
 
     config: TrainingConfig
+    learned: Columns
+    held_out: Columns
     encoder: Encoder
     inputs: Whitening
     x: Floats
@@ -46,18 +49,21 @@ class Preprocessed:
         """The networks' input of the rows held out [h, d], within the bounds."""
         return np.clip(self.u_held_out, self.lowest, self.highest)
 
-    def residuals(self, reconstructions: Iterable[Floats32]) -> tuple[Whitening, ...] | None:
+    def residuals(
+        self, reconstructions: Iterable[Floats32], rows: Bools | slice = slice(None)
+    ) -> tuple[Whitening, ...] | None:
         """The whitening of what each network misses of the rows held out; none for the textbook's squared error.
 
         Args:
             reconstructions: what each network makes of `clipped_held_out`, [h, d].
+            rows: those held out that it is learned from.
         """
         if self.config.score == "mse":
             return None
         spread = self.u.std(axis=0, dtype=np.float64)
         unit = np.where(spread > 1e-9, spread, 1.0)
         share, steady = excluded_share(self.config), whitening.steady(self.x)
-        missed = ((self.u_held_out - each).astype(np.float64) for each in reconstructions)
+        missed = ((self.u_held_out - each)[rows].astype(np.float64) for each in reconstructions)
         return tuple(whitening.fit(each, unit, share, steady) for each in missed)
 
     def model(
@@ -85,7 +91,7 @@ class Preprocessed:
 
 def suits_pairs(encoder: Encoder, config: TrainingConfig) -> bool:
     """Whether pairs of categories replace the networks: all features are categories, and no other score was chosen."""
-    chosen = config.parts != "balanced" or config.score != "whitened" or config.clusters
+    chosen = config.parts not in ("combined", "balanced") or config.score != "whitened" or config.clusters
     return not chosen and countable(len(encoder.categories.indices), len(encoder.field_of_feature))
 
 
@@ -111,6 +117,8 @@ def fit_preprocessing(
     lowest, highest = np.quantile(u, (outer, 1.0 - outer), axis=0).astype(np.float32)
     return Preprocessed(
         config=config,
+        learned=learned,
+        held_out=held_out,
         encoder=encoder,
         inputs=inputs,
         x=x,

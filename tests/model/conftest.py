@@ -4,6 +4,7 @@ The weights are random, so tests of graph, scorer, detector and artifact need no
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +14,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from eddy.model.components import category_pairs, gaussian_clusters, tail_scores, whitening
+from eddy.model.components import category_pairs, gaussian_clusters, prototypes, tail_scores, whitening
 from eddy.model.components.autoencoder import Layer
+from eddy.model.components.combination import Combination
 from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.config import NetworkInput, Parts
 from eddy.model.data.conversion import columns_of
@@ -154,10 +156,15 @@ def random_model(
     networks = () if count or paired else tuple(_random_layers(u.shape[1], rng) for _ in range(members))
     missed = [(u - forward(layers, u)).astype(np.float64) for layers in networks]
     spread = u.std(axis=0, dtype=np.float64)
+    tails, far = tail_scores.fit(x, encoder.upper), parts == "combined"
+    points = prototypes.fit(x, seed)
+    points = replace(points, doubts=np.where(np.arange(len(points.centers)) % 9, 0.0, 1.0))
+    width = x.shape[1]
+    combined = Combination(points, np.full(width, 1.5), np.array([4.0, 2.0, 0.8]), np.array([5.0, 3.0, 1.0]))
     return ScoreModel(
         encoder=encoder,
         inputs=inputs,
-        tail_scores=tail_scores.fit(x, encoder.upper),
+        tail_scores=tail_scores.with_alarm(tails, x, encoder.upper, encoder.bounded, 100.0) if far else tails,
         members=networks,
         residuals=None if mse else tuple(whitening.fit(each, spread) for each in missed),
         clusters=gaussian_clusters.fit(inputs.apply(x), count, seed) if count else None,
@@ -166,6 +173,7 @@ def random_model(
         highest=u.max(axis=0),
         parts=parts,
         network_input=network_input,
+        combination=combined if parts == "combined" and networks and not mse else None,
     )
 
 

@@ -28,12 +28,13 @@ def test_amounts_become_logarithms_and_other_numbers_stay(columns: Columns, sche
 
 
 def test_a_missing_number_is_taken_for_the_median_and_counts_by_how_rare_that_is() -> None:
-    columns, schema = numbers([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, np.nan])
+    lacking_one, lacking_none = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, np.nan], list(range(10))
+    columns, schema = numbers(lacking_one, lacking_none)
     encoder = fit.fit(columns, schema)
-    raw = encoder.raw(columns)
-    assert raw[9, 0] == 5.0
-    assert raw[9, 1] > raw[0, 1]
-    assert encoder.field_of_feature.tolist() == [0, 0]
+    assert encoder.raw(columns)[9, 0] == 5.0
+    lacking = encoder.lacking(Columns(np.full((1, 2), np.nan), columns.categorical[:1], columns.timestamp[:1]))
+    assert lacking[0, 1] > lacking[0, 0] == pytest.approx(-np.log(1.5 / 11))
+    assert not encoder.lacking(columns)[:9].any()
 
 
 def test_the_amount_is_logarithmic_and_other_numbers_are_not() -> None:

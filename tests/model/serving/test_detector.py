@@ -36,7 +36,7 @@ def test_contributions_come_largest_first_with_observed_and_expected(detector: D
     assert [part.contribution for part in parts] == sorted((part.contribution for part in parts), reverse=True)
     by_field = {part.field: part for part in parts}
     assert set(by_field) == set(detector.schema.scored)
-    assert {part.field for part in parts[:2]} == {"amount", "distance_km"}
+    assert {part.field for part in parts[:3]} == {"amount", "distance_km", "country"}
     assert by_field["amount"].observed == 9_000.0
     expected = by_field["amount"].expected
     assert isinstance(expected, float)

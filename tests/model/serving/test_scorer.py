@@ -59,6 +59,8 @@ def test_the_graph_and_the_pipeline_agree_on_what_no_table_has(
 @pytest.mark.parametrize(
     "choice",
     [
+        {"parts": "combined"},
+        {"parts": "combined", "network_input": "standardised"},
         {"parts": "both"},
         {"parts": "network", "members": 1},
         {"parts": "inputs"},
