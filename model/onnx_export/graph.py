@@ -28,8 +28,9 @@ from eddy.model.onnx_export.terms import Terms
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.scorer import EXPLAIN, OUTPUTS, USUAL_LEVELS
 
-PARITY = 1e-4
-"""How far a score of the graph may be from the Python pipeline's, relative."""
+PARITY = 5e-4
+"""How far a score of the graph may be from the Python pipeline's, relative. Networks that reconstruct very well leave
+differences in which the tanh of TensorFlow and that of ONNX Runtime show: 1.6e-4 was seen of a usual score."""
 
 BLOCK = 10
 """Features whose tail scores are computed together: more are mostly zeros, fewer mostly overhead."""
