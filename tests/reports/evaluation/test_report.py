@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_with_labels_everything_is_there(
         assert words in html
     assert html.count("<svg") == 5
     assert "<script>" not in html
-    assert "nan" not in html.lower().replace("nan'", "")
+    assert "nan" not in re.sub('base64,[^"]*', "", html).lower().replace("nan'", ""), "pictures may spell anything"
 
 
 def test_identifiers_stay_out(labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> None:
