@@ -4,19 +4,20 @@ from collections.abc import Iterable
 
 from eddy.model.serving.detector import Contribution
 
-LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+MILLION, BILLION = 1e6, 1e9
 
 
 def one_in(rarity: float) -> str:
-    """A rarity in words, to two digits.
+    """A rarity in words, to two digits; what is rarer than any table could show is not given a figure.
 
-    >>> one_in(0.0004), one_in(1 / 16_632), one_in(0.7), one_in(4e-8)
-    ('1 in 2,500', '1 in 17,000', '1 in 1.4', '1 in 25 million')
+    >>> one_in(0.0004), one_in(1 / 16_632), one_in(0.7), one_in(4e-8), one_in(1e-15)
+    ('1 in 2,500', '1 in 17,000', '1 in 1.4', '1 in 25 million', '1 in over a billion')
     """
     count = float(f"{1 / rarity:.2g}")
-    for size, name in LARGE:
-        if count >= 10 * size:
-            return f"1 in {count / size:,.0f} {name}"
+    if count > BILLION:
+        return "1 in over a billion"
+    if count >= 10 * MILLION:
+        return f"1 in {count / MILLION:,.0f} million"
     return f"1 in {count:,.0f}" if count >= 10 else f"1 in {count:g}"
 
 

@@ -21,8 +21,8 @@ PARTS = (
         (1 / 16_632, "1 in 17,000"),
         (1e-6, "1 in 1,000,000"),
         (1e-8, "1 in 100 million"),
-        (4.1e-11, "1 in 24 billion"),
-        (1e-15, "1 in 1,000 trillion"),
+        (1e-9, "1 in 1,000 million"),
+        (4.1e-11, "1 in over a billion"),
     ],
 )
 def test_a_rarity_reads_as_one_in_so_many(rarity: float, words: str) -> None:
