@@ -94,8 +94,7 @@ class ScoreModel:
         white, off_center = self.inputs.apply(x), x - self.inputs.center
         if self.clusters is not None:
             return np.asarray(lacking + traced(self.clusters.contributions(white), off_center, self.inputs.matrix))
-        u = to_network_input(x, white, self.network_input)
-        missed = (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
+        missed = self.missed(x, white, reconstruct)
         if self.residuals is None:
             return self._from_u((missed**2).mean(axis=0) / x.shape[1], off_center)
         if self.combination is not None:
@@ -121,6 +120,11 @@ class ScoreModel:
         of_tails, of_network, of_distance = parts
         back = self._from_u(self._network(of_network, sizes, missed), x - self.inputs.center)
         return np.asarray(of_tails + back + of_distance)
+
+    def missed(self, x: Floats, white: Floats, reconstruct: Reconstruct) -> Floats:
+        """What each network misses of its input [members, n, d], for features x [n, d] and W_in(x) [n, d]."""
+        u = to_network_input(x, white, self.network_input)
+        return (u - reconstruct(np.clip(u, self.lowest, self.highest))).astype(np.float64)
 
     def whitened_errors(self, missed: Floats) -> Floats:
         """What each network missed [members, n, d], whitened, without its sign."""

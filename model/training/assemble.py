@@ -15,7 +15,7 @@ from eddy.model.arrays import Floats, Floats32, Indices
 from eddy.model.components import combination, prototypes, tail_scores
 from eddy.model.components.autoencoder import Layer
 from eddy.model.components.combination import Combination, root, units_of
-from eddy.model.components.score_model import Reconstruct, ScoreModel, to_network_input
+from eddy.model.components.score_model import Reconstruct, ScoreModel
 from eddy.model.components.whitening import Whitening
 from eddy.model.schema.columns import Columns
 from eddy.model.training.preprocessing import Preprocessed
@@ -78,40 +78,30 @@ class _Measured:
         return np.column_stack([self.tails, root((self.missed / scales) ** 2), self.inputs])
 
 
-def _measure(model: ScoreModel, columns: Columns, reconstruct: Reconstruct) -> _Measured:
+def _measure(model: ScoreModel, columns: Columns, reconstruct: Reconstruct, folds: Sequence[Fold]) -> _Measured:
+    """What the networks missed of each fold is whitened as the fold says."""
     x = model.encoder.encode(columns)
     white = model.inputs.apply(x)
-    u = to_network_input(x, white, model.network_input)
-    missed = (u - reconstruct(np.clip(u, model.lowest, model.highest))).astype(np.float64)
+    missed, whitened = model.missed(x, white, reconstruct), np.empty(x.shape)
+    for rows, residuals in folds:
+        whitened[rows] = replace(model, residuals=residuals).whitened_errors(missed[:, rows]).mean(axis=0)
     tails = (model.tail_scores.apply(x) + model.encoder.lacking(columns)).sum(axis=1)
-    return _Measured(x, tails, model.whitened_errors(missed).mean(axis=0), root(white**2))
-
-
-def _measure_held_out(
-    model: ScoreModel, columns: Columns, reconstruct: Reconstruct, folds: Sequence[Fold]
-) -> _Measured:
-    found = _measure(model, columns, reconstruct)
-    for rows, residuals in folds if len(folds) > 1 else ():
-        fold = _measure(replace(model, residuals=residuals), columns[rows], reconstruct)
-        found.missed[rows] = fold.missed
-    return found
+    return _Measured(x, tails, whitened, root(white**2))
 
 
 def _combined(model: ScoreModel, prepared: Preprocessed, reconstruct: Reconstruct, folds: Sequence[Fold]) -> ScoreModel:
     """The model with the three parts of the default score in proportion, and with the alarm of its tails."""
     config, encoder = prepared.config, model.encoder
     some = np.random.default_rng(config.seed).permutation(len(prepared.learned))[:PROTOTYPE_ROWS]
-    learned = _measure(model, prepared.learned[np.sort(some)], reconstruct)
-    held_out = _measure_held_out(model, prepared.held_out, reconstruct, folds)
+    learned = _measure(model, prepared.learned[np.sort(some)], reconstruct, [(np.arange(len(some)), model.residuals)])
+    held_out = _measure(model, prepared.held_out, reconstruct, folds)
     scales = np.maximum(held_out.missed.std(axis=0), combination.LEAST_SCALE)
-    points = prototypes.fit(learned.x, config.seed)
-    medians, spreads = units_of(
-        np.column_stack([held_out.parts(scales), root(points.squares(held_out.x))]), len(scales)
-    )
+    points, usual = prototypes.fit(learned.x, config.seed), held_out.parts(scales)
+    medians, spreads = units_of(np.column_stack([usual, root(points.squares(held_out.x))]), len(scales))
     units = (learned.parts(scales) - medians[:3]) / spreads[:3]
     anomaly = np.cbrt((np.maximum(units, 0.0) ** 3).sum(axis=1))
     points = prototypes.doubted(points, learned.x, anomaly, (medians[3], spreads[3]), config.contamination)
-    parts = np.column_stack([held_out.parts(scales)[:, :2], root(points.squares(held_out.x))])
+    parts = np.column_stack([usual[:, :2], root(points.squares(held_out.x))])
     combined = Combination(points, scales, *units_of(parts, len(scales)))
     alarm = ALARM * float(combined.terms(parts).sum(axis=1).max()) * combined.spreads[0] / combination.UNIT
     alarmed = tail_scores.with_alarm(model.tail_scores, prepared.x, encoder.upper, encoder.bounded, alarm)
