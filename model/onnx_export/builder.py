@@ -76,6 +76,9 @@ class Value:
     def cast(self, kind: Kind) -> "Value":
         return self.op("Cast", to=helper.np_dtype_to_tensor_dtype(np.dtype(kind)), kind=kind)
 
+    def row_sums(self) -> "Value":
+        return self.op("ReduceSum", [1], keepdims=1)
+
     def columns(self, first: int, last: int) -> "Value":
         """The columns from `first` to before `last`."""
         return self.op("Slice", [first], [last], [1])

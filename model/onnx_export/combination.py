@@ -16,7 +16,7 @@ def combined(model: Combination, terms: Terms) -> Terms:
     compressed = terms.x.sign() * abs(terms.x).log1p()
     lengths = [_squared(terms.network).op("Sqrt"), _distance(model.prototypes, compressed)]
     units = STEEPNESS / model.spreads
-    steep = joined([_sum(tails), *lengths]) * units + -model.medians * units
+    steep = joined([tails.row_sums(), *lengths]) * units + -model.medians * units
     weighted = steep.op("Softplus") * (UNIT * WEIGHTS / STEEPNESS)
     return terms._replace(tail_scores=tails, lacking=None, compressed=compressed, combined=weighted)
 
@@ -37,7 +37,7 @@ def shared(model: Combination, terms: Terms) -> Terms:
 
 def _shared(term: Value, values: Value) -> Value:
     values = values + EVEN
-    share: Value = values / _sum(values)
+    share: Value = values / values.row_sums()
     return share * term
 
 
@@ -60,10 +60,6 @@ def _squares(prototypes: Prototypes, rows: Value) -> Value:
     missed = rows - centers
     squares: Value = missed * missed + rows.graph.constant(doubt, np.float32).op("Gather", nearest)
     return squares
-
-
-def _sum(values: Value) -> Value:
-    return values.op("ReduceSum", [1], keepdims=1)
 
 
 def _squared(values: Value) -> Value:

@@ -16,7 +16,7 @@ def contributions(schema: TransactionSchema, model: ScoreModel, terms: Terms, sc
     features = total(terms.parts) if model.pairs is not None else _by_feature(model, terms)
     fields: Value = (features @ belongs.astype(np.float32)).cast(np.float64)
     # float32 leaves a millionth; what adds up to the score is to add up to it.
-    return fields * (score / fields.op("ReduceSum", [1], keepdims=1).op("Max", TINY))
+    return fields * (score / fields.row_sums().op("Max", TINY))
 
 
 def _by_feature(model: ScoreModel, terms: Terms) -> Value:

@@ -68,7 +68,7 @@ def build(schema: TransactionSchema, model: ScoreModel) -> bytes:
     }
     inputs = [value_info(g.input(name, kinds[name]).name, kinds[name], ["rows", w]) for name, w in widths.items() if w]
     terms = _terms(g, schema, model)
-    score = total(terms.parts).cast(np.float64).op("ReduceSum", [1], keepdims=1)
+    score = total(terms.parts).cast(np.float64).row_sums()
     g.output("score", score.op("Squeeze", [1]))
     _explain(g, schema, model, terms, score)
     usual = dict(zip(schema.categorical, model.encoder.usual_level, strict=True))
