@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from eddy.cli.console import print_json, say
 from eddy.cli.interruption import interruptible
 from eddy.cli.models import training_options as options
+from eddy.cli.models.store import store_of
 from eddy.cli.tables import (
     Artifacts,
     AsJson,
@@ -21,9 +22,7 @@ from eddy.cli.tables import (
     schema_of,
 )
 from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
-from eddy.model.serving.artifact import ArtifactStore
 from eddy.monitoring.progress import sharing
-from eddy.settings import load
 
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from pathlib import Path
@@ -31,6 +30,7 @@ if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from eddy.cli.interruption import Interruption
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
+    from eddy.model.serving.artifact import ArtifactStore
     from eddy.model.training.train import Trained
 
 
@@ -79,7 +79,7 @@ def train(
     130 Ctrl-C.
     """
     settings = _settings(locals())
-    store = ArtifactStore(load(artifacts=artifacts).artifacts)
+    store = store_of(artifacts)
     before = set(store.versions())
     with interruptible(lambda: _left(store, before)) as interruption:
         sample, trained = _train(data, schema, store, settings, as_json, report, interruption)
