@@ -4,7 +4,7 @@ The baselines need training rows, and an artifact does not hold the rows that it
 table of their own or the first half of the rows at hand, and all methods are evaluated on the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,12 +18,10 @@ from eddy.model.data.schema_inference import infer
 from eddy.model.evaluation import baselines
 from eddy.model.evaluation.metrics import MOST_KINDS, Figures, figures
 from eddy.model.features import fit
+from eddy.model.progress import ProgressCallback
 from eddy.model.schema.columns import Columns
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.serving.detector import Detector, Verdicts
-
-ProgressCallback = Callable[[str, float], None]
-"""Called with what is being done and the share of all work that is done."""
 
 FEWEST_TRAINING_ROWS = 500
 

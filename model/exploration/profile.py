@@ -1,6 +1,6 @@
 """Exploratory data analysis of a table of transactions, as one sequence: facts only, nothing is drawn here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,10 +21,8 @@ from eddy.model.exploration.outliers import OutlierRow, Outliers, outlier_rows, 
 from eddy.model.exploration.row_map import Projection, projection
 from eddy.model.exploration.seasonality import Rhythm, rhythm
 from eddy.model.exploration.typed_table import View, view
+from eddy.model.progress import ProgressCallback
 from eddy.model.schema.schema import Kind
-
-ProgressCallback = Callable[[str, float], None]
-"""Called with what is being done and the share of all work that is done."""
 
 
 @dataclass(frozen=True, eq=False)

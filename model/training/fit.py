@@ -1,6 +1,6 @@
 """From the columns of normal transactions to a model, as one readable sequence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -13,6 +13,7 @@ from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
 from eddy.model.onnx_export import graph
+from eddy.model.progress import ProgressCallback
 from eddy.model.schema.schema import Columns, TransactionSchema
 from eddy.model.serving.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
 from eddy.model.serving.calibration import Calibration
@@ -27,9 +28,6 @@ PROBE_ROWS = 32
 FEWEST_PER_FEATURE = 10
 DIAGNOSTIC_ROWS = 5_000
 LIBRARIES = ("eddy-stream", "numpy", "scikit-learn", "scipy", "keras", "tensorflow", "onnx", "onnxruntime")
-
-ProgressCallback = Callable[[str, float], None]
-"""Called with what is being done and the share of all work that is done."""
 
 
 @dataclass(frozen=True, eq=False)

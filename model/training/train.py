@@ -7,9 +7,10 @@ from datetime import datetime
 import pandas as pd
 
 from eddy.model.config import DEFAULTS, TrainingConfig
+from eddy.model.progress import ProgressCallback
 from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.artifact import ArtifactStore
-from eddy.model.training.fit import Learned, ProgressCallback, learn, save
+from eddy.model.training.fit import Learned, learn, save
 from eddy.model.training.prepare import Prepared, prepare
 
 BuildReport = Callable[[Learned, Prepared, ProgressCallback], str]

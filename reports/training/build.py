@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from eddy.model.progress import ProgressCallback
 from eddy.model.training.ablation import AblationResult, EvaluationSet, ablate
-from eddy.model.training.fit import Learned, ProgressCallback
+from eddy.model.training.fit import Learned
 from eddy.model.training.prepare import Prepared
 from eddy.reports.training.report import training_report
 
