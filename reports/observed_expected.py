@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
+from eddy.model.arrays import Floats
 from eddy.reports import plots
-from eddy.reports.plots import Floats
 
 HEAVY_SKEWNESS = 2.0
 

@@ -17,9 +17,10 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
+
 P = ParamSpec("P")
 T = TypeVar("T")
-Floats = NDArray[np.float64]
 
 _TEXT, _SOFT = "#010203", "#040506"  # stand for the page's own colours
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
-from eddy.model.arrays import Floats32
+from eddy.model.arrays import Floats32, Indices
 from eddy.model.features.encoder import Categories
 from eddy.model.schema.columns import Columns
 from eddy.model.serving.scorer import Scores
+
+Rows = TypeVar("Rows", Columns, Indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +36,9 @@ class TrainingDiagnostics:
     unseen: Mapping[int, float] = field(default_factory=dict)
 
 
-def evenly_sampled(columns: Columns, most: int) -> Columns:
+def evenly_sampled(rows: Rows, most: int) -> Rows:
     """At most so many rows, evenly spread over all: tables are in order of time."""
-    return columns[np.linspace(0, len(columns) - 1, most).astype(np.intp)] if len(columns) > most else columns
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)] if len(rows) > most else rows
 
 
 def unseen_levels(categories: Categories, columns: Columns) -> dict[int, float]:

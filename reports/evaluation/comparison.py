@@ -5,10 +5,9 @@ from matplotlib.figure import Figure
 
 from eddy.model.evaluation.compare import Comparison, Disagreement, Opinion
 from eddy.model.evaluation.evaluate import Evaluation, ModelResult
-from eddy.model.evaluation.metrics import precision_recall
 from eddy.model.serving.text import one_in, shares_text
 from eddy.reports.evaluation import plots
-from eddy.reports.evaluation.tables import detection_metrics
+from eddy.reports.evaluation.detection_metrics import detection_metrics
 from eddy.reports.page import Page, unbroken
 from eddy.reports.plots import contributions, mean_shares
 
@@ -16,11 +15,7 @@ from eddy.reports.plots import contributions, mean_shares
 def comparison_report(evaluation: Evaluation, found: Comparison, source: str) -> Page:
     """What two models make of the same rows, as a page of its own."""
     first, second = evaluation.models[:2]
-    labels = evaluation.rows.anomalous
-    labelled: dict[str, object] = {}
-    if labels is not None:
-        curves = [(result.name, *precision_recall(result.verdicts.score, labels)) for result in evaluation.models]
-        labelled = {**detection_metrics(evaluation), "curve": plots.precision_recall(curves, [], float(labels.mean()))}
+    labelled = detection_metrics(evaluation)
     return Page(
         "comparison.html",
         source=source,
@@ -29,7 +24,7 @@ def comparison_report(evaluation: Evaluation, found: Comparison, source: str) ->
         found=found,
         notes=evaluation.notes,
         labelled=bool(labelled),
-        rarities=plots.against(first, second, labels),
+        rarities=plots.against(first, second, evaluation.rows.anomalous),
         scored_by_one=_scored_by_one(first, second) + _scored_by_one(second, first),
         contributions=_contributions(first, second),
         disagreements=[_row(apart, bool(labelled)) for apart in found.disagreements],

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
 from eddy.model.evaluation.evaluate import ModelResult
 from eddy.model.evaluation.metrics import CalibrationPoint
 from eddy.model.serving.calibration import RAREST
 from eddy.model.serving.text import one_in
 from eddy.reports import plots
-from eddy.reports.plots import GREY, Floats
+from eddy.reports.plots import GREY
 
 Curve = tuple[str, Floats, Floats]
 """A method's name, precisions and recalls."""

@@ -4,18 +4,17 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from eddy.model.arrays import Bools
 from eddy.model.evaluation.evaluate import Evaluation, ModelResult
-from eddy.model.evaluation.metrics import precision_recall
 from eddy.model.serving.text import one_in, shares_text
+from eddy.model.training.diagnostics import evenly_sampled
 from eddy.reports.evaluation import plots
-from eddy.reports.evaluation.tables import KIND_FIGURES, calibration_points, detection_metrics, kind_row, kind_rows
+from eddy.reports.evaluation.detection_metrics import detection_metrics
+from eddy.reports.evaluation.tables import KIND_FIGURES, calibration_points, kind_row, kind_rows
 from eddy.reports.observed_expected import observed_expected
 from eddy.reports.page import Page, unbroken
 from eddy.reports.plots import MOST_FIELDS, contributions, mean_shares
-
-Rows = NDArray[np.bool_]
 
 TOP_SCORING = 15
 REASONS = 3
@@ -25,8 +24,7 @@ SCATTER_ROWS, SCATTER_ANOMALIES = 3_000, 400
 
 def evaluation_report(evaluation: Evaluation, source: str) -> Page:
     """The results of an evaluation, as a page of its own."""
-    labels = evaluation.rows.anomalous
-    labelled = {} if labels is None else {**detection_metrics(evaluation), "curve": _curve(evaluation, labels)}
+    labelled = detection_metrics(evaluation)
     return Page(
         "evaluation.html",
         source=source,
@@ -47,12 +45,6 @@ def _summary(result: ModelResult) -> tuple[object, ...]:
     flagged = result.verdicts.anomalous
     rate = result.detector.threshold.rate
     return result.name, int(flagged.sum()), float(flagged.mean()), rate, result.verdicts.threshold
-
-
-def _curve(evaluation: Evaluation, labels: Rows) -> Figure:
-    models = [(result.name, *precision_recall(result.verdicts.score, labels)) for result in evaluation.models]
-    others = [(baseline.name, *precision_recall(baseline.score, labels)) for baseline in evaluation.baselines]
-    return plots.precision_recall(models, others, float(labels.mean()))
 
 
 def _model(result: ModelResult, evaluation: Evaluation) -> dict[str, Any]:
@@ -97,13 +89,14 @@ def _contributions(result: ModelResult, evaluation: Evaluation) -> Figure:
     return contributions(result.detector.schema.scored, shares, shares[-1][1])
 
 
-def _observed_expected(result: ModelResult, labels: Rows) -> dict[str, Any] | None:
+def _observed_expected(result: ModelResult, labels: Bools) -> dict[str, Any] | None:
     names = result.detector.schema.numeric
     if not names:
         return None
     anomalous = labels if labels.any() else result.verdicts.anomalous
     weight = result.verdicts.contribution_matrix[anomalous if anomalous.any() else ~anomalous].mean(axis=0)
-    samples = _sample(~anomalous, SCATTER_ROWS), _sample(anomalous, SCATTER_ANOMALIES)
+    chosen = ((~anomalous, SCATTER_ROWS), (anomalous, SCATTER_ANOMALIES))
+    samples = [evenly_sampled(np.flatnonzero(rows), most) for rows, most in chosen]
     values = [(result.columns[rows].numeric, result.detector.detect(result.columns[rows]).expected) for rows in samples]
     return {
         "figure": observed_expected(names, weight, SMALL_PICTURES, *values),
@@ -134,13 +127,5 @@ def _name_of_normal(evaluation: Evaluation) -> str:
     return "all rows" if evaluation.rows.anomalous is None else "normal"
 
 
-def _labels(evaluation: Evaluation) -> Rows:
+def _labels(evaluation: Evaluation) -> Bools:
     return np.zeros(len(evaluation.rows), np.bool_) if evaluation.rows.anomalous is None else evaluation.rows.anomalous
-
-
-def _sample(chosen: Rows, most: int) -> NDArray[np.intp]:
-    """Indices of at most so many of the chosen rows, evenly spread."""
-    indices = np.flatnonzero(chosen)
-    if len(indices) <= most:
-        return indices
-    return indices[np.linspace(0, len(indices) - 1, most).astype(np.intp)]

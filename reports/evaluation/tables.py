@@ -12,16 +12,6 @@ def method_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
     return [(name, *_row(found)) for name, found in _methods(evaluation)]
 
 
-def detection_metrics(evaluation: Evaluation) -> dict[str, object]:
-    """What `detection_metrics.html` shows; for labelled rows."""
-    return {
-        "metrics": list(FIGURES),
-        "by_metric": method_rows(evaluation),
-        "budget": budget_sentence(evaluation),
-        "textbook": textbook_sentence(evaluation),
-    }
-
-
 def kind_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
     """One row per method: name, and the average precision for each kind of anomaly."""
     return [(name, *(f"{kind.average_precision:.3f}" for kind in found.kinds)) for name, found in _methods(evaluation)]

@@ -9,6 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from eddy.model.arrays import Floats
 from eddy.model.exploration.correlations import Correlations
 from eddy.model.exploration.distributions import Distribution, LevelFacts
 from eddy.model.exploration.label_leakage import Labels
@@ -16,7 +17,7 @@ from eddy.model.exploration.row_map import Projection
 from eddy.model.exploration.seasonality import DAY_S, Rhythm
 from eddy.reports import plots
 from eddy.reports.exploration.axes import percent, scaled, short
-from eddy.reports.plots import ANOMALOUS, NORMAL, OTHERS, Floats, Group, name_label
+from eddy.reports.plots import ANOMALOUS, NORMAL, OTHERS, Group, name_label
 
 SMALL, SMALL_HEIGHT = 2.7, 1.5
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

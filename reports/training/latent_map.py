@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats, Indices
 from eddy.model.exploration import row_map
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.text import one_in
@@ -14,9 +15,7 @@ from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports import plots
 from eddy.reports.page import environment
-from eddy.reports.plots import Floats, Group
-
-Indices = NDArray[np.intp]
+from eddy.reports.plots import Group
 
 ROWS = {2: 1_500, 3: 600}
 """Most rows on a map, by dimensions: t-SNE takes some two seconds for either."""

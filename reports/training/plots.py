@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from eddy.model.arrays import Floats
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.text import one_in
 from eddy.reports import plots
-from eddy.reports.plots import Floats
 
 
 @plots.drawn

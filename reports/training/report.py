@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from eddy.model.arrays import Floats
 from eddy.model.config import DEFAULTS
 from eddy.model.serving.text import one_in, shares_text
 from eddy.model.training.ablation import AblationResult
@@ -13,7 +14,7 @@ from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports.observed_expected import observed_expected
 from eddy.reports.page import Page, unbroken
-from eddy.reports.plots import MOST_FIELDS, Floats, contributions, mean_shares
+from eddy.reports.plots import MOST_FIELDS, contributions, mean_shares
 from eddy.reports.training import ablation, latent_map, plots
 
 TOP_SHARE = 0.01
