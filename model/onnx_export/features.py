@@ -10,7 +10,7 @@ from eddy.model.schema.schema import TransactionSchema
 
 
 def encode(g: Graph, schema: TransactionSchema, encoder: Encoder) -> Value:
-    """The features before they are standardised; missing numbers are NaN still."""
+    """The features before they are standardised; what is missing and filled in later is NaN still."""
     raw, parts = g.inputs, []
     if len(encoder.numbers.indices):
         parts.append(_numbers(raw["numeric"], encoder.numbers, len(schema.numeric)))
@@ -40,7 +40,9 @@ def _numbers(numeric: Value, numbers: Numbers, width: int) -> Value:
 
 def _surprisals(categorical: Value, categories: Categories) -> Value:
     columns = []
-    for index, known, unseen in zip(categories.indices.tolist(), categories.surprisals, categories.unseen, strict=True):
+    each = zip(categories.indices.tolist(), categories.surprisals, categories.unseen, categories.filled, strict=True)
+    for index, known, unseen, filled in each:
+        known = known | {"": float("nan")} if filled else known
         table = {"keys_strings": list(known), "values_floats": list(known.values()), "default_float": float(unseen)}
         column = categorical.columns(index, index + 1)
         columns.append(column.op("LabelEncoder", domain=ML, kind=np.float32, **table))

@@ -132,16 +132,13 @@ def with_frauds(rows: int, width: int, seed: int) -> tuple[Floats, Floats]:
 
 
 def lost_to_gaps(share: float) -> dict[str, float]:
-    """By choice the average precision, with this share of all numbers missing in training and test rows."""
-    learned, (tested, fraud) = numbers(ROWS, 12, 1), with_frauds(FRESH_ROWS, 12, 2)
-    rng = np.random.default_rng(3)
-    for values in (learned, tested):
-        values[rng.random(values.shape) < share] = np.nan
-    rows = columns(tested, 4)
-    return {
-        parts: float(average_precision_score(fraud, model.score(rows)))
-        for parts, model in models(columns(learned, 3)).items()
-    }
+    """By choice the average precision, with this share of all values missing in training and test rows."""
+    learned, (tested, fraud) = columns(numbers(ROWS, 12, 1), 3), with_frauds(FRESH_ROWS, 12, 2)
+    rows, rng = columns(tested, 4), np.random.default_rng(3)
+    for some in (learned, rows):
+        some.numeric[rng.random(some.numeric.shape) < share] = np.nan
+        some.categorical[rng.random(some.categorical.shape) < share] = ""
+    return {parts: float(average_precision_score(fraud, model.score(rows))) for parts, model in models(learned).items()}
 
 
 def main() -> None:

@@ -70,5 +70,5 @@ def test_what_was_never_missing_or_never_seen_does_not_look_more_usual(figures: 
 
 @pytest.mark.parametrize("parts", CHOICES)
 @pytest.mark.parametrize("share", ["0.01 missing", "0.05 missing"])
-def test_missing_numbers_cost_little_precision(figures: Figures, parts: str, share: str) -> None:
+def test_missing_values_cost_little_precision(figures: Figures, parts: str, share: str) -> None:
     assert figures[parts]["gaps"][share] <= LOST_TO_GAPS.get(parts, 0.05)

@@ -37,6 +37,27 @@ def test_a_missing_number_is_taken_for_the_median_and_counts_by_how_rare_that_is
     assert not encoder.lacking(columns)[:9].any()
 
 
+def test_a_category_that_is_rarely_missing_is_taken_for_the_usual_level_and_counts_by_how_rare_that_is() -> None:
+    columns, schema = levels(*["grocery"] * 60, *["fuel"] * 39, "")
+    encoder = fit.fit(columns, schema)
+    assert encoder.raw(columns)[-1] == encoder.raw(columns)[0] < encoder.raw(columns)[60]
+    assert encoder.lacking(columns)[-1] == pytest.approx(-np.log(1.5 / 101))
+    assert not encoder.lacking(columns)[:-1].any()
+
+
+def test_a_category_that_was_never_missing_counts_most_where_it_is() -> None:
+    learned, schema = levels(*["grocery"] * 60, *["fuel"] * 40)
+    lacking, _ = levels("")
+    assert fit.fit(learned, schema).lacking(lacking)[0] == pytest.approx(-2 * np.log(0.5 / 101))
+
+
+def test_a_category_that_is_often_missing_has_one_level_more() -> None:
+    columns, schema = levels(*["grocery"] * 60, *["fuel"] * 30, *[""] * 10)
+    encoder = fit.fit(columns, schema)
+    assert encoder.raw(columns)[-1] > encoder.raw(columns)[60] > encoder.raw(columns)[0]
+    assert not encoder.lacking(columns).any()
+
+
 def test_the_amount_is_logarithmic_and_other_numbers_are_not() -> None:
     values = np.random.default_rng(0).lognormal(3, 1.5, (1_000, 2))
     schema = TransactionSchema((Field("heavy", Kind.NUMERIC), Field("paid", Kind.NUMERIC, role="amount")))
