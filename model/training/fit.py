@@ -11,7 +11,7 @@ from eddy.model.arrays import Indices
 from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
-from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
+from eddy.model.config import DEFAULTS, TrainingConfig
 from eddy.model.onnx_export import graph
 from eddy.model.progress import ProgressCallback
 from eddy.model.schema.schema import Columns, TransactionSchema
@@ -23,6 +23,7 @@ from eddy.model.training import preprocessing
 from eddy.model.training.assemble import assemble
 from eddy.model.training.diagnostics import TrainingDiagnostics, evenly_sampled, unseen_levels
 from eddy.model.training.fit_calibration import calibrate
+from eddy.model.training.split import split
 
 PROBE_ROWS = 32
 FEWEST_PER_FEATURE = 10
@@ -75,7 +76,7 @@ def learn(
     Raises:
         ConfigError: the settings make nothing of these columns.
     """
-    rows = _split(len(columns), config)
+    rows = split(len(columns), config)
     learned, held_out = columns[rows.learned], columns[rows.held_out]
 
     on_progress("learning the features", 0.02)
@@ -156,25 +157,6 @@ def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str
     files |= {NETWORK: model.keras} if model.keras is not None else {}
     files |= {REPORT: report.encode()} if report is not None else {}
     return store.add(draft, files)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Indices of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
-
-    learned: Indices
-    held_out: Indices
-    calibration: Indices
-
-
-def _split(rows: int, config: TrainingConfig) -> _Rows:
-    """At random. What a sample leaves over of a large table serves the calibration."""
-    order = np.random.default_rng(config.seed).permutation(rows)
-    count = max(1, min(int(config.held_out * rows), config.held_out_rows))
-    last = count + config.sample_rows if config.sample_rows else rows
-    others = order[last : last + CALIBRATION_ROWS]
-    held_out = np.sort(order[:count])
-    return _Rows(np.sort(order[count:last]), held_out, np.concatenate([held_out, np.sort(others)]))
 
 
 def _diagnose(

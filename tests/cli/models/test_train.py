@@ -14,11 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from eddy.cli.main import app
-from eddy.cli.models.train import CALIBRATION_ROWS, train
+from eddy.cli.models.train import train
 from eddy.model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
 from eddy.model.features.encoder import GROUPS
 from eddy.model.serving.artifact import ArtifactStore
-from eddy.model.training import fit
 from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
 
@@ -83,7 +82,6 @@ def test_the_help_names_every_group_of_features_and_every_choice() -> None:
     printed = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
     choices = [*get_args(Loss), *get_args(Parts), *get_args(NetworkInput), *get_args(Score)]
     assert [word for word in (*GROUPS, *choices) if word not in printed] == []
-    assert CALIBRATION_ROWS == fit.CALIBRATION_ROWS
 
 
 @pytest.mark.parametrize(
