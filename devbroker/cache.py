@@ -87,7 +87,7 @@ def _fetch(directory: Path) -> None:
     goals = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}"]
     try:
         done = processes.run([shutil.which("mvn") or "mvn", "-B", "-q", "-f", pom, *goals], _DOWNLOAD_TIMEOUT_S)
-    except (OSError, subprocess.SubprocessError) as error:
+    except subprocess.TimeoutExpired as error:
         raise BrokerStartError(f"Maven did not fetch Apache Kafka: {error}. {_MAVEN_REMEDY}") from error
     if done.returncode or not any(directory.glob("kafka_*.jar")):
         raise BrokerStartError(f"Maven could not fetch Apache Kafka; its output:\n{tail(done.stdout)}\n{_MAVEN_REMEDY}")
