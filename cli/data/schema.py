@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,7 +41,8 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
     guesses = guess(sample.table)
     text = as_schema(guesses).to_toml({one.field.name: one.why for one in guesses})
     if as_json:
-        print_json(_described(sample, guesses))
+        fields = [{**asdict(one.field), "why": one.why} for one in guesses]
+        print_json({"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields})
     if to is not None:
         with written_to(to), to.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -48,13 +50,6 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
         typer.echo(text, nl=False)
     if not as_json:
         _report(sample, guesses, to)
-
-
-def _described(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, Any]:
-    import msgspec
-
-    fields = [{**msgspec.to_builtins(one.field), "why": one.why} for one in guesses]
-    return {"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields}
 
 
 def _report(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:

@@ -83,8 +83,7 @@ def train(
     with interruptible(lambda: _left(store, before)):
         sample, trained = _train(data, schema, store, settings, as_json, report)
     if as_json:
-        result = {**asdict(trained), "rows_in_data": sample.rows, "path": str(store.path / trained.version)}
-        print_json(result)
+        print_json({**asdict(trained), "rows_in_data": sample.rows, "path": store.path / trained.version})
     else:
         _report(trained, store, alert_rate)
 

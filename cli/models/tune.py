@@ -138,12 +138,12 @@ def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
 def _as_json(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> dict[str, Any]:
     return {
         **asdict(trained),
-        "path": str(store.path / trained.version),
-        "report": str(report),
+        "path": store.path / trained.version,
+        "report": report,
         "labelled": tuned.task.labelled,
         "trials": len(tuned.trials),
-        "settings": dict(tuned.winner),
-        "gain": asdict(tuned.gain) if tuned.gain else None,
+        "settings": tuned.winner,
+        "gain": tuned.gain,
     }
 
 
