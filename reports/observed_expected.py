@@ -68,7 +68,7 @@ def _logarithmic(axes: Axes, every: Floats, low: float, high: float) -> tuple[fl
             axis.set_major_locator(LogLocator(numticks=5))
         else:
             scale("asinh", linear_width=unit)
-            axis.set_major_locator(AsinhLocator(unit, numticks=4))
+            axis.set_ticks(plots.few_ticks(AsinhLocator(unit, numticks=4), low, high, 3 * unit))
         axis.set_minor_locator(NullLocator())
     if low > 0:
         return low / 2, high * 2

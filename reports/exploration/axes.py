@@ -5,6 +5,7 @@ from matplotlib.ticker import AsinhLocator, Locator, LogLocator, MaxNLocator, Nu
 
 from eddy.model.arrays import Floats
 from eddy.model.exploration.distributions import Scale
+from eddy.reports.plots import few_ticks
 
 MOST_TICKS = 4
 
@@ -34,12 +35,7 @@ def scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:
     elif scale == "symlog":
         axes.set_xscale("asinh", linear_width=within)
     axes.set_xlim(low, high)
-    near_zero = 3 * within if scale == "symlog" else 0.0
-    ticks = [
-        float(tick)
-        for tick in _locator(scale, low, high, within).tick_values(low, high)
-        if low <= tick <= high and (tick == 0 or abs(tick) >= near_zero)
-    ]
+    ticks = few_ticks(_locator(scale, low, high, within), low, high, 3 * within if scale == "symlog" else 0.0)
     axes.set_xticks(ticks, _distinct(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0)
