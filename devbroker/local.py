@@ -17,7 +17,6 @@ from eddy.devbroker.node import (
     REMEDY,
     STOP_TIMEOUT_S,
     BrokerStartError,
-    LogFile,
     Ports,
     properties,
     tail,
@@ -34,12 +33,12 @@ class LocalBroker(ThrowAwayBroker):
         super().__init__(**options)
         self._java, self._archive_to = java, archive_to
         self.data = self._data or self._own
-        self._log = LogFile(self.data / "broker.log")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
-        return self._log.path
+        """Of the present run: each start begins a new one."""
+        return self.data / "broker.log"
 
     @property
     def running(self) -> bool:
@@ -57,7 +56,7 @@ class LocalBroker(ThrowAwayBroker):
             self._lock_data()
             try:
                 self._launch(self._prepare())
-                wait_started(self._log.read, lambda: self.running, str(self.log))
+                wait_started(lambda: self.log.read_text(errors="replace"), lambda: self.running, str(self.log))
             except BaseException:
                 self.kill()
                 raise
@@ -97,7 +96,7 @@ class LocalBroker(ThrowAwayBroker):
         archive.touch()
 
     def _launch(self, command: list[str]) -> None:
-        with processes.undisturbed(), self._log.appending() as log:
+        with processes.undisturbed(), self.log.open("wb") as log:
             # A session of its own: Ctrl-C goes to us, who then stop it cleanly.
             self._process, self._guard = processes.start(
                 command, _AT_DEATH, str(self._own), stdout=log, stderr=log, start_new_session=True
