@@ -33,7 +33,7 @@ from eddy.producer.publish import Pace, publish
 from eddy.settings import Settings
 
 LIMIT_MS = 100.0
-STRANGE_EVERY = 100
+ANOMALOUS_EVERY = 100
 WARM_UP_S = 3.0
 IDLE_RATE = 20.0
 WAIT_S = 30.0
@@ -47,8 +47,8 @@ def main() -> None:
     arguments = _arguments()
     with common.throw_away_broker(metrics_port=0, log_level="WARNING") as settings, _running(settings):
         reader = _reader(settings)
-        idle = _measure(settings, reader, IDLE_RATE, arguments.seconds, anomalous_every=1)
-        loaded = _measure(settings, reader, arguments.rate, arguments.seconds, STRANGE_EVERY)
+        idle = _measure(settings, reader, IDLE_RATE, arguments.seconds, every=1)
+        loaded = _measure(settings, reader, arguments.rate, arguments.seconds, ANOMALOUS_EVERY)
         reader.close()
     _print(f"without load ({IDLE_RATE:g}/s)", idle)
     _print(f"at {arguments.rate:,.0f}/s", loaded)
@@ -92,13 +92,13 @@ class Latency(NamedTuple):
     visible_ms: Times
 
 
-def _measure(settings: Settings, reader: Any, rate: float, seconds: float, anomalous_every: int) -> Latency:
+def _measure(settings: Settings, reader: Any, rate: float, seconds: float, every: int) -> Latency:
     """Leaves out the warm-up."""
     count = int(rate * (WARM_UP_S + seconds))
     sent_s = _processes.Array("d", count, lock=False)
-    sending = _processes.Process(target=_send, args=(settings, rate, anomalous_every, sent_s))
+    sending = _processes.Process(target=_send, args=(settings, rate, every, sent_s))
     sending.start()
-    wanted = np.arange(anomalous_every - 1, count, anomalous_every)
+    wanted = np.arange(every - 1, count, every)
     decided_s, seen_s = _read(reader, sending, count, wanted)
     sending.join()
     if sending.exitcode:
@@ -127,12 +127,10 @@ def _read(reader: Any, sending: BaseProcess, count: int, wanted: NDArray[np.intp
     return decided_s, seen_s
 
 
-def _send(settings: Settings, rate: float, anomalous_every: int, sent_s: Any) -> None:
+def _send(settings: Settings, rate: float, every: int, sent_s: Any) -> None:
     """The producer process: messages at an even pace, each moment of sending noted."""
     count = len(sent_s)
-    keys, values = common.messages(
-        common.transactions(count, 3, np.arange(anomalous_every - 1, count, anomalous_every))
-    )
+    keys, values = common.messages(common.transactions(count, 3, np.arange(every - 1, count, every)))
     publisher = KafkaBroker(settings).publisher()
     outgoing = Outgoing(keys, values, np.zeros(count))
     numbers = iter(range(count))

@@ -27,7 +27,7 @@ _DOWNLOAD_TIMEOUT_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A Java that can run Kafka. `build` tells it from every other, for an archive serves only the one that made it."""
+    """A Java that can run Kafka. `build` identifies it: an archive serves only the Java that made it."""
 
     path: str
     version: str

@@ -57,10 +57,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of the messages: `sent`, and of them `delivered`, which the broker has confirmed.
+    """The outcome: messages `sent`, and of them `delivered`, which the broker has confirmed.
 
-    The others `failed`, or it is unknown what became of them; `error` is the first thing that went wrong. `frauds` are
-    those delivered. `seconds` is the time of sending, without the wait for the last deliveries.
+    The others `failed`: they were refused, or nobody knows whether they are stored. `error` is the first thing that
+    went wrong, `frauds` are those delivered. `seconds` is the time of sending, without the wait for the last ones.
     """
 
     sent: int
@@ -101,7 +101,7 @@ def publish(
 
     Ends early when `stop` says so, when `seconds` have passed, or at the first message that was not stored: what comes
     after a hole in the stream would only make it harder to repair. Nothing is raised for the broker's failures; the
-    report tells them. A message counts as not stored when that is not known after `settle_s` seconds, which must be
+    report has them. A message counts as not stored when that is not known after `settle_s` seconds, which must be
     longer than the broker's client goes on trying. The publisher is not closed.
 
     Args:
@@ -169,7 +169,7 @@ def _due(
 
 
 class _Sending:
-    """Messages on their way, and the account of those that arrived."""
+    """Messages on their way, and counts of those that arrived."""
 
     def __init__(
         self,

@@ -54,9 +54,9 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
 
 def _report(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
     """What the file does not say: how many rows it was inferred from, and which roles are missing."""
-    told_from = f"all {sample.rows:,} rows" if sample.whole else f"{len(sample.table):,} of {sample.rows:,} rows"
+    rows = f"all {sample.rows:,} rows" if sample.whole else f"{len(sample.table):,} of {sample.rows:,} rows"
     missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]
     without = f" No column seems to be the {', the '.join(missing)}." if missing else ""
     written = f" Written to {to}." if to else ""
     say_columns(guesses)
-    say(f"Inferred from {told_from}.{without}{written}", err)
+    say(f"Inferred from {rows}.{without}{written}", err)

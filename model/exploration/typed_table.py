@@ -43,7 +43,7 @@ class View:
     """What is known of n rows of a table.
 
     Args:
-        table: the rows, in the order of the source; the index tells their places in it, from 0.
+        table: the rows, in the order of the source; the index gives their places in it, from 0.
         source_rows: how many rows the source has.
         guesses: what each column is, and why.
         numbers: numeric columns, float64 [n], NaN where there is none; so is what is infinite or no number.
