@@ -69,20 +69,20 @@ class Case:
     truth: NDArray[np.bool_]
 
 
-def halves(_table: pd.DataFrame, strange: NDArray[np.bool_], natural: bool, seed: int) -> tuple[Rows, Rows]:
+def halves(_table: pd.DataFrame, anomalous: NDArray[np.bool_], natural: bool, seed: int) -> tuple[Rows, Rows]:
     """Half of the normal rows to train, with half of the anomalies if natural; all others to test."""
     rng = np.random.default_rng(seed)
-    normal, odd = rng.permutation(np.flatnonzero(~strange)), rng.permutation(np.flatnonzero(strange))
+    normal, odd = rng.permutation(np.flatnonzero(~anomalous)), rng.permutation(np.flatnonzero(anomalous))
     kept = len(odd) // 2 if natural else 0
     half = len(normal) // 2
     return np.r_[normal[:half], odd[:kept]], np.r_[normal[half:], odd[kept:]]
 
 
-def past_and_future(table: pd.DataFrame, strange: NDArray[np.bool_], natural: bool, _seed: int) -> tuple[Rows, Rows]:
+def past_and_future(table: pd.DataFrame, anomalous: NDArray[np.bool_], natural: bool, _seed: int) -> tuple[Rows, Rows]:
     """From the 12 % quantile of time to the 60 % to train, after the 62 % to test."""
     seconds = table["t"].to_numpy()
     first, last, later = np.quantile(seconds, (0.12, 0.60, 0.62))
-    past = (seconds >= first) & (seconds < last) & (natural | ~strange)
+    past = (seconds >= first) & (seconds < last) & (natural | ~anomalous)
     return np.flatnonzero(past), np.flatnonzero(seconds >= later)
 
 
@@ -111,11 +111,11 @@ CLAIMS = (
 
 def case(table: pd.DataFrame, which: Set, natural: bool, seed: int) -> Case:
     """One split of a set, thinned out to what every method can take."""
-    strange = table[which.label].to_numpy() != 0
+    anomalous = table[which.label].to_numpy() != 0
     rng = np.random.default_rng(seed)
-    train, test = (rng.permutation(rows) for rows in which.split(table, strange, natural, seed))
+    train, test = (rng.permutation(rows) for rows in which.split(table, anomalous, natural, seed))
     train, test = np.sort(train[:TRAIN_ROWS]), np.sort(test[:TEST_ROWS])
-    return Case(table.iloc[train], table.iloc[test], which.label, strange[test])
+    return Case(table.iloc[train], table.iloc[test], which.label, anomalous[test])
 
 
 def eddy(found: Case, config: TrainingConfig) -> float:

@@ -28,13 +28,12 @@ from benchmarks import common
 from eddy.consumer import worker
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.messages import read_alert
-from eddy.messaging.ports import Delivery, Message, Publisher
 from eddy.producer.messages import Outgoing
 from eddy.producer.publish import Pace, publish
 from eddy.settings import Settings
 
 LIMIT_MS = 100.0
-STRANGE_EVERY = 100
+ANOMALOUS_EVERY = 100
 WARM_UP_S = 3.0
 IDLE_RATE = 20.0
 WAIT_S = 30.0
@@ -48,8 +47,8 @@ def main() -> None:
     arguments = _arguments()
     with common.throw_away_broker(metrics_port=0, log_level="WARNING") as settings, _running(settings):
         reader = _reader(settings)
-        idle = _measure(settings, reader, IDLE_RATE, arguments.seconds, strange_every=1)
-        loaded = _measure(settings, reader, arguments.rate, arguments.seconds, STRANGE_EVERY)
+        idle = _measure(settings, reader, IDLE_RATE, arguments.seconds, every=1)
+        loaded = _measure(settings, reader, arguments.rate, arguments.seconds, ANOMALOUS_EVERY)
         reader.close()
     _print(f"without load ({IDLE_RATE:g}/s)", idle)
     _print(f"at {arguments.rate:,.0f}/s", loaded)
@@ -93,13 +92,13 @@ class Latency(NamedTuple):
     visible_ms: Times
 
 
-def _measure(settings: Settings, reader: Any, rate: float, seconds: float, strange_every: int) -> Latency:
+def _measure(settings: Settings, reader: Any, rate: float, seconds: float, every: int) -> Latency:
     """Leaves out the warm-up."""
     count = int(rate * (WARM_UP_S + seconds))
     sent_s = _processes.Array("d", count, lock=False)
-    sending = _processes.Process(target=_send, args=(settings, rate, strange_every, sent_s))
+    sending = _processes.Process(target=_send, args=(settings, rate, every, sent_s))
     sending.start()
-    wanted = np.arange(strange_every - 1, count, strange_every)
+    wanted = np.arange(every - 1, count, every)
     decided_s, seen_s = _read(reader, sending, count, wanted)
     sending.join()
     if sending.exitcode:
@@ -128,29 +127,21 @@ def _read(reader: Any, sending: BaseProcess, count: int, wanted: NDArray[np.intp
     return decided_s, seen_s
 
 
-def _send(settings: Settings, rate: float, strange_every: int, sent_s: Any) -> None:
+def _send(settings: Settings, rate: float, every: int, sent_s: Any) -> None:
     """The producer process: messages at an even pace, each moment of sending noted."""
     count = len(sent_s)
-    keys, values = common.messages(common.transactions(count, 3, np.arange(strange_every - 1, count, strange_every)))
+    keys, values = common.messages(common.transactions(count, 3, np.arange(every - 1, count, every)))
     publisher = KafkaBroker(settings).publisher()
     outgoing = Outgoing(keys, values, np.zeros(count))
-    report = publish([outgoing], Noting(publisher, sent_s), settings.topic_transactions, pace=Pace(rate=rate))
+    numbers = iter(range(count))
+
+    def note(*_: object) -> None:
+        sent_s[next(numbers)] = time.time()
+
+    report = publish([outgoing], publisher, settings.topic_transactions, pace=Pace(rate=rate), on_send=note)
     publisher.close()
     if report.delivered < count or report.rate_missed:
         sys.exit(f"{report.delivered} of {count} messages stored, {report.rate:,.0f} a second: {report.error}")
-
-
-class Noting:
-    """A publisher that notes when each message was handed to it, by the machine's clock: the same for all processes."""
-
-    def __init__(self, publisher: Publisher, sent_s: Any) -> None:
-        self._publisher, self._sent_s, self._number = publisher, sent_s, 0
-        self.flush, self.close = publisher.flush, publisher.close
-
-    def send(self, message: Message) -> Delivery:
-        self._sent_s[self._number] = time.time()
-        self._number += 1
-        return self._publisher.send(message)
 
 
 def _print(what: str, latency: Latency) -> None:

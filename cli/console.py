@@ -1,11 +1,11 @@
 """Output of the commands: results to standard output, everything else to standard error."""
 
-import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -22,7 +22,14 @@ def say(sentence: str, console: Console = out, style: str = "") -> None:
 
 
 def print_json(value: object) -> None:
-    out.print_json(json.dumps(value))
+    """Dataclasses, paths and NumPy's numbers included; a number that is none becomes null."""
+    import msgspec
+
+    out.print_json(msgspec.json.encode(value, enc_hook=_plain).decode())
+
+
+def _plain(value: Any) -> object:
+    return value.item() if hasattr(value, "item") else os.fspath(value)
 
 
 @contextmanager

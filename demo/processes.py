@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Self
 
+from eddy.devbroker import processes
 from eddy.devbroker.node import Guard, tail
 from eddy.devbroker.processes import undisturbed
 from eddy.model.errors import EddyError
@@ -112,16 +113,14 @@ class Children:
         environment = environment_for(settings, TMPDIR=str(self.directory))
         log = self.directory / f"{name.replace(' ', '-')}.log"
         with undisturbed(), log.open("wb") as file:
-            process = subprocess.Popen(
+            process, guard = processes.start(
                 [sys.executable, "-P", "-m", module, *arguments],  # -P: import nothing from this directory
+                _GUARD,
                 env=environment,
-                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if read else file,
                 stderr=file,
                 start_new_session=True,
             )
-            guard = Guard(_GUARD, (str(process.pid),))
-            guard.start()
             child = Child(name, process, log, guard)
             self._children.append(child)
         return child

@@ -7,13 +7,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
 from eddy.demo.tracker import Tracker
-from eddy.messaging.ports import Broker, Delivery, Message, Publisher
+from eddy.messaging.ports import Broker
 from eddy.messaging.refusals import Category
 from eddy.producer.messages import Outgoing, outgoing
 from eddy.producer.publish import Pace, Report, publish
@@ -74,7 +73,7 @@ def send(broker: Broker, topic: str, seconds: float, tracker: Tracker, stop: thr
     Raises:
         BrokerError: the broker was lost.
     """
-    with closing(TrackedPublisher(broker.publisher(), tracker.sending)) as publisher:
+    with closing(broker.publisher()) as publisher:
         return publish(
             messages(max(len(BROKEN) + 1, round(RATE * seconds))),
             publisher,
@@ -82,23 +81,5 @@ def send(broker: Broker, topic: str, seconds: float, tracker: Tracker, stop: thr
             pace=Pace(RATE),
             seconds=_TOO_SLOW * seconds + 5,
             stop=stop.is_set,
-            on_progress=lambda progress: tracker.frauds(progress.frauds),
+            on_send=tracker.sending,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class TrackedPublisher:
-    """A publisher that reports each message just before it sends it."""
-
-    publisher: Publisher
-    on_send: Callable[[bytes], None]
-
-    def send(self, message: Message) -> Delivery:
-        self.on_send(message.value or b"")
-        return self.publisher.send(message)
-
-    def flush(self, timeout_s: float) -> None:
-        self.publisher.flush(timeout_s)
-
-    def close(self) -> None:
-        self.publisher.close()

@@ -77,8 +77,8 @@ class Tracker:
         """Since the first message."""
         return 0.0 if self._began is None else self._clock() - self._began
 
-    def sending(self, value: bytes) -> None:
-        """This message is about to be sent."""
+    def sending(self, value: bytes, fraud: Fraud | None) -> None:
+        """This message is about to be sent, and is this fraud."""
         now = self._clock()
         try:
             identifier = _decoder.decode(value).transaction_id
@@ -89,11 +89,8 @@ class Tracker:
             self._began = now if self._began is None else self._began
             if identifier is not None:
                 self._messages.setdefault(identifier, (now, value))
-
-    def frauds(self, frauds: tuple[Fraud, ...]) -> None:
-        """The truth about messages that have just been sent."""
-        with self._lock:
-            self._frauds.update(frauds)
+            if fraud is not None:
+                self._frauds[fraud.transaction_id] = fraud.kind
 
     def alert(self, alert: Alert) -> None:
         """This alert has just become readable."""
@@ -132,7 +129,7 @@ class Tracker:
         with self._lock:
             caught = self._caught()
             undecided_from = self._clock() - UNDECIDED_S
-            missed = [one for one in self._frauds.keys() - caught if self._sent_at(one) <= undecided_from]
+            missed = [one for one in self._frauds.keys() - caught if self._messages[one][0] <= undecided_from]
             p50, p99 = np.percentile(self._latencies, [50, 99]) * 1_000 if self._latencies else (None, None)
             numbered = list(enumerate(self._alerts, 1))[-SHOWN_MOST:]
             return Snapshot(
@@ -152,9 +149,6 @@ class Tracker:
 
     def _caught(self) -> set[str]:
         return self._frauds.keys() & {alert.transaction_id for alert in self._alerts if alert.transaction_id}
-
-    def _sent_at(self, identifier: str) -> float:
-        return self._messages[identifier][0] if identifier in self._messages else 0.0
 
 
 _decoder = msgspec.json.Decoder(_Identified)

@@ -27,7 +27,7 @@ _DOWNLOAD_TIMEOUT_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A Java that can run Kafka. `build` tells it from every other, for an archive serves only the one that made it."""
+    """A Java that can run Kafka. `build` identifies it: an archive serves only the Java that made it."""
 
     path: str
     version: str
@@ -87,7 +87,7 @@ def _fetch(directory: Path) -> None:
     goals = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}"]
     try:
         done = processes.run([shutil.which("mvn") or "mvn", "-B", "-q", "-f", pom, *goals], _DOWNLOAD_TIMEOUT_S)
-    except (OSError, subprocess.SubprocessError) as error:
+    except subprocess.TimeoutExpired as error:
         raise BrokerStartError(f"Maven did not fetch Apache Kafka: {error}. {_MAVEN_REMEDY}") from error
     if done.returncode or not any(directory.glob("kafka_*.jar")):
         raise BrokerStartError(f"Maven could not fetch Apache Kafka; its output:\n{tail(done.stdout)}\n{_MAVEN_REMEDY}")

@@ -15,7 +15,15 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
-from eddy.devbroker.node import KAFKA_VERSION, STOP_TIMEOUT_S, BrokerStartError, OnProgress, properties, wait_started
+from eddy.devbroker.node import (
+    KAFKA_VERSION,
+    STOP_TIMEOUT_S,
+    BrokerStartError,
+    Guard,
+    OnProgress,
+    properties,
+    wait_started,
+)
 from eddy.devbroker.running import NodeOptions, ThrowAwayBroker
 
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
@@ -71,9 +79,11 @@ class DockerBroker(ThrowAwayBroker):
 
     def start(self) -> Self:
         if self._node is None:
+            self._lock_data()
             self._on_progress(f"Starting {IMAGE}")
             removal = '"$1" -P -m eddy.devbroker.docker "$2"; rm -rf "$3"'
-            self._guarded(removal, sys.executable, self._name, str(self._own))
+            self._guard = Guard(removal, (sys.executable, self._name, str(self._own)))
+            self._guard.start()
             with self._failing("start"):
                 self._node = self._described()
                 self._node.start()
@@ -86,6 +96,7 @@ class DockerBroker(ThrowAwayBroker):
                 remove(self._name)
             self._dismiss_guard()
             self._node = None
+        self._unlock_data()
 
     def kill(self) -> None:
         with self._failing("kill"):
@@ -115,7 +126,6 @@ class DockerBroker(ThrowAwayBroker):
         for port in filter(None, (self._ports.clients, self._ports.proxied)):
             node.ports[str(port)] = ("127.0.0.1", port)  # type: ignore[assignment]  # bound to an int: on every address
         if self._data is not None:
-            self._data.mkdir(parents=True, exist_ok=True)
             self._data.chmod(0o777)  # the image's user is none of this machine's
             node.with_volume_mapping(self._data.resolve(), _DATA, "rw")
         return node

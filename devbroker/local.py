@@ -17,7 +17,6 @@ from eddy.devbroker.node import (
     REMEDY,
     STOP_TIMEOUT_S,
     BrokerStartError,
-    LogFile,
     Ports,
     properties,
     tail,
@@ -34,12 +33,12 @@ class LocalBroker(ThrowAwayBroker):
         super().__init__(**options)
         self._java, self._archive_to = java, archive_to
         self.data = self._data or self._own
-        self._log = LogFile(self.data / "broker.log")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
-        return self._log.path
+        """Of the present run: each start begins a new one."""
+        return self.data / "broker.log"
 
     @property
     def running(self) -> bool:
@@ -54,11 +53,11 @@ class LocalBroker(ThrowAwayBroker):
         """Returns when the broker serves; the first time ever it fetches Kafka and makes the class archive."""
         if not self.running:
             self.data.mkdir(parents=True, exist_ok=True)
-            command = self._prepare()
-            self._launch(command)
+            self._lock_data()
             try:
-                wait_started(self._log.read, lambda: self.running, str(self.log))
-            except BrokerStartError:
+                self._launch(self._prepare())
+                wait_started(lambda: self.log.read_text(errors="replace"), lambda: self.running, str(self.log))
+            except BaseException:
                 self.kill()
                 raise
         return self
@@ -97,12 +96,11 @@ class LocalBroker(ThrowAwayBroker):
         archive.touch()
 
     def _launch(self, command: list[str]) -> None:
-        with processes.undisturbed(), self._log.appending() as log:
+        with processes.undisturbed(), self.log.open("wb") as log:
             # A session of its own: Ctrl-C goes to us, who then stop it cleanly.
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            self._process, self._guard = processes.start(
+                command, _AT_DEATH, str(self._own), stdout=log, stderr=log, start_new_session=True
             )
-            self._guarded('kill -9 "$1"; sleep 0.2; rm -rf "$2"', str(self._process.pid), str(self._own))
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None or not self.running:
@@ -110,21 +108,24 @@ class LocalBroker(ThrowAwayBroker):
         self._process.send_signal(number)
 
     def _end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        if self._process is None:
-            return
-        if self.running:
-            self._process.send_signal(number)
-            self._process.send_signal(signal.SIGCONT)
+        if self._process is not None:
+            self._end_process(self._process, number)
+            self._process = None
+            self._dismiss_guard()
+        self._unlock_data()
+
+    def _end_process(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
         try:
             # Writing an archive takes what it takes: one that is cut short would be missing for good.
-            self._process.wait(None if self._archive_to else STOP_TIMEOUT_S)
+            process.wait(None if self._archive_to else STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-        self._dismiss_guard()
+            process.kill()
+            process.wait()
 
 
+_AT_DEATH = 'kill -9 "$1"; sleep 0.2; rm -rf "$2"'
 _LOGGING = "-Dorg.slf4j.simpleLogger"
 _OPTIONS = (
     "-Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xlog:cds=off "

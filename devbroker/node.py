@@ -10,9 +10,8 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from eddy.model.errors import EddyError
 
@@ -184,23 +183,3 @@ class Guard:
         if self._shell is not None and self._shell.stdin is not None:
             self._shell.stdin.close()
             self._shell = None
-
-
-class LogFile:
-    """What a broker has written since it was last started."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._start = 0
-
-    @contextlib.contextmanager
-    def appending(self) -> Iterator[int]:
-        """A descriptor for the broker to write to."""
-        with self.path.open("ab") as file:
-            self._start = file.tell()
-            yield file.fileno()
-
-    def read(self) -> str:
-        with self.path.open("rb") as file:
-            file.seek(self._start)
-            return file.read().decode(errors="replace")

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Never, Protocol, Self, TypedDict, Unpack
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from eddy.devbroker.node import BrokerStartError, Guard, OnProgress, choose_ports, silent
 
 
@@ -94,6 +96,7 @@ class ThrowAwayBroker(ABC):
         self._own = Path(tempfile.mkdtemp(prefix="eddy-broker-"))
         self.address = f"127.0.0.1:{self._ports.clients}"
         self._guard: Guard | None = None
+        self._lock: BaseFileLock | None = None
         self._owner = os.getpid()
         atexit.register(self._at_exit)
 
@@ -123,9 +126,22 @@ class ThrowAwayBroker(ABC):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _guarded(self, command: str, *arguments: str) -> None:
-        self._guard = Guard(command, arguments)
-        self._guard.start()
+    def _lock_data(self) -> None:
+        """Kafka takes a lock of its own, but writes to the directory before that."""
+        if self._data is None:
+            return
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._lock = self._lock or FileLock(self._data / "eddy-broker.lock", blocking=False)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise BrokerStartError(
+                f"another broker is using the directory {self._data}: stop it, or choose another directory with --data"
+            ) from None
+
+    def _unlock_data(self) -> None:
+        if self._lock is not None:
+            self._lock.release(force=True)
 
     def _dismiss_guard(self) -> None:
         if self._guard is not None:

@@ -119,7 +119,7 @@ class TransactionOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[m
 
         Args:
             y: labels [n], if there are any: 1 or True for an anomaly, 0 for a normal row; or scikit-learn's own -1 for
-                an anomaly, 1 for a normal row. Anomalies are left out, also those that a label column of X tells.
+                an anomaly, 1 for a normal row. Anomalies are left out, also those that a label column of X marks.
                 With `keep_labelled` labels are not looked at.
 
         Raises:

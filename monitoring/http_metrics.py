@@ -1,4 +1,4 @@
-"""What the API tells Prometheus: one set of numbers over all its worker processes.
+"""The metrics of the API: one set of numbers over all its worker processes.
 
 Each gunicorn worker keeps its numbers in memory-mapped files of a common directory, and whichever worker is asked adds
 them all up. Counters of a worker that is gone still count; its gauges do not.

@@ -1,4 +1,4 @@
-"""What a consumer worker tells Prometheus; `http_metrics` does the same for the API.
+"""The metrics of a consumer worker; those of the API are in `http_metrics`.
 
 Everything is counted per micro-batch, after its commit: what a crash takes back was never counted, so the counters
 agree with the ledger.

@@ -35,8 +35,20 @@ def handled(handler: Handler, *numbers: int) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = install(handler, *numbers)
+    with _blocked(numbers):
+        before = install(handler, *numbers)
     try:
         yield
     finally:
-        restore(before)
+        with _blocked(numbers):
+            restore(before)
+
+
+@contextmanager
+def _blocked(numbers: tuple[int, ...]) -> Iterator[None]:
+    """No signal strikes while only some handlers are swapped."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -25,8 +25,7 @@ from eddy.producer.world import Floats
 
 MINUTE_MS = 60_000
 _DISTANCES = world.distances_km()
-_CODES = {name: index for index, name in enumerate(world.CATEGORY_NAMES)}
-_CASH = _CODES["cash"]
+_CASH = world.category_index("cash")
 _MEDIANS = np.array([category.median for category in world.CATEGORIES])
 
 
@@ -79,7 +78,7 @@ def _spree(cards: Ints, sizes: Ints, rng: np.random.Generator) -> Payments:
     cases = _bursts(cards, sizes, rng.uniform(6, 35, len(cards)) * MINUTE_MS, rng)
     category = _pick(cases, {"electronics": 0.35, "fashion": 0.2, "cash": 0.2, "grocery": 0.15, "fuel": 0.1}, rng)
     knows_pin = (rng.random(len(cards)) < 0.7)[cases.case]
-    category = np.where(~knows_pin & (category == _CASH), _CODES["fuel"], category)
+    category = np.where(~knows_pin & (category == _CASH), world.category_index("fuel"), category)
     dear = _MEDIANS[category] * rng.lognormal(np.log(5), 0.5, len(cases))
     amount = round_amounts(np.where(knows_pin, dear, rng.uniform(25, 50, len(cases))), category, rng)
     channel = np.where(category == _CASH, world.ATM, np.where(knows_pin, world.CHIP, world.CONTACTLESS))
@@ -141,7 +140,7 @@ def _bursts(cards: Ints, sizes: Ints, gap_ms: Floats, rng: np.random.Generator) 
 
 
 def _pick(cases: _Cases, weights: dict[str, float], rng: np.random.Generator) -> Ints:
-    codes = np.array([_CODES[name] for name in weights])
+    codes = np.array([world.category_index(name) for name in weights])
     return codes[rng.choice(len(codes), len(cases), p=world.shares(list(weights.values())))]
 
 

@@ -1,12 +1,12 @@
 """Publishing messages at a given pace, and knowing exactly how many were stored."""
 
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Protocol
 
 import numpy as np
@@ -56,21 +56,11 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far publishing has come. `frauds` are those sent since the progress before."""
-
-    sent: int
-    delivered: int
-    seconds: float
-    frauds: tuple[Fraud, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
-    """What became of the messages: `sent`, and of them `delivered`, which the broker has confirmed.
+    """The outcome: messages `sent`, and of them `delivered`, which the broker has confirmed.
 
-    The others `failed`, or it is unknown what became of them; `error` is the first thing that went wrong. `frauds` are
-    those delivered. `seconds` is the time of sending, without the wait for the last deliveries.
+    The others `failed`: they were refused, or nobody knows whether they are stored. `error` is the first thing that
+    went wrong, `frauds` are those delivered. `seconds` is the time of sending, without the wait for the last ones.
     """
 
     sent: int
@@ -102,7 +92,8 @@ def publish(
     pace: Pace = Pace(),
     seconds: float | None = None,
     stop: Callable[[], bool] = lambda: False,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_send: Callable[[bytes, Fraud | None], None] = lambda *_: None,
+    on_progress: Callable[[int], None] = lambda _: None,
     clock: Clock = time,
     settle_s: float = 30.0,
 ) -> Report:
@@ -110,15 +101,20 @@ def publish(
 
     Ends early when `stop` says so, when `seconds` have passed, or at the first message that was not stored: what comes
     after a hole in the stream would only make it harder to repair. Nothing is raised for the broker's failures; the
-    report tells them. A message counts as not stored when that is not known after `settle_s` seconds, which must be
+    report has them. A message counts as not stored when that is not known after `settle_s` seconds, which must be
     longer than the broker's client goes on trying. The publisher is not closed.
+
+    Args:
+        on_send: called before each message is sent, with its value and the fraud that it is.
+        on_progress: called with how many were sent so far.
     """
-    sending = _Sending(publisher, topic, clock, settle_s)
+    sending = _Sending(publisher, topic, on_send, clock, settle_s)
     started: float | None = None
     try:
-        for batch, begin, end, started in _due(batches, pace, seconds, stop, clock):
-            frauds = sending.send(batch, begin, end)
-            on_progress(sending.progress(clock.monotonic() - started, frauds))
+        for batch, begin, end, began in _due(batches, pace, seconds, stop, clock):
+            started = began
+            sending.send(batch, begin, end)
+            on_progress(sending.sent)
             if sending.error is not None:
                 break
     finally:
@@ -135,16 +131,16 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
     ...     stopped()
     False
     """
-    wishes: list[int] = []
+    asked = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def wish(number: int, _: FrameType | None) -> None:
-        wishes.append(number)
+    def ask(*_: object) -> None:
+        asked.set()
         signals.restore(before)
 
-    signals.install(wish, *before)
+    signals.install(ask, *before)
     try:
-        yield lambda: bool(wishes)
+        yield asked.is_set
     finally:
         signals.restore(before)
 
@@ -173,37 +169,40 @@ def _due(
 
 
 class _Sending:
-    """Messages on their way, and the account of those that arrived."""
+    """Messages on their way, and counts of those that arrived."""
 
-    def __init__(self, publisher: Publisher, topic: str, clock: Clock, settle_s: float) -> None:
-        self._publisher = publisher
-        self._topic = topic
-        self._clock = clock
-        self._settle_s = settle_s
+    def __init__(
+        self,
+        publisher: Publisher,
+        topic: str,
+        on_send: Callable[[bytes, Fraud | None], None],
+        clock: Clock,
+        settle_s: float,
+    ) -> None:
+        self._publisher, self._topic, self._on_send = publisher, topic, on_send
+        self._clock, self._settle_s = clock, settle_s
         self._in_flight: deque[tuple[float, Delivery, Fraud | None]] = deque()
-        self._sent = self._delivered = 0
+        self.sent = self._delivered = 0
         self._frauds: list[Fraud] = []  # delivered
         self.error: str | None = None
 
-    def send(self, batch: Outgoing, begin: int, end: int) -> tuple[Fraud, ...]:
-        """Sends a slice, and checks deliveries that have been open for long. Returns the frauds sent."""
-        frauds, now = [], self._clock.monotonic()
+    def send(self, batch: Outgoing, begin: int, end: int) -> None:
+        """Sends a slice, and checks deliveries that have been open for long."""
+        now = self._clock.monotonic()
         for index in range(begin, end):
-            fraud = batch.frauds.get(index)
+            value, fraud = batch.values[index], batch.frauds.get(index)
+            self._on_send(value, fraud)
             try:
-                delivery = self._publisher.send(Message(self._topic, batch.keys[index], batch.values[index]))
+                delivery = self._publisher.send(Message(self._topic, batch.keys[index], value))
             except BrokerError as error:
                 self._failed(error)
                 break
-            self._sent += 1
+            self.sent += 1
             self._in_flight.append((now, delivery, fraud))
-            if fraud is not None:
-                frauds.append(fraud)
         while self.error is None and self._in_flight:
             if len(self._in_flight) <= _IN_FLIGHT and self._in_flight[0][0] >= now - _IN_FLIGHT_S:
                 break
             self._check_oldest(self._settle_s)
-        return tuple(frauds)
 
     def settle(self) -> None:
         """Returns when every message was answered, or when that took too long; after a failure, soon."""
@@ -216,12 +215,9 @@ class _Sending:
         while self._in_flight:
             self._check_oldest(max(0.0, until - self._clock.monotonic()))
 
-    def progress(self, seconds: float, frauds: tuple[Fraud, ...]) -> Progress:
-        return Progress(self._sent, self._delivered, seconds, frauds)
-
     def report(self, seconds: float, wanted_rate: float | None) -> Report:
-        failed = self._sent - self._delivered
-        return Report(self._sent, self._delivered, failed, seconds, tuple(self._frauds), wanted_rate, self.error)
+        failed = self.sent - self._delivered
+        return Report(self.sent, self._delivered, failed, seconds, tuple(self._frauds), wanted_rate, self.error)
 
     def _check_oldest(self, timeout_s: float) -> None:
         _, delivery, fraud = self._in_flight.popleft()

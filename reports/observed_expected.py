@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+from matplotlib.ticker import AsinhLocator, LogLocator, NullLocator
 
 from eddy.model.arrays import Floats
 from eddy.reports import plots
@@ -67,9 +67,8 @@ def _logarithmic(axes: Axes, every: Floats, low: float, high: float) -> tuple[fl
             scale("log")
             axis.set_major_locator(LogLocator(numticks=5))
         else:
-            scale("symlog", linthresh=unit, linscale=0.5)
-            tenths = [np.sign(end) * 10.0 ** np.floor(np.log10(abs(end))) for end in (low, high) if abs(end) > unit]
-            axis.set_major_locator(FixedLocator([0.0, *tenths]))
+            scale("asinh", linear_width=unit)
+            axis.set_ticks(plots.few_ticks(AsinhLocator(unit, numticks=4), low, high, 3 * unit))
         axis.set_minor_locator(NullLocator())
     if low > 0:
         return low / 2, high * 2

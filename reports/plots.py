@@ -15,6 +15,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import Locator
 from numpy.typing import NDArray
 
 from eddy.model.arrays import Floats
@@ -94,6 +95,12 @@ def name_label(name: str) -> str:
 def percents(axis: Axis, digits: int = 0) -> None:
     """Labels of an axis of shares."""
     axis.set_major_formatter(lambda share, _: f"{share:.{digits}%}")
+
+
+def few_ticks(locator: Locator, low: float, high: float, near_zero: float = 0.0) -> list[float]:
+    """Those from low to high; none between zero and `near_zero`, where they would stand upon each other."""
+    ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+    return [tick for tick in ticks if tick == 0 or abs(tick) >= near_zero]
 
 
 def threshold_line(axes: Axes, place: float) -> None:

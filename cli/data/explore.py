@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eddy.cli.console import out, say, written_to
+from eddy.cli.console import print_json, say, written_to
 from eddy.cli.tables import AsJson, Data, SampleRows, SchemaFile, guesses_of, read, say_columns, schema_of
 from eddy.monitoring.progress import sharing
 
@@ -46,6 +45,7 @@ def explore(
 
     Exit codes: 0 done, 1 the table cannot be read or the report cannot be written, 2 wrong usage, 130 Ctrl-C.
     """
+    from eddy.model.exploration.as_json import figures
     from eddy.reports.exploration.report import exploration_report
 
     found = _explore(data, schema_of(schema), sample_rows, seed, quiet=as_json)
@@ -55,7 +55,10 @@ def explore(
         progress("drawn", 1.0)
     with written_to(report):
         page.write(report)
-    _print_json(found, data, report) if as_json else _print(found, data, report)
+    if as_json:
+        print_json({"report": report, **figures(found, data)})
+    else:
+        _print(found, data, report)
 
 
 def _explore(data: str, schema: TransactionSchema | None, rows: int, seed: int, quiet: bool) -> Exploration:
@@ -78,9 +81,3 @@ def _print(found: Exploration, data: str, report: Path) -> None:
     say(f"Report: {report}")
     for command in next_commands(listed, data):
         say(f"Next: {command}")
-
-
-def _print_json(found: Exploration, data: str, report: Path) -> None:
-    from eddy.model.exploration.as_json import figures
-
-    out.print_json(json.dumps({"report": str(report), **figures(found, data)}, allow_nan=False))

@@ -152,7 +152,7 @@ def _publish(
             pace=pace,
             seconds=seconds,
             stop=stop,
-            on_progress=lambda progress: advance(progress.sent),
+            on_progress=advance,
             settle_s=settings.delivery_timeout_ms / 1000 + 5,
         )
     say(_summary(report, settings.topic_transactions))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,7 +41,8 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
     guesses = guess(sample.table)
     text = as_schema(guesses).to_toml({one.field.name: one.why for one in guesses})
     if as_json:
-        print_json(_described(sample, guesses))
+        fields = [{**asdict(one.field), "why": one.why} for one in guesses]
+        print_json({"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields})
     if to is not None:
         with written_to(to), to.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -50,18 +52,11 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
         _report(sample, guesses, to)
 
 
-def _described(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, Any]:
-    import msgspec
-
-    fields = [{**msgspec.to_builtins(one.field), "why": one.why} for one in guesses]
-    return {"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields}
-
-
 def _report(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:
     """What the file does not say: how many rows it was inferred from, and which roles are missing."""
-    told_from = f"all {sample.rows:,} rows" if sample.whole else f"{len(sample.table):,} of {sample.rows:,} rows"
+    rows = f"all {sample.rows:,} rows" if sample.whole else f"{len(sample.table):,} of {sample.rows:,} rows"
     missing = [role for role in ("card", "amount", "time") if all(one.field.role != role for one in guesses)]
     without = f" No column seems to be the {', the '.join(missing)}." if missing else ""
     written = f" Written to {to}." if to else ""
     say_columns(guesses)
-    say(f"Inferred from {told_from}.{without}{written}", err)
+    say(f"Inferred from {rows}.{without}{written}", err)

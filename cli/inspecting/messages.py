@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from eddy.cli import tables
-from eddy.cli.console import err, out, say
+from eddy.cli.console import err, out, print_json, say
 from eddy.cli.inspecting.since import Since
 from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
 from eddy.messaging.ports import Reader, Record
@@ -71,7 +71,7 @@ def check(as_json: tables.AsJson = False, since: Since = None) -> None:
     with closing(KafkaBroker(settings).reader()) as reader:
         found = audit(reader, settings, since_ms=since)
     if as_json:
-        out.print_json(msgspec.json.encode(found).decode())
+        print_json(found)
     else:
         say(found.verdict())
         say(f"{found.commits:,} commits in the ledger, {found.waiting:,} offsets not read yet", style="dim")

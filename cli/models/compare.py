@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -52,7 +52,7 @@ def compare(
     if out_file is not None:
         _write(evaluation, found, data, out_file)
     if as_json:
-        print_json(_summary(evaluation, found, out_file))
+        print_json({**summary(evaluation, out_file), **asdict(found)})
     else:
         _report(evaluation, found, out_file)
 
@@ -74,12 +74,6 @@ def _write(evaluation: Evaluation, found: Comparison, data: str, path: Path) -> 
 
     with written_to(path):
         comparison_report(evaluation, found, table_name(data)).write(path)
-
-
-def _summary(evaluation: Evaluation, found: Comparison, out_file: Path | None) -> dict[str, Any]:
-    import msgspec
-
-    return {**summary(evaluation, out_file), **msgspec.to_builtins(asdict(found))}
 
 
 def _report(evaluation: Evaluation, found: Comparison, out_file: Path | None) -> None:

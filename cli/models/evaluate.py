@@ -117,7 +117,7 @@ def summary(evaluation: Evaluation, out_file: Path | None) -> dict[str, Any]:
     return {
         "rows": len(evaluation.rows),
         "anomalies": None if labels is None else int(labels.sum()),
-        "labels": list(evaluation.rows.labels),
+        "labels": evaluation.rows.labels,
         "budget": evaluation.budget,
         "budget_per": "1,000 rows" if evaluation.rows.time_s is None else "day",
         "models": [
@@ -126,14 +126,14 @@ def summary(evaluation: Evaluation, out_file: Path | None) -> dict[str, Any]:
                 "threshold": result.verdicts.threshold,
                 "alert_rate": result.detector.threshold.rate,
                 "flagged": int(result.verdicts.anomalous.sum()),
-                "calibration": [asdict(point) for point in calibration_points(evaluation, result)],
+                "calibration": calibration_points(evaluation, result),
                 "figures": figures_json(result.figures),
             }
             for result in evaluation.models
         ],
         "baselines": [{"name": other.name, "figures": figures_json(other.figures)} for other in evaluation.baselines],
-        "notes": list(evaluation.notes),
-        "report": None if out_file is None else str(out_file),
+        "notes": evaluation.notes,
+        "report": out_file,
     }
 
 

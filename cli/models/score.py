@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,17 +102,15 @@ def _score(data: str, detector: Detector, write: Write | None, quiet: bool) -> T
 
 
 def _summary(tally: Tally, detector: Detector, out_file: Path | None, seconds: float) -> dict[str, Any]:
-    import msgspec
-
     return {
         "version": detector.version,
         "rows": tally.rows,
         "anomalous": tally.anomalous,
         "threshold": detector.threshold.score,
         "alert_rate": detector.threshold.rate,
-        "out": None if out_file is None else str(out_file),
+        "out": out_file,
         "seconds": round(seconds, 3),
-        "top_scoring": [msgspec.to_builtins(asdict(row)) for row in tally.top],
+        "top_scoring": tally.top,
     }
 
 

@@ -67,9 +67,7 @@ def show(
     if schema:
         typer.echo(manifest.schema.to_toml(), nl=False)
     elif as_json:
-        import msgspec
-
-        print_json(msgspec.to_builtins(manifest))
+        print_json(manifest)
     else:
         _describe(manifest)
 

@@ -27,7 +27,6 @@ from eddy.monitoring.progress import sharing
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
     from pathlib import Path
 
-    from eddy.cli.interruption import Interruption
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
@@ -81,11 +80,10 @@ def train(
     settings = _settings(locals())
     store = store_of(artifacts)
     before = set(store.versions())
-    with interruptible(lambda: _left(store, before)) as interruption:
-        sample, trained = _train(data, schema, store, settings, as_json, report, interruption)
+    with interruptible(lambda: _left(store, before)):
+        sample, trained = _train(data, schema, store, settings, as_json, report)
     if as_json:
-        result = {**asdict(trained), "rows_in_data": sample.rows, "path": str(store.path / trained.version)}
-        print_json(result)
+        print_json({**asdict(trained), "rows_in_data": sample.rows, "path": store.path / trained.version})
     else:
         _report(trained, store, alert_rate)
 
@@ -102,15 +100,12 @@ def _train(
     settings: dict[str, Any],
     quiet: bool,
     report: bool,
-    interruption: Interruption,
 ) -> tuple[Sample, Trained]:
     config = TrainingConfig(**settings)
     schema = schema_of(schema_file)
     sample = read(data, _rows_to_read(config), config.seed, schema, quiet)
     known = checked_schema(schema_file, schema, sample.table)
-    trained = _train_model(sample, known, store, config, quiet, report, interruption)
-    interruption.let_through()
-    return sample, trained
+    return sample, _train_model(sample, known, store, config, quiet, report)
 
 
 def _rows_to_read(config: TrainingConfig) -> int:
@@ -125,7 +120,6 @@ def _train_model(
     config: TrainingConfig,
     quiet: bool,
     report: bool,
-    interruption: Interruption,
 ) -> Trained:
     from eddy.model.data.schema_inference import as_schema
 
@@ -133,12 +127,11 @@ def _train_model(
     known = schema or as_schema(guesses)
     if not quiet:
         say_columns(guesses)
-    with sharing(quiet) as bar:
-        bar("starting", 0.0)
+    with sharing(quiet) as on_progress:
+        on_progress("starting", 0.0)
         from eddy.model.training.train import train as train_model
         from eddy.reports.training.build import build
 
-        on_progress = interruption.watching(bar)
         build_report = build if report else None
         return train_model(sample.table, known, store, datetime.now(UTC), config, on_progress, build_report)
 

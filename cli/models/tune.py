@@ -24,7 +24,6 @@ from eddy.monitoring.progress import bars, sharing
 if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
     from pandas import DataFrame
 
-    from eddy.cli.interruption import Interruption
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
@@ -78,15 +77,14 @@ def tune(
     store = store_of(artifacts)
     kept = study or store.path.with_name(f"{store.path.name}-tuning.journal")
     left = f"the trials are stored in {kept}: run the same command again to continue"
-    with interruptible(lambda: left) as interruption, written_to(report):
+    with interruptible(lambda: left), written_to(report):
         config = TrainingConfig(alert_rate=alert_rate, steps=steps, seed=seed)
         given = schema_of(schema)
         sample = read(data, MOST_ROWS, seed, given, as_json)
         known = checked_schema(schema, given, sample.table) or infer(sample.table)
         tuned = _search(sample.table, known, config, trials, kept, fresh, minutes, as_json)
-        trained = _train(sample.table, known, store, tuned, as_json, interruption)
+        trained = _train(sample.table, known, store, tuned, as_json)
         _write(tuned, data, sample, report)
-        interruption.let_through()
     if as_json:
         print_json(_as_json(tuned, trained, store, report))
     else:
@@ -117,22 +115,15 @@ def _search(
         return tune(task, study, config, limits, lambda: time.monotonic() < until, on_progress)
 
 
-def _train(
-    table: DataFrame,
-    schema: TransactionSchema,
-    store: ArtifactStore,
-    tuned: Tuned,
-    quiet: bool,
-    interruption: Interruption,
-) -> Trained:
+def _train(table: DataFrame, schema: TransactionSchema, store: ArtifactStore, tuned: Tuned, quiet: bool) -> Trained:
     from eddy.model.training.train import train
     from eddy.reports.training.build import build
     from eddy.reports.tuning.report import verdict
 
-    with sharing(quiet) as bar:
+    with sharing(quiet) as on_progress:
         notes = [f"Its settings come from a search of {len(tuned.trials)} trials. {verdict(tuned)}"]
         report = partial(build, notes=notes)
-        return train(table, schema, store, datetime.now(UTC), tuned.config, interruption.watching(bar), report)
+        return train(table, schema, store, datetime.now(UTC), tuned.config, on_progress, report)
 
 
 def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
@@ -147,12 +138,12 @@ def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
 def _as_json(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> dict[str, Any]:
     return {
         **asdict(trained),
-        "path": str(store.path / trained.version),
-        "report": str(report),
+        "path": store.path / trained.version,
+        "report": report,
         "labelled": tuned.task.labelled,
         "trials": len(tuned.trials),
-        "settings": dict(tuned.winner),
-        "gain": asdict(tuned.gain) if tuned.gain else None,
+        "settings": tuned.winner,
+        "gain": tuned.gain,
     }
 
 

@@ -35,18 +35,14 @@ def broker(port: PortOption = 9092, data: DataOption = None) -> None:
     signals.install(_end, *signals.ENDS)
     try:
         _run(port, data)
-    except _Ended:
+    except KeyboardInterrupt:
         typer.echo("Stopped.")
-
-
-class _Ended(BaseException):
-    """A signal asked for the end."""
 
 
 def _end(_: int, __: FrameType | None) -> None:
     # A second Ctrl-C must not disturb the first one's work.
     signals.ignore(*signals.ENDS)
-    raise _Ended
+    raise KeyboardInterrupt
 
 
 def _run(port: int, data: Path | None) -> None:

@@ -5,7 +5,6 @@ rules hold throughout: clients are made when first used, thus after a fork; ever
 client's own is not; a client that failed is thrown away; nothing is done per record.
 """
 
-from eddy.messaging.kafka.client import require_crc32c
 from eddy.messaging.kafka.consumer import KafkaGroupConsumer
 from eddy.messaging.kafka.producer import KafkaPublisher, KafkaTransactionalProducer
 from eddy.messaging.kafka.reader import KafkaReader
@@ -17,7 +16,6 @@ class KafkaBroker:
     """A Kafka cluster, as the settings name it. Holds no connection: clients make theirs when they are first used."""
 
     def __init__(self, settings: Settings) -> None:
-        require_crc32c()
         self._settings = settings
 
     def consumer(self, *, group: str, topic: str, instance: str | None) -> KafkaGroupConsumer:

@@ -1,7 +1,6 @@
 """How Eddy's Kafka clients are set up, and what all of them share: connecting, configuration, plain errors."""
 
 import contextlib
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -101,13 +100,3 @@ def reading(settings: Settings) -> dict[str, Any]:
         "fetch_max_wait_ms": settings.batch_max_wait_ms,
         "metrics_enabled": False,
     }
-
-
-def require_crc32c() -> None:
-    try:
-        importlib.import_module("crc32c")
-    except ImportError:
-        raise BrokerError(
-            "the package crc32c is missing, without which Kafka is read at less than half the speed; "
-            "install it: pip install crc32c"
-        ) from None

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +10,6 @@ from kafka import KafkaProducer
 from kafka.errors import (
     FencedInstanceIdError,
     InvalidProducerEpochError,
-    KafkaError,
     KafkaTimeoutError,
     ProducerFencedError,
 )
@@ -25,9 +23,6 @@ from eddy.messaging.ports import BrokerError, Fenced, Membership, Message, Offse
 from eddy.settings import Settings
 
 _ABORT_WAIT_S = 2.0
-# The client has no limit on messages that wait to be sent (a slow broker would fill the memory): a publisher waits
-# for the oldest of this many marks, one every so many messages.
-_MARK_EVERY, _MARKS = 1_000, 50
 
 
 class KafkaTransactionalProducer:
@@ -141,30 +136,18 @@ class _Delivery:
 
 
 class KafkaPublisher:
-    """Messages one by one; see `ports.Publisher`. Its caller waits while too many are under way."""
+    """Messages one by one; see `ports.Publisher`. The client does not limit how many are under way; `publish` does."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: Any = None
-        self._sent = 0
-        self._marks: deque[Any] = deque()
 
     def send(self, message: Message) -> _Delivery:
         try:
             future = _send(self._opened(), message)
         except ERRORS as error:
             raise failed(error, "send") from error
-        self._sent += 1
-        if self._sent % _MARK_EVERY == 0:
-            self._hold_back(future)
         return _Delivery(future, failed)
-
-    def _hold_back(self, future: Any) -> None:
-        self._marks.append(future)
-        if len(self._marks) > _MARKS:
-            # Whether it was stored is for its own delivery to say.
-            with contextlib.suppress(KafkaError):
-                self._marks.popleft().get(self._settings.delivery_timeout_ms / 1000)
 
     def flush(self, timeout_s: float) -> None:
         if self._client is not None:
@@ -176,7 +159,6 @@ class KafkaPublisher:
         with contextlib.suppress(BrokerError):
             self.flush(self._settings.request_timeout_ms / 1000)
         client, self._client = self._client, None
-        self._marks.clear()
         if client is not None:
             discard(client)
 

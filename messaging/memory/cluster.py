@@ -1,33 +1,15 @@
-"""What the in-memory broker keeps: logs whose offsets count control records, commits, groups; and its faults."""
+"""What the in-memory broker keeps: logs whose offsets count control records, commits, groups."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from itertools import count
 from threading import Condition
 from typing import NamedTuple
 
 from eddy.messaging.ports import BrokerError, Header, Message, Partition
 from eddy.messaging.topics import TopicPlan
-
-
-class Fault(StrEnum):
-    """Faults that can be injected; each strikes once for each time that it was asked for."""
-
-    POLL = "poll raises"
-    COMMITTED = "asking for committed offsets (thus rewind) raises"
-    START = "start raises; nothing was taken over"
-    BEGIN = "begin raises"
-    END_OFFSETS = "end_offsets raises"
-    SEND = "send raises; nothing was stored"
-    DELIVERY = "a message is accepted and never stored; only its delivery says so"
-    FLUSH = "flush raises"
-    SEND_OFFSETS = "send_offsets raises; no offset will move"
-    COMMIT_LOST = "commit raises; it has not happened, and stays open"
-    COMMIT_LATE = "commit raises; it is decided, and happens when a producer next starts under the id"
-    COMMIT_DONE = "commit raises; it has happened"
-    ABORT = "abort raises; the commit stays open"
 
 
 class MemoryRecord(NamedTuple):
@@ -43,10 +25,9 @@ class MemoryRecord(NamedTuple):
 
 
 class Outcome(Enum):
-    """The state of a commit. `DECIDED`: it will be committed, but nobody sees it yet."""
+    """The state of a commit."""
 
     OPEN = "open"
-    DECIDED = "decided"
     COMMITTED = "committed"
     ABORTED = "aborted"
 
@@ -112,7 +93,6 @@ class Group:
     generation: int = 0
     members: dict[str, str | None] = field(default_factory=dict)
     committed: dict[Partition, int] = field(default_factory=dict)
-    shift: int = 0
 
     def join(self, member: str, instance: str | None) -> None:
         """A static member replaces its predecessor without a new generation."""
@@ -133,7 +113,7 @@ class Group:
 
     def share(self, member: str, partitions: Iterable[Partition]) -> list[Partition]:
         place, count = list(self.members).index(member), len(self.members)
-        return [p for p in partitions if (p.partition + self.shift) % count == place]
+        return [p for p in partitions if p.partition % count == place]
 
 
 class Cluster:
@@ -146,7 +126,6 @@ class Cluster:
         self.groups: dict[str, Group] = {}
         self.commits: dict[str, Commit] = {}
         self.epochs: Counter[str] = Counter()
-        self.faults: Counter[Fault] = Counter()
         self.waits = waits
         self._clock = clock or count(1).__next__
         self.numbers = count(1)
@@ -163,27 +142,15 @@ class Cluster:
         for number in range(partitions):
             self.logs.setdefault(Partition(topic, number), Log())
 
-    def strikes(self, fault: Fault) -> bool:
-        struck = self.faults[fault] > 0
-        self.faults[fault] -= struck
-        return struck
-
-    def raise_if(self, fault: Fault) -> None:
-        if self.strikes(fault):
-            raise BrokerError(f"as asked for by the test: {fault}")
-
     def partitions(self, topic: str) -> list[Partition]:
         if topic not in self.topics:
             raise BrokerError(f"topic {topic} does not exist; this broker has {sorted(self.topics)}: create it first")
         return [Partition(topic, number) for number in range(self.topics[topic].partitions)]
 
-    def store(self, message: Message, commit: Commit | None) -> int | None:
+    def store(self, message: Message, commit: Commit | None) -> int:
         if message.key is None and message.value is None:
             raise ValueError("a message needs a key or a value; received neither")
-        self.raise_if(Fault.SEND)
         partition = self._place(message)
-        if self.strikes(Fault.DELIVERY):
-            return None
         log = self.logs[partition]
         at = (len(log.entries), self._clock())
         log.append(MemoryRecord(*partition, *at, message.key, message.value, message.headers), commit)
@@ -199,11 +166,10 @@ class Cluster:
         return partitions[partition_of(message.key, len(partitions))]
 
     def finish(self, transactional_id: str, outcome: Outcome = Outcome.ABORTED) -> None:
-        """Ends the open commit of an id, if there is one; one that was decided on can only be committed."""
+        """Ends the open commit of an id, if there is one."""
         commit = self.commits.pop(transactional_id, None)
         if commit is not None:
-            decided = commit.outcome is Outcome.DECIDED
-            commit.finish(Outcome.COMMITTED if decided else outcome, self.groups)
+            commit.finish(outcome, self.groups)
             self.changed.notify_all()
 
     def unsettled(self, group: str) -> set[Partition]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eddy.messaging.memory.cluster import Cluster, Fault, Group
+from eddy.messaging.memory.cluster import Cluster, Group
 from eddy.messaging.ports import BrokerError, Fenced, Membership, Offsets, Partition, Record, Records
 
 
@@ -21,7 +21,6 @@ class MemoryConsumer:
             return records
 
     def _poll(self, max_records: int) -> Records:
-        self._cluster.raise_if(Fault.POLL)
         self._join()
         self._find_positions()
         records: dict[Partition, Sequence[Record]] = {}
@@ -63,7 +62,6 @@ class MemoryConsumer:
 
     def committed(self) -> Offsets:
         with self._cluster.changed:
-            self._cluster.raise_if(Fault.COMMITTED)
             unsettled = self._cluster.unsettled(self._group).intersection(self._assigned)
             if unsettled:
                 raise BrokerError(f"offsets of {sorted(unsettled)} are part of a commit that has not ended; try again")
@@ -75,7 +73,6 @@ class MemoryConsumer:
 
     def end_offsets(self) -> Offsets:
         with self._cluster.changed:
-            self._cluster.raise_if(Fault.END_OFFSETS)
             return {p: self._cluster.logs[p].stable_end() for p in self._assigned}
 
     def close(self) -> None:

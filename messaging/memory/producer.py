@@ -1,6 +1,6 @@
 """Publishing to the in-memory broker, in commits and outside of them."""
 
-from eddy.messaging.memory.cluster import Cluster, Commit, Fault, Group, Outcome
+from eddy.messaging.memory.cluster import Cluster, Commit, Group, Outcome
 from eddy.messaging.ports import BrokerError, Fenced, Membership, Message, Offsets
 
 
@@ -8,12 +8,11 @@ class MemoryTransactionalProducer:
     def __init__(self, cluster: Cluster, transactional_id: str) -> None:
         self._cluster, self._id = cluster, transactional_id
         self._epoch = 0
-        # After a failure Kafka's client lets a commit only be aborted; after a failed commit or abort, nothing.
+        # After a failure Kafka's client lets a commit only be aborted; once it is closed, nothing.
         self._may_commit = self._may_abort = False
 
     def start(self) -> None:
         with self._cluster.changed:
-            self._cluster.raise_if(Fault.START)
             self._cluster.finish(self._id)
             self._cluster.epochs[self._id] += 1
             self._epoch = self._cluster.epochs[self._id]
@@ -22,7 +21,6 @@ class MemoryTransactionalProducer:
     def begin(self) -> None:
         with self._cluster.changed:
             self._check(self._may_commit)
-            self._cluster.raise_if(Fault.BEGIN)
             if self._id in self._cluster.commits:
                 raise BrokerError(f"producer {self._id} has begun already; commit or abort first")
             self._cluster.commits[self._id] = Commit()
@@ -31,15 +29,13 @@ class MemoryTransactionalProducer:
         with self._cluster.changed:
             return _Delivery(self._cluster.store(message, self._begun(self._may_commit)))
 
-    def flush(self, timeout_s: float) -> None:  # noqa: ARG002 - everything is stored at once
-        with self._cluster.changed:
-            self._cluster.raise_if(Fault.FLUSH)
+    def flush(self, timeout_s: float) -> None:
+        """Everything is stored at once."""
 
     def send_offsets(self, offsets: Offsets, membership: Membership) -> None:
         with self._cluster.changed:
             commit = self._begun(self._may_commit)
             self._may_commit = False
-            self._cluster.raise_if(Fault.SEND_OFFSETS)
             self._check_member(membership)
             commit.offsets.setdefault(membership.group, {}).update(offsets)
             self._may_commit = True
@@ -53,23 +49,14 @@ class MemoryTransactionalProducer:
 
     def commit(self) -> None:
         with self._cluster.changed:
-            commit = self._begun(self._may_commit)
-            self._may_commit = self._may_abort = False
-            self._cluster.raise_if(Fault.COMMIT_LOST)
-            if self._cluster.strikes(Fault.COMMIT_LATE):
-                commit.outcome = Outcome.DECIDED
-                raise BrokerError(f"as asked for by the test: {Fault.COMMIT_LATE}")
+            self._begun(self._may_commit)
             self._cluster.finish(self._id, Outcome.COMMITTED)
-            self._cluster.raise_if(Fault.COMMIT_DONE)
-            self._may_commit = self._may_abort = True
 
     def abort(self) -> None:
         with self._cluster.changed:
             self._begun(self._may_abort)
-            self._may_commit = self._may_abort = False
-            self._cluster.raise_if(Fault.ABORT)
             self._cluster.finish(self._id)
-            self._may_commit = self._may_abort = True
+            self._may_commit = True
 
     def close(self) -> None:
         self._may_commit = self._may_abort = False
@@ -88,12 +75,10 @@ class MemoryTransactionalProducer:
 
 
 class _Delivery:
-    def __init__(self, offset: int | None) -> None:
+    def __init__(self, offset: int) -> None:
         self._offset = offset
 
     def wait(self, timeout_s: float) -> int:  # noqa: ARG002 - nothing is under way
-        if self._offset is None:
-            raise BrokerError(f"as asked for by the test: {Fault.DELIVERY}")
         return self._offset
 
 
@@ -105,9 +90,8 @@ class MemoryPublisher:
         with self._cluster.changed:
             return _Delivery(self._cluster.store(message, None))
 
-    def flush(self, timeout_s: float) -> None:  # noqa: ARG002 - everything is stored at once
-        with self._cluster.changed:
-            self._cluster.raise_if(Fault.FLUSH)
+    def flush(self, timeout_s: float) -> None:
+        """Everything is stored at once."""
 
     def close(self) -> None:
         """Nothing is held."""

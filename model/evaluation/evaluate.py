@@ -6,11 +6,9 @@ table of their own or the first half of the rows at hand, and all methods are ev
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from eddy.model.arrays import Bools, Floats, Texts
 from eddy.model.data.conversion import NORMAL_WORDS, Sample, TableError, anomalous, columns_of
@@ -46,16 +44,8 @@ class LabelledRows:
         return len(self.table)
 
     def __getitem__(self, chosen: Bools) -> "LabelledRows":
-        def field(values: NDArray[Any] | None) -> NDArray[Any] | None:
-            return None if values is None else values[chosen]
-
-        return replace(
-            self,
-            table=self.table[chosen],
-            anomalous=field(self.anomalous),
-            kinds=field(self.kinds),
-            time_s=field(self.time_s),
-        )
+        known = {name: getattr(self, name) for name in ("table", "anomalous", "kinds", "time_s")}
+        return replace(self, **{name: values[chosen] for name, values in known.items() if values is not None})
 
 
 @dataclass(frozen=True, eq=False)

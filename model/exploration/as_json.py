@@ -1,6 +1,5 @@
 """An exploration as plain values, for scripts: findings and figures, no pictures, no value of a hidden column."""
 
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -11,24 +10,23 @@ MOST_PAIRS = 50
 
 
 def figures(found: Exploration, source: str) -> dict[str, Any]:
-    """What JSON can hold; numbers that are none are None."""
+    """What JSON can hold, and dataclasses that hold only that."""
     view, listed = found.view, findings(found)
-    made = {
+    return {
         "rows": view.source_rows,
         "rows_looked_at": len(view),
-        "findings": [asdict(finding) for finding in listed],
-        "next": list(next_commands(listed, source)),
-        "columns": [asdict(facts) for facts in found.columns],
-        "levels": {name: asdict(facts) for name, facts in found.levels.items() if name not in view.hidden},
+        "findings": listed,
+        "next": next_commands(listed, source),
+        "columns": found.columns,
+        "levels": {name: facts for name, facts in found.levels.items() if name not in view.hidden},
         "time": _time(found),
-        "correlations": list(found.correlations.pairs[:MOST_PAIRS]) if found.correlations else [],
-        "duplicates": asdict(found.duplicates),
-        "outliers": {name: asdict(far) for name, far in found.outliers.items() if name not in view.hidden},
-        "outlier_rows": [asdict(row) for row in found.outlier_rows],
-        "labels": asdict(found.labels) if found.labels else None,
+        "correlations": found.correlations.pairs[:MOST_PAIRS] if found.correlations else [],
+        "duplicates": found.duplicates,
+        "outliers": {name: far for name, far in found.outliers.items() if name not in view.hidden},
+        "outlier_rows": found.outlier_rows,
+        "labels": found.labels,
         "drift": _drift(found),
     }
-    return {name: _plain(value) for name, value in made.items()}
 
 
 def _time(found: Exploration) -> dict[str, Any] | None:
@@ -49,13 +47,3 @@ def _drift(found: Exploration) -> dict[str, Any] | None:
         for each in drift.columns
     ]
     return {"by_time": drift.by_time, "label_rates": drift.label_rates, "columns": columns}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

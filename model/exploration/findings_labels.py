@@ -45,7 +45,7 @@ def _leak(each: Separation) -> Finding | None:
         return Finding(Severity.ERROR, "labels", text, (each.column,))
     if each.suspect:
         text = (
-            f"`{each.column}` alone nearly tells the label ({figures}): fine if it is known when a transaction is "
+            f"`{each.column}` alone nearly gives the label away ({figures}): fine if it is known when a transaction is "
             "made, a leak if it is not"
         )
         return Finding(Severity.WARNING, "labels", text, (each.column,))

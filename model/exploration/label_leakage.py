@@ -1,4 +1,4 @@
-"""How well each single column tells labelled anomalies from the rest, on rows that nothing was chosen by."""
+"""How well each single column separates labelled anomalies from the rest, on rows that nothing was chosen by."""
 
 from dataclasses import dataclass
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from eddy.model.arrays import Bools, Floats, Indices, Texts
+from eddy.model.data import values
 from eddy.model.data.conversion import NORMAL_WORDS, words_of
 from eddy.model.data.schema_inference import Guess
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Field, Kind, Role, TransactionSchema
@@ -42,7 +43,7 @@ class View:
     """What is known of n rows of a table.
 
     Args:
-        table: the rows, in the order of the source; the index tells their places in it, from 0.
+        table: the rows, in the order of the source; the index gives their places in it, from 0.
         source_rows: how many rows the source has.
         guesses: what each column is, and why.
         numbers: numeric columns, float64 [n], NaN where there is none; so is what is infinite or no number.
@@ -110,19 +111,19 @@ def view(table: pd.DataFrame, source_rows: int, guesses: Sequence[Guess]) -> Vie
     """Reads n rows as what their columns were guessed or said to be; no cell is refused."""
     there = [guess for guess in guesses if guess.field.name in table]
     fields = [guess.field for guess in there]
-    numeric = {field.name: _numbers(table[field.name]) for field in fields if field.kind is Kind.NUMERIC}
+    numeric = {field.name: values.numbers(table[field.name]) for field in fields if field.kind is Kind.NUMERIC}
     times = {field.name: _seconds(table[field.name], field.unit) for field in fields if field.kind is Kind.TIMESTAMP}
     levels = {field.name: _levels(table[field.name]) for field in fields if field.kind is Kind.CATEGORICAL}
     labels = [field for field in fields if field.kind is Kind.LABEL]
     read = {**numeric, **times}
-    unreadable = {name: _absent(values) - int(table[name].isna().sum()) for name, values in read.items()}
-    finite = {name: np.where(np.isinf(values), np.nan, values) for name, values in numeric.items()}
+    unreadable = {name: int(np.isnan(cells).sum() - table[name].isna().sum()) for name, cells in read.items()}
+    finite = {name: np.where(np.isinf(cells), np.nan, cells) for name, cells in numeric.items()}
     return View(
         table,
         source_rows,
         tuple(there),
         finite,
-        {name: int(np.isinf(values).sum()) for name, values in numeric.items()},
+        {name: int(np.isinf(cells).sum()) for name, cells in numeric.items()},
         {name: count for name, count in unreadable.items() if count > 0},
         levels,
         times,
@@ -157,14 +158,6 @@ def _free_text(column: "pd.Series[Any]") -> bool:
     return bool(words.nunique() > max(FEW_LEVELS, len(words) // 100))
 
 
-def _absent(values: Floats) -> int:
-    return int(np.isnan(values).sum())
-
-
-def _numbers(column: "pd.Series[Any]") -> Floats:
-    return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan))
-
-
 def _levels(column: "pd.Series[Any]") -> Levels:
     counts = column.value_counts(sort=False)
     counts = counts[counts > 0].sort_values(ascending=False, kind="stable")  # a category may have no row
@@ -173,14 +166,6 @@ def _levels(column: "pd.Series[Any]") -> Levels:
 
 
 def _seconds(column: "pd.Series[Any]", unit: str | None) -> Floats:
-    if unit in ("s", "ms"):
-        seconds = _numbers(column) / (1000.0 if unit == "ms" else 1.0)
-    else:
-        times = pd.to_datetime(column, utc=True, errors="coerce", format=_text_format(column))
-        seconds = np.asarray((times - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), np.float64)
+    seconds = values.seconds(column, unit or "iso8601")
     within = (seconds >= EARLIEST_S) & (seconds < LATEST_S)
     return np.where(within, seconds, np.nan)
-
-
-def _text_format(column: "pd.Series[Any]") -> str | None:
-    return None if pd.api.types.is_datetime64_any_dtype(column) else "ISO8601"

@@ -7,7 +7,7 @@
     hour                sine and cosine of the hour of day (UTC)
     hour_by_category    surprisal -log p(hour given the category)
 
-All are standardised by mean and standard deviation. "The category" is the categorical field that tells most about the
+All are standardised by mean and standard deviation. "The category" is the categorical field that says most about the
 amount; where there is one, the hour is compared with it and not by itself: features that repeat each other, or carry
 nothing, dilute the score. A missing value is no feature: it adds its own surprisal to the score, and the rest of the
 row is scored as if the value were usual. Only where a category is often missing, that is one more level.

@@ -1,4 +1,4 @@
-"""Schemas as TOML: one line per field, commented, made to be edited; wrong edits are told by their line."""
+"""Schemas as TOML: one line per field, commented, made to be edited; errors name the line."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _EXAMPLE = '`amount = {kind = "numeric"}`'
 _HEADER = """\
 # The fields of a transaction, one line each. Edit the kind where it is wrong:
 #   numeric, categorical, timestamp: scored       identifier: kept, not scored
-#   ignored: neither needed nor read              label: tells anomalies in tables, never in messages
+#   ignored: neither needed nor read              label: marks anomalies in tables, never in messages
 # role = "transaction" | "card" | "amount" | "time", each at most once.
 # unit: of a timestamp "iso8601" (text), "s" or "ms" (numbers since 1970); of an identifier or category that is a number
 #   without quotes in messages "integer"; of a numeric field that is true or false "boolean".

@@ -6,8 +6,8 @@ from eddy.model.arrays import Floats, Indices
 from eddy.model.serving.calibration import Calibration
 
 TAIL_ROWS = 30
-"""The fewest that tell a scale and something of a shape: what can be counted needs no formula, and no formula fits what
-a few kinds of unusual but honest rows make of a tail, such as journeys abroad."""
+"""The fewest from which a scale and something of a shape can be estimated: what can be counted needs no formula, and no
+formula fits what a few kinds of unusual but honest rows make of a tail, such as journeys abroad."""
 PRIOR_SHAPE_SD = 0.2
 LEAST_SHAPE, MOST_SHAPE = -0.3, 0.5
 KNOTS = 200

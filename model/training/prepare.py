@@ -79,7 +79,7 @@ def _check_count(rows: int, left_out: int) -> None:
 
 
 def _check_labels(table: pd.DataFrame, schema: TransactionSchema) -> None:
-    """Refuses labels that do not tell what is normal. Kinds of anomalies may stand beside a label of two values."""
+    """Refuses labels that do not say what is normal. Kinds of anomalies may stand beside a label of two values."""
     labels = [field.name for field in schema.of_kind(Kind.LABEL) if field.name in table]
     values = {name: sorted(set(words_of(table[name]))) for name in labels}
     for name, found in values.items():

@@ -183,7 +183,7 @@ def evaluate(task: Task, rows: Columns, config: TrainingConfig) -> Values:
 
 
 def study_name(table: pd.DataFrame, schema: TransactionSchema, base: TrainingConfig, limits: Limits) -> str:
-    """Tells searches apart: the same only for the same rows, schema, settings, seed and version of Eddy."""
+    """A name for a search: the same only for the same rows, schema, settings, seed and version of Eddy."""
     digest = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     each = (limits.rows, limits.steps, limits.members)
     rest = replace(base, alert_rate=DEFAULTS.alert_rate)  # sets the threshold, not the order of rows

@@ -1,11 +1,11 @@
 """Numbers in few letters, and axes of small plots: the scale that suits a column, few ticks, all different."""
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import AsinhLocator, Locator, LogLocator, MaxNLocator, NullLocator
 
 from eddy.model.arrays import Floats
 from eddy.model.exploration.distributions import Scale
+from eddy.reports.plots import few_ticks
 
 MOST_TICKS = 4
 
@@ -29,12 +29,13 @@ def percent(share: float, digits: int = 2) -> str:
 
 def scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:
     """Gives a small plot the scale of a distribution, and ticks that do not overlap."""
+    low, high = float(edges[0]), float(edges[-1])
     if scale == "log":
         axes.set_xscale("log")
     elif scale == "symlog":
         axes.set_xscale("asinh", linear_width=within)
-    axes.set_xlim(edges[0], edges[-1])
-    ticks = _ticks(scale, float(edges[0]), float(edges[-1]), within)
+    axes.set_xlim(low, high)
+    ticks = few_ticks(_locator(scale, low, high, within), low, high, 3 * within if scale == "symlog" else 0.0)
     axes.set_xticks(ticks, _distinct(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0)
@@ -42,29 +43,12 @@ def scaled(axes: Axes, scale: Scale, edges: Floats, within: float) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _ticks(scale: Scale, low: float, high: float, within: float) -> list[float]:
-    """A few that do not overlap; where decades are many, powers of ten."""
+def _locator(scale: Scale, low: float, high: float, within: float) -> Locator:
+    if scale == "log":
+        return LogLocator(subs=(1.0,) if high / low >= 100 else (1.0, 2.0, 5.0), numticks=MOST_TICKS)
     if scale == "symlog":
-        return _ticks_about_zero(low, high, within)
-    if scale == "linear":
-        between = MaxNLocator(4, integer=high - low <= 4 and (low % 1, high % 1) == (0.5, 0.5))
-        return [float(tick) for tick in between.tick_values(low, high) if low <= tick <= high]
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    digits = (1,) if high / low >= 100 else (1, 2, 5)
-    ticks = [digit * 10.0**decade for decade in decades for digit in digits]
-    inside = [tick for tick in ticks if low <= tick <= high]
-    return inside[:: -(-len(inside) // MOST_TICKS) or 1]
-
-
-def _ticks_about_zero(low: float, high: float, within: float) -> list[float]:
-    """Zero, and on each side the outermost power of ten and one halfway to zero."""
-    ticks = [0.0] if low <= 0 <= high else []
-    for end in (low, high):
-        outer = int(np.floor(np.log10(max(abs(end), 1e-300))))
-        halfway = (outer + int(np.ceil(np.log10(within)))) // 2
-        for power in {outer, halfway} if outer - halfway >= 2 else {outer}:
-            ticks.append(float(np.copysign(10.0**power, end)))
-    return sorted(tick for tick in set(ticks) if low <= tick <= high)
+        return AsinhLocator(within, numticks=MOST_TICKS)
+    return MaxNLocator(MOST_TICKS, integer=high - low <= 4 and (low % 1, high % 1) == (0.5, 0.5))
 
 
 def _distinct(ticks: list[float]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from eddy.cli.interruption import INTERRUPTED, Interruption, interruptible
+from eddy.cli.interruption import INTERRUPTED, interruptible
 
 
 @pytest.fixture(autouse=True)
@@ -15,16 +15,11 @@ def as_it_was() -> Iterator[None]:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def command(doing: Callable[[Interruption], None]) -> None:
-    with interruptible(lambda: "half is kept") as interruption:
-        doing(interruption)
-
-
-def press(_: Interruption) -> None:
+def press() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def press_in_a_library(_: Interruption) -> None:
+def press_in_a_library() -> None:
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
@@ -33,37 +28,14 @@ def press_in_a_library(_: Interruption) -> None:
 
 @pytest.mark.parametrize("doing", [press, press_in_a_library])
 def test_it_ends_with_130_and_one_line_on_what_is_left(
-    doing: Callable[[Interruption], None], capsys: pytest.CaptureFixture[str]
+    doing: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        command(doing)
+    with pytest.raises(SystemExit) as ended, interruptible(lambda: "half is kept"):
+        doing()
     assert ended.value.code == INTERRUPTED
     assert capsys.readouterr().err == "stopped: half is kept\n"
 
 
-def test_held_back_it_waits() -> None:
-    done = []
-
-    def store(interruption: Interruption) -> None:
-        interruption.hold_back()
-        signal.raise_signal(signal.SIGINT)
-        done.append("stored")
-        interruption.let_through()
-        done.append("printed")
-
-    with pytest.raises(SystemExit) as ended:
-        command(store)
-    assert ended.value.code == INTERRUPTED
-    assert done == ["stored"]
-
-
-@pytest.mark.parametrize("pressed", [False, True])
-def test_what_fails_by_itself_has_failed(pressed: bool) -> None:
-    def fail(interruption: Interruption) -> None:
-        interruption.hold_back()
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
+def test_what_fails_by_itself_has_failed() -> None:
+    with pytest.raises(RuntimeError, match="disk full"), interruptible(lambda: "half is kept"):
         raise RuntimeError("disk full")
-
-    with pytest.raises(RuntimeError, match="disk full"):
-        command(fail)

@@ -6,9 +6,9 @@ from typing import Any
 
 from eddy.consumer.loop import Loop, LoopConfig
 from eddy.consumer.observer import Iteration
-from eddy.messaging.memory.broker import Fault, MemoryBroker
 from eddy.messaging.messages import read_ledger
 from eddy.messaging.ports import Message
+from tests.messaging.memory.faulty import Fault, FaultyBroker
 from tests.plugins.rule import rule_processor, transaction
 
 CONFIG = LoopConfig(10, 1.0, 60.0, 0.0, 1.0, 1)
@@ -32,7 +32,7 @@ class Counts:
 
 
 def test_a_commit_is_counted_though_the_end_offsets_cannot_be_read_after_it() -> None:
-    broker, counts = MemoryBroker({"transactions": 1, "alerts": 1, "dead-letters": 1, "ledger": 1}), Counts()
+    broker, counts = FaultyBroker({"transactions": 1, "alerts": 1, "dead-letters": 1, "ledger": 1}), Counts()
 
     def subscribe() -> Any:
         return broker.consumer(group="eddy", topic="transactions", instance="eddy-0")

@@ -16,10 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from eddy.consumer.audit import audit
 from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
-from eddy.messaging.memory.broker import Fault, MemoryBroker
 from eddy.messaging.messages import input_of
 from eddy.messaging.ports import Message, Partition
 from eddy.settings import Settings
+from tests.messaging.memory.faulty import Fault, FaultyBroker
 from tests.plugins.rule import ALERTED_FROM, rule_processor, transaction
 
 TOPICS = {"transactions": 3, "alerts": 2, "dead-letters": 2, "ledger": 1}
@@ -61,7 +61,7 @@ class Mortal:
 class MortalBroker:
     """The shared broker as one process sees it."""
 
-    def __init__(self, broker: MemoryBroker, plan: dict[str, bool]) -> None:
+    def __init__(self, broker: FaultyBroker, plan: dict[str, bool]) -> None:
         self._broker, self._plan = broker, plan
 
     def transactional_producer(self, transactional_id: str) -> Any:
@@ -76,7 +76,7 @@ class Stream(RuleBasedStateMachine):
 
     @initialize()
     def set_up(self) -> None:
-        self.broker = MemoryBroker(TOPICS)
+        self.broker = FaultyBroker(TOPICS)
         self.settings = Settings(group=GROUP)
         self.expected: dict[tuple[Partition, int], str] = {}
         self.number = 0
@@ -122,10 +122,10 @@ class Stream(RuleBasedStateMachine):
     @contextmanager
     def unharmed(self) -> Iterator[None]:
         """Faults are meant for the workers, not for publishers; afterwards the log says what to expect."""
-        faults = self.broker._cluster.faults.copy()
-        self.broker._cluster.faults.clear()
+        faults = dict(self.broker.faults)
+        self.broker.faults.clear()
         yield
-        self.broker._cluster.faults.update(faults)
+        self.broker.faults.update(faults)
         for record in self.broker.reader().read("transactions"):
             value = record.value or b""
             kind = "dead" if value == b"{" else "alerted" if b'"amount":1000.0' in value else "passed"
@@ -197,7 +197,7 @@ class Stream(RuleBasedStateMachine):
         """Nothing goes wrong any more: now everything must come out exactly once, and the audit must be balanced."""
         if not hasattr(self, "broker"):
             return
-        self.broker._cluster.faults.clear()
+        self.broker.faults.clear()
         self.plans[0].clear()
         self.plans[1].clear()
         self.come_to_rest()

@@ -75,9 +75,8 @@ def test_no_training_transaction_comes_again_in_the_stream() -> None:
 def test_a_fraud_is_caught_when_its_alert_is_seen_and_missed_only_after_a_while() -> None:
     clock = Clock()
     tracker = Tracker(clock)
-    for identifier in ("a", "b", "c"):
-        tracker.sending(b'{"transaction_id":"%s"}' % identifier.encode())
-    tracker.frauds((Fraud("a", "spree"), Fraud("b", "spree")))
+    for identifier, fraud in (("a", Fraud("a", "spree")), ("b", Fraud("b", "spree")), ("c", None)):
+        tracker.sending(b'{"transaction_id":"%s"}' % identifier.encode(), fraud)
     tracker.alert(alert("a"))
     assert (tracker.snapshot().caught, tracker.snapshot().missed) == (1, 0)
     clock.now += 10
@@ -89,7 +88,7 @@ def test_a_fraud_is_caught_when_its_alert_is_seen_and_missed_only_after_a_while(
 def test_the_time_to_an_alert_counts_from_the_moment_of_sending() -> None:
     clock = Clock()
     tracker = Tracker(clock)
-    tracker.sending(b'{"transaction_id":"a"}')
+    tracker.sending(b'{"transaction_id":"a"}', None)
     clock.now += 0.05
     tracker.alert(alert("a"))
     seen = tracker.snapshot()
@@ -99,7 +98,7 @@ def test_the_time_to_an_alert_counts_from_the_moment_of_sending() -> None:
 
 def test_a_corrupted_message_is_counted_as_sent_and_as_a_dead_letter() -> None:
     tracker = Tracker()
-    tracker.sending(b"\xff{")
+    tracker.sending(b"\xff{", None)
     where = Coordinates("transactions", 0, 7)
     tracker.dead_letter(DeadLetter(where, "not-utf8", "it is not UTF-8", 2, b"?{", NOW))
     tracker.ledger(LedgerRecord("transactions", 0, 0, 9, 9, 0, 1, "m", 1.0, ()))
@@ -110,9 +109,9 @@ def test_a_corrupted_message_is_counted_as_sent_and_as_a_dead_letter() -> None:
 def test_the_example_is_the_rarest_fraud_as_it_was_sent() -> None:
     tracker = Tracker()
     for identifier, rarity in (("honest", 1e-9), ("fraud", 1e-4), ("rarer", 1e-5)):
-        tracker.sending(b'{"transaction_id":"%s"}' % identifier.encode())
+        fraud = None if identifier == "honest" else Fraud(identifier, "spree")
+        tracker.sending(b'{"transaction_id":"%s"}' % identifier.encode(), fraud)
         tracker.alert(alert(identifier, rarity))
-    tracker.frauds((Fraud("fraud", "spree"), Fraud("rarer", "spree")))
     example = tracker.example()
     assert example is not None
     assert example[0] == b'{"transaction_id":"rarer"}'

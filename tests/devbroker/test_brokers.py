@@ -107,10 +107,26 @@ def test_a_data_directory_keeps_the_messages_for_the_next_broker(
     assert _read(second.address, topic) == [b"kept"]
 
 
-def test_a_broker_that_cannot_start_says_why_with_the_end_of_its_log(broker_factory: Brokers, tmp_path: Path) -> None:
-    broker_factory(data=tmp_path)
-    with pytest.raises(BrokerStartError, match=r"(?s)ended while starting.*lock.*EDDY_KAFKA_BOOTSTRAP_SERVERS"):
+def test_a_second_broker_on_the_same_data_is_refused_before_it_writes_there(
+    broker_factory: Brokers, topics: Topics, tmp_path: Path
+) -> None:
+    first = broker_factory(data=tmp_path)
+    before = (tmp_path / "server.properties").read_bytes()
+    with pytest.raises(BrokerStartError, match=rf"another broker is using the directory {tmp_path}: stop it, or"):
         broker_factory(data=tmp_path)
+    assert (tmp_path / "server.properties").read_bytes() == before
+    topic = topics(partitions=1, address=first.address).topic_alerts
+    _send(first.address, topic, b"still served")
+    assert _read(first.address, topic) == [b"still served"]
+
+
+def test_a_broker_that_ends_while_starting_says_why_and_leaves_its_data_to_the_next(
+    broker_factory: Brokers, tmp_path: Path
+) -> None:
+    broker_factory(data=tmp_path).stop()
+    with pytest.raises(BrokerStartError, match=r"(?s)ended while starting.*num\.io\.threads.*EDDY_KAFKA_BOOTSTRAP"):
+        broker_factory(data=tmp_path, extra={"num.io.threads": "none"})
+    assert broker_factory(data=tmp_path).running
 
 
 def test_a_setting_that_kafka_does_not_take_is_named(broker_factory: Brokers) -> None:

@@ -1,4 +1,4 @@
-"""No signal comes between a process and the note of who ends it."""
+"""A process that was started here never outlives this one, not even if the end comes in the middle of its start."""
 
 import os
 import signal
@@ -91,6 +91,25 @@ def test_a_command_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         _wait(lambda: written.exists() and written.read_text().endswith("\n"))
         process.kill()
     _wait(lambda: _gone(int(written.read_text())))
+
+
+def test_a_command_does_not_begin_if_its_parent_is_killed_before_its_guard_is_there(tmp_path: Path) -> None:
+    begun, waiting = tmp_path / "begun", tmp_path / "waiting"
+    script = (
+        "import os, signal, subprocess; from eddy.devbroker import processes;"
+        "processes.Guard.start = lambda guard: ("
+        f"open({str(waiting)!r}, 'w').write(guard.arguments[0]), os.kill(os.getpid(), signal.SIGKILL));"
+        f"processes.start(['touch', {str(begun)!r}], 'true')"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == -signal.SIGKILL
+    _wait(lambda: _gone(int(waiting.read_text())))
+    assert not begun.exists()
+
+
+def test_a_command_that_cannot_be_run_ends_with_the_shells_exit_code() -> None:
+    done = run(["/nowhere/to/be/found"])
+    assert done.returncode == 127
+    assert "/nowhere/to/be/found" in done.stdout
 
 
 def _gone(pid: int) -> bool:

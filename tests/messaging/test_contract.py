@@ -540,7 +540,8 @@ def test_a_follower_sees_partitions_that_are_added_while_it_reads(world: World) 
 
 def add_partitions(world: World, partitions: int) -> None:
     if isinstance(world.broker, MemoryBroker):
-        world.broker.add_partitions(world.source, partitions)
+        with world.broker._cluster.changed:
+            world.broker._cluster.grow(world.source, partitions)
         return
     assert isinstance(world.broker, KafkaBroker)
     admin = KafkaAdminClient(bootstrap_servers=world.broker._settings.kafka_bootstrap_servers)

@@ -10,16 +10,15 @@ from typer.testing import CliRunner, Result
 
 from eddy.cli.data import produce
 from eddy.cli.main import app
-from eddy.messaging.memory.broker import MemoryBroker
-from eddy.messaging.memory.cluster import Fault
 from eddy.settings import Settings
+from tests.messaging.memory.faulty import Fault, FaultyBroker
 
 
 @pytest.fixture
-def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
-    memory = MemoryBroker({"transactions": 4, "elsewhere": 1})
+def broker(monkeypatch: pytest.MonkeyPatch) -> FaultyBroker:
+    memory = FaultyBroker({"transactions": 4, "elsewhere": 1})
 
-    def connect(_: Settings) -> MemoryBroker:
+    def connect(_: Settings) -> FaultyBroker:
         return memory
 
     monkeypatch.setattr(produce, "connect", connect)
@@ -30,11 +29,11 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["produce", *map(str, arguments)], env={"COLUMNS": "200"})
 
 
-def stored(broker: MemoryBroker, topic: str = "transactions") -> list[dict[str, object]]:
+def stored(broker: FaultyBroker, topic: str = "transactions") -> list[dict[str, object]]:
     return [json.loads(record.value or b"") for record in broker.reader().read(topic)]
 
 
-def test_it_ends_with_the_exact_count_delivered(broker: MemoryBroker) -> None:
+def test_it_ends_with_the_exact_count_delivered(broker: FaultyBroker) -> None:
     result = run("synthetic", "--count", 1_234, "--fraud", 0.05, "--seed", 3)
     assert result.exit_code == 0
     assert "1,234 transactions delivered to transactions" in result.stdout
@@ -42,12 +41,12 @@ def test_it_ends_with_the_exact_count_delivered(broker: MemoryBroker) -> None:
     assert len(stored(broker)) == 1_234
 
 
-def test_rate_and_seconds_make_a_count(broker: MemoryBroker) -> None:
+def test_rate_and_seconds_make_a_count(broker: FaultyBroker) -> None:
     assert run("synthetic", "--rate", 20_000, "--seconds", 0.1).exit_code == 0
     assert len(stored(broker)) <= 2_000
 
 
-def test_the_same_seed_sends_the_same(broker: MemoryBroker) -> None:
+def test_the_same_seed_sends_the_same(broker: FaultyBroker) -> None:
     for topic in ("transactions", "elsewhere"):
         run("synthetic", "--count", 200, "--seed", 3, "--topic", topic)
     by_id = [
@@ -57,7 +56,7 @@ def test_the_same_seed_sends_the_same(broker: MemoryBroker) -> None:
     assert by_id[0] == by_id[1] != []
 
 
-def test_a_file_with_labels_can_be_replayed(broker: MemoryBroker, tmp_path: Path) -> None:
+def test_a_file_with_labels_can_be_replayed(broker: FaultyBroker, tmp_path: Path) -> None:
     path = tmp_path / "transactions.parquet"
     written = run("synthetic", "--count", 500, "--fraud", 0.1, "--to", path)
     assert written.exit_code == 0
@@ -70,7 +69,7 @@ def test_a_file_with_labels_can_be_replayed(broker: MemoryBroker, tmp_path: Path
     assert len(stored(broker)) == 500
 
 
-def test_a_schema_says_which_column_is_the_card(broker: MemoryBroker, tmp_path: Path) -> None:
+def test_a_schema_says_which_column_is_the_card(broker: FaultyBroker, tmp_path: Path) -> None:
     path, schema = tmp_path / "table.csv", tmp_path / "schema.toml"
     pd.DataFrame({"who": ["a", "b"], "at": ["2026-01-01T00:00", "2026-01-01T00:01"], "paid": [1, 2]}).to_csv(
         path, index=False
@@ -86,7 +85,7 @@ def test_a_schema_says_which_column_is_the_card(broker: MemoryBroker, tmp_path: 
     assert [record.key for record in broker.reader().read("transactions")].count(b"a") == 1
 
 
-def test_bad_rows_are_reported(broker: MemoryBroker, tmp_path: Path) -> None:
+def test_bad_rows_are_reported(broker: FaultyBroker, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     table = {"card_id": ["a", None, "b"], "time": ["2026-01-02T00:00", "2026-01-01T00:00", "2026-01-01T00:01"]}
     pd.DataFrame({**table, "amount": [1, 2, 3]}).to_csv(path, index=False)
@@ -98,7 +97,7 @@ def test_bad_rows_are_reported(broker: MemoryBroker, tmp_path: Path) -> None:
     assert len(stored(broker)) == 2
 
 
-def test_messages_that_were_not_stored_end_it_with_an_error(broker: MemoryBroker) -> None:
+def test_messages_that_were_not_stored_end_it_with_an_error(broker: FaultyBroker) -> None:
     broker.fail(Fault.DELIVERY, 3)
     result = run("synthetic", "--count", 100)
     assert result.exit_code == 1
@@ -106,7 +105,7 @@ def test_messages_that_were_not_stored_end_it_with_an_error(broker: MemoryBroker
     assert "3 of 100 transactions are not known to be stored" in result.stderr
 
 
-def test_a_missing_topic_is_named_before_anything_is_sent(broker: MemoryBroker) -> None:
+def test_a_missing_topic_is_named_before_anything_is_sent(broker: FaultyBroker) -> None:
     result = run("synthetic", "--count", 10, "--topic", "payments")
     assert result.exit_code == 1
     assert "there is no topic payments" in result.stderr

@@ -11,7 +11,7 @@ import pytest
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import BrokerError, Delivery, Message
 from eddy.producer.messages import Fraud, Outgoing, outgoing
-from eddy.producer.publish import Pace, Progress, Report, publish, stop_on_signals
+from eddy.producer.publish import Pace, Report, publish, stop_on_signals
 from eddy.producer.synthetic import SyntheticStream
 
 TOPIC = "transactions"
@@ -205,12 +205,21 @@ def test_nothing_to_publish_is_no_error() -> None:
     assert (report.sent, report.delivered, report.rate, report.rate_missed) == (0, 0, 0.0, None)
 
 
-def test_progress_tells_how_far_it_is_and_each_fraud_once() -> None:
-    seen: list[Progress] = []
-    report, _ = published(FakeClock(), numbered(300), pace=Pace(50), on_progress=seen.append)
-    assert [progress.sent for progress in seen] == sorted(progress.sent for progress in seen)
-    assert seen[-1].sent == 300
-    assert tuple(fraud for progress in seen for fraud in progress.frauds) == report.frauds
+def test_it_tells_of_each_message_and_its_fraud_before_it_is_sent_and_how_far_it_is() -> None:
+    told: list[tuple[bytes, Fraud | None]] = []
+    progress: list[int] = []
+    batches = list(numbered(300))
+    report, publisher = published(
+        FakeClock(),
+        iter(batches),
+        pace=Pace(50),
+        on_send=lambda *message: told.append(message),
+        on_progress=progress.append,
+    )
+    assert [value for value, _ in told] == [value for batch in batches for value in batch.values]
+    assert tuple(fraud for _, fraud in told if fraud) == report.frauds
+    assert progress == sorted(progress)
+    assert progress[-1] == len(publisher.stored) == 300
 
 
 @pytest.mark.parametrize(("arguments", "said"), [((1, 2), "not both"), ((0,), "above 0"), ((None, -3), "received -3")])

@@ -1,6 +1,5 @@
 """Where kafka-python alone would hang, leak or read old answers. What both brokers share is in test_contract."""
 
-import sys
 import threading
 import time
 import uuid
@@ -15,12 +14,6 @@ from eddy.messaging.topics import TopicPlan
 from eddy.settings import load
 
 QUICK = {"request_timeout_ms": 1_000, "delivery_timeout_ms": 1_500, "transaction_timeout_ms": 2_000}
-
-
-def test_without_the_fast_checksums_it_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "crc32c", None)
-    with pytest.raises(BrokerError, match="pip install crc32c"):
-        KafkaBroker(load())
 
 
 def test_clients_connect_when_they_are_used_and_a_failure_leaves_no_thread() -> None:

@@ -4,30 +4,31 @@ import threading
 
 import pytest
 
-from eddy.messaging.memory.broker import Fault, MemoryBroker
+from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import BrokerError, Consumer, Fenced, Message, Partition, TransactionalProducer
+from tests.messaging.memory.faulty import Fault, FaultyBroker
 
 IN, OUT = Partition("in", 0), Partition("out", 0)
 
 
 @pytest.fixture
-def broker() -> MemoryBroker:
-    made = MemoryBroker({"in": 1, "out": 1})
+def broker() -> FaultyBroker:
+    made = FaultyBroker({"in": 1, "out": 1})
     made.publisher().send(Message("in", b"k", b"a"))
     return made
 
 
-def consumer(broker: MemoryBroker, instance: str | None = "slot-0") -> Consumer:
+def consumer(broker: FaultyBroker, instance: str | None = "slot-0") -> Consumer:
     return broker.consumer(group="g", topic="in", instance=instance)
 
 
-def producer(broker: MemoryBroker) -> TransactionalProducer:
+def producer(broker: FaultyBroker) -> TransactionalProducer:
     made = broker.transactional_producer("g-0")
     made.start()
     return made
 
 
-def moved(broker: MemoryBroker) -> tuple[list[bytes | None], int | None]:
+def moved(broker: FaultyBroker) -> tuple[list[bytes | None], int | None]:
     """What a reader sees of a commit: the messages, and the offset."""
     reader = broker.reader()
     return [record.value for record in reader.read("out")], reader.committed("g", "in").get(IN)
@@ -40,7 +41,7 @@ def prepare(member: Consumer, writer: TransactionalProducer) -> None:
     writer.send_offsets(member.positions(), member.membership())
 
 
-def commit_fails(broker: MemoryBroker, fault: Fault) -> Consumer:
+def commit_fails(broker: FaultyBroker, fault: Fault) -> Consumer:
     member, writer = consumer(broker), producer(broker)
     prepare(member, writer)
     broker.fail(fault)
@@ -51,13 +52,13 @@ def commit_fails(broker: MemoryBroker, fault: Fault) -> Consumer:
     return member
 
 
-def test_a_commit_can_happen_and_not_say_so(broker: MemoryBroker) -> None:
+def test_a_commit_can_happen_and_not_say_so(broker: FaultyBroker) -> None:
     member = commit_fails(broker, Fault.COMMIT_DONE)
     assert moved(broker) == ([b"moved"], 1)
     assert member.rewind() == {IN: 1}
 
 
-def test_a_commit_can_be_lost(broker: MemoryBroker) -> None:
+def test_a_commit_can_be_lost(broker: FaultyBroker) -> None:
     member = commit_fails(broker, Fault.COMMIT_LOST)
     assert moved(broker) == ([], None)
     producer(broker)
@@ -65,7 +66,7 @@ def test_a_commit_can_be_lost(broker: MemoryBroker) -> None:
     assert member.rewind() == {IN: 0}
 
 
-def test_a_commit_can_happen_later_so_a_rewind_must_come_after_the_takeover(broker: MemoryBroker) -> None:
+def test_a_commit_can_happen_later_so_a_rewind_must_come_after_the_takeover(broker: FaultyBroker) -> None:
     member = commit_fails(broker, Fault.COMMIT_LATE)
     assert moved(broker) == ([], None)
     with pytest.raises(BrokerError, match="not ended"):
@@ -75,7 +76,7 @@ def test_a_commit_can_happen_later_so_a_rewind_must_come_after_the_takeover(brok
     assert member.rewind() == {IN: 1}
 
 
-def test_a_message_can_be_lost_and_only_its_delivery_says_so(broker: MemoryBroker) -> None:
+def test_a_message_can_be_lost_and_only_its_delivery_says_so(broker: FaultyBroker) -> None:
     member, writer = consumer(broker), producer(broker)
     member.poll(0, 10)
     writer.begin()
@@ -90,7 +91,7 @@ def test_a_message_can_be_lost_and_only_its_delivery_says_so(broker: MemoryBroke
 
 
 @pytest.mark.parametrize("fault", [Fault.SEND, Fault.FLUSH, Fault.SEND_OFFSETS])
-def test_after_a_failed_step_a_commit_can_be_aborted_and_leaves_nothing(broker: MemoryBroker, fault: Fault) -> None:
+def test_after_a_failed_step_a_commit_can_be_aborted_and_leaves_nothing(broker: FaultyBroker, fault: Fault) -> None:
     member, writer = consumer(broker), producer(broker)
     member.poll(0, 10)
     writer.begin()
@@ -110,7 +111,7 @@ def publish_all(member: Consumer, writer: TransactionalProducer) -> None:
     writer.send_offsets(member.positions(), member.membership())
 
 
-def test_after_refused_offsets_a_commit_is_refused_too(broker: MemoryBroker) -> None:
+def test_after_refused_offsets_a_commit_is_refused_too(broker: FaultyBroker) -> None:
     member, writer = consumer(broker), producer(broker)
     member.poll(0, 10)
     stale = member.membership()
@@ -125,7 +126,7 @@ def test_after_refused_offsets_a_commit_is_refused_too(broker: MemoryBroker) -> 
     assert moved(broker) == ([], None)
 
 
-def test_a_fault_strikes_as_often_as_it_was_asked_for(broker: MemoryBroker) -> None:
+def test_a_fault_strikes_as_often_as_it_was_asked_for(broker: FaultyBroker) -> None:
     member = consumer(broker)
     broker.fail(Fault.POLL, times=2)
     for _ in range(2):
@@ -135,7 +136,7 @@ def test_a_fault_strikes_as_often_as_it_was_asked_for(broker: MemoryBroker) -> N
 
 
 @pytest.mark.parametrize("fault", [Fault.START, Fault.BEGIN, Fault.ABORT, Fault.COMMITTED])
-def test_every_other_step_can_fail(broker: MemoryBroker, fault: Fault) -> None:
+def test_every_other_step_can_fail(broker: FaultyBroker, fault: Fault) -> None:
     member = consumer(broker)
     member.poll(0, 10)
     broker.fail(fault)
@@ -144,14 +145,14 @@ def test_every_other_step_can_fail(broker: MemoryBroker, fault: Fault) -> None:
     one_of_each(member, broker)
 
 
-def one_of_each(member: Consumer, broker: MemoryBroker) -> None:
+def one_of_each(member: Consumer, broker: FaultyBroker) -> None:
     writer = producer(broker)
     writer.begin()
     writer.abort()
     member.rewind()
 
 
-def test_an_expired_session_gives_the_partitions_to_another_and_its_offsets_are_refused(broker: MemoryBroker) -> None:
+def test_an_expired_session_gives_the_partitions_to_another_and_its_offsets_are_refused(broker: FaultyBroker) -> None:
     slow, writer = consumer(broker, "slot-0"), producer(broker)
     slow.poll(0, 10)
     held = slow.membership()
@@ -167,7 +168,7 @@ def test_an_expired_session_gives_the_partitions_to_another_and_its_offsets_are_
 
 
 def test_a_rebalance_gives_each_partition_to_another_member() -> None:
-    broker = MemoryBroker({"in": 4})
+    broker = FaultyBroker({"in": 4})
     members = [consumer(broker, "slot-0"), consumer(broker, "slot-1")]
     before = owners(members)
     assert sorted(p.partition for owned in before for p in owned) == [0, 1, 2, 3]
@@ -182,7 +183,7 @@ def owners(members: list[Consumer]) -> list[set[Partition]]:
     return [set(member.positions()) for member in members]
 
 
-def test_an_offset_that_is_being_moved_is_not_read_by_the_next_owner(broker: MemoryBroker) -> None:
+def test_an_offset_that_is_being_moved_is_not_read_by_the_next_owner(broker: FaultyBroker) -> None:
     first, writer = consumer(broker, "slot-0"), producer(broker)
     prepare(first, writer)
     broker.expire_session("g", "slot-0")
@@ -193,7 +194,7 @@ def test_an_offset_that_is_being_moved_is_not_read_by_the_next_owner(broker: Mem
     assert other.positions() == {IN: 1}
 
 
-def test_a_commit_that_was_open_for_too_long_is_aborted_and_its_producer_fenced(broker: MemoryBroker) -> None:
+def test_a_commit_that_was_open_for_too_long_is_aborted_and_its_producer_fenced(broker: FaultyBroker) -> None:
     member, writer = consumer(broker), producer(broker)
     prepare(member, writer)
     broker.expire_commit("g-0")
@@ -229,7 +230,7 @@ def test_threads_that_publish_at_once_lose_nothing() -> None:
         assert offsets == list(range(len(offsets)))
 
 
-def publish_some(broker: MemoryBroker, name: str) -> None:
+def publish_some(broker: FaultyBroker, name: str) -> None:
     publisher = broker.publisher()
     for number in range(500):
         publisher.send(Message("in", f"{name}{number}".encode(), f"{name}{number}".encode()))

@@ -72,7 +72,7 @@ CASES: dict[str, tuple[Change, Severity, str, tuple[str, ...]]] = {
     "nearly a leak": (
         lambda t: t.assign(speed=t["is_fraud"] * 3.2 + np.random.default_rng(2).normal(0, 1, len(t))),
         Severity.WARNING,
-        "`speed` alone nearly tells the label",
+        "`speed` alone nearly gives the label away",
         ("speed",),
     ),
     "second label": (

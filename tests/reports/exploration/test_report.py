@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from eddy.model.exploration import row_map
+from eddy.model.exploration.distributions import distribution
+from eddy.reports.exploration.plots import distribution as draw_distribution
 from eddy.reports.exploration.report import exploration_report
 from tests.model.exploration.payments import explored, payments
 
@@ -141,3 +143,11 @@ def test_odd_tables_get_a_whole_report(name: str) -> None:
     html = exploration_report(explored(ODD[name]()), name).html()
     read = Reader(without_browsable_table(html))
     assert (read.wrong, tuple(read.sections)) == ([], SECTIONS)
+
+
+def test_zero_is_labelled_on_an_axis_that_is_logarithmic_beyond_it() -> None:
+    amounts = np.append(np.zeros(500), np.exp(np.random.default_rng(0).normal(3, 1.5, 1_500)))
+    spread = distribution(amounts)
+    assert spread is not None
+    labels = [label.get_text() for label in draw_distribution(spread).axes[0].get_xticklabels()]
+    assert labels == ["0", "10", "100", "1000"]
