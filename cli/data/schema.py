@@ -38,7 +38,7 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
         fail(f"{to} exists already: delete it, or choose another path with --out")
     sample = read(data, sample_rows, quiet=as_json)
     guesses = guess(sample.table)
-    text = as_schema(guesses).to_toml({one.field.name: one.why for one in guesses})
+    text = as_schema(guesses).to_toml({one.field.name: one.why for one in guesses}, _instead(sample, guesses))
     if as_json:
         print_json(_described(sample, guesses))
     if to is not None:
@@ -48,6 +48,15 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
         typer.echo(text, nl=False)
     if not as_json:
         _report(sample, guesses, to)
+
+
+def _instead(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, str]:
+    """By field, the line for numbers that seem to stand for a missing value."""
+    from eddy.model.data import sentinels
+
+    fields = {one.field.name: one.field for one in guesses}
+    found = sentinels.in_table(sample.table, fields.values())
+    return {name: sentinels.suggestion(fields[name], seen) for name, seen in found.items()}
 
 
 def _described(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from eddy.model.data.files import TEXT, MixedColumn
 from eddy.model.data.files import TableError as TableError
 from eddy.model.data.formats import SPARSE
 from eddy.model.data.sources import ROWS, STANDARD_INPUT, Piece, pieces
+from eddy.model.schema.columns import lacking
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
 
 NORMAL_WORDS = frozenset(
@@ -229,7 +230,7 @@ def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
         f"is not a number: {_CURE_OF_AMOUNT if field.role == 'amount' else _CURE}",
     )
     _refuse(column, np.isinf(numbers), "is not finite: leave the cell empty, or correct it")
-    return numbers
+    return lacking(numbers, field.missing) if field.missing else numbers
 
 
 def _levels(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:

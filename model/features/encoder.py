@@ -14,13 +14,13 @@ row is scored as if the number were usual. `model.onnx_export.graph` builds the 
 checks at every export that it gives the same.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eddy.model.arrays import Bools, Floats, Indices, Texts
-from eddy.model.schema.columns import Columns
+from eddy.model.schema.columns import Columns, lacking
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
@@ -28,6 +28,20 @@ BEYOND = 3.0
 """How far features may go beyond the outermost training rows, in standard deviations."""
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
+
+
+SetAside = Mapping[int, tuple[float, ...]]
+"""By index of a numeric column, numbers that seem to stand for a missing value, though nobody has said so."""
+
+
+def set_aside(columns: Columns, values: SetAside) -> Columns:
+    """The columns, with those numbers missing: their size says nothing, and would hide all other sizes."""
+    if not values:
+        return columns
+    numeric = columns.numeric.copy()
+    for index, numbers in values.items():
+        numeric[:, index] = lacking(numeric[:, index], numbers)
+    return replace(columns, numeric=numeric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +136,10 @@ class Encoder:
     gives for each the index of its field in `TransactionSchema.scored`, `group_of_feature` one of `GROUPS`. `absent`
     [numbers] is -log p of the number missing, in nats, 0 where that is not to count; `ever_absent`: it counts, and
     training rows lack some. `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most
-    frequent level of each categorical column, whether it makes a feature or not.
+    frequent level of each categorical column, whether it makes a feature or not. Numbers `aside` count as missing ones.
     """
 
+    aside: SetAside
     numbers: Numbers
     absent: Floats
     ever_absent: bool
@@ -170,7 +185,8 @@ class Encoder:
     def lacking(self, columns: Columns) -> Floats:
         """What missing numbers add to the score, by feature [n, d], in nats."""
         nats = np.zeros((len(columns), len(self.center)))
-        nats[:, : len(self.absent)] = np.where(np.isnan(columns.numeric[:, self.numbers.indices]), self.absent, 0.0)
+        numeric = set_aside(columns, self.aside).numeric[:, self.numbers.indices]
+        nats[:, : len(self.absent)] = np.where(np.isnan(numeric), self.absent, 0.0)
         return nats
 
     @property
@@ -182,7 +198,8 @@ class Encoder:
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""
-        return raw_features((self.numbers, self.categories, self.by_category, self.hours), columns)
+        parts = (self.numbers, self.categories, self.by_category, self.hours)
+        return raw_features(parts, set_aside(columns, self.aside))
 
 
 Part = Numbers | Categories | ByCategory | Hours

@@ -1,6 +1,6 @@
 """From the columns of normal transactions to a model, as one readable sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -12,9 +12,11 @@ from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
+from eddy.model.data import sentinels
+from eddy.model.features.encoder import SetAside
 from eddy.model.onnx_export import graph
 from eddy.model.progress import ProgressCallback
-from eddy.model.schema.schema import Columns, TransactionSchema
+from eddy.model.schema.schema import Columns, Kind, TransactionSchema
 from eddy.model.serving.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Detector
@@ -128,7 +130,10 @@ def learn(
         ),
         learned=rows.learned,
         held_out=rows.held_out,
-        notes=_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape),
+        notes=(
+            *_notes_on_sentinels(columns, schema, prepared.encoder.aside),
+            *(_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape)),
+        ),
     )
 
 
@@ -208,6 +213,15 @@ def _notes_on_pairs(paired: category_pairs.Pairs, schema: TransactionSchema) -> 
     shared = ", ".join(f"{count:,} of {schema.categorical[index]}" for index, count in paired.together.items())
     rare = f"There are too many levels to count each beside all others: the rarest count as one there ({shared})."
     return (how, rare) if shared else (how,)
+
+
+def _notes_on_sentinels(columns: Columns, schema: TransactionSchema, aside: SetAside) -> Iterator[str]:
+    for index, values in aside.items():
+        numbers, field = columns.numeric[:, index], schema.of_kind(Kind.NUMERIC)[index]
+        for value in values:
+            seen = sentinels.Sentinel(value, int((numbers == value).sum()), len(numbers))
+            yield f"Column {sentinels.described(field.name, seen)}. It counts by how often it comes, not by its size."
+        yield sentinels.remedy(field, values)
 
 
 def _notes_on_rows(held_out: int, features: int) -> tuple[str, ...]:
