@@ -18,6 +18,8 @@ from eddy.model.schema.columns import Columns as Columns
 from eddy.model.schema.columns import RowReader
 from eddy.model.schema.field import EARLIEST_S as EARLIEST_S
 from eddy.model.schema.field import LATEST_S as LATEST_S
+from eddy.model.schema.field import NULLABLE as NULLABLE
+from eddy.model.schema.field import NUMBER_MAX as NUMBER_MAX
 from eddy.model.schema.field import Field as Field
 from eddy.model.schema.field import Kind as Kind
 from eddy.model.schema.field import Role as Role

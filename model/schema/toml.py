@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -18,7 +19,7 @@ _HEADER = """\
 # role = "transaction" | "card" | "amount" | "time", each at most once.
 # unit: of a timestamp "iso8601" (text), "s" or "ms" (numbers since 1970); of an identifier or category that is a number
 #   without quotes in messages "integer"; of a numeric field that is true or false "boolean".
-# nullable = true: null is allowed (numeric, categorical).
+# nullable = true: the field may be null or left out (numeric, categorical, identifier).
 # missing = [-1]: numbers that stand for a missing value, in tables and messages; null is allowed then, too (numeric).
 [fields]
 """
@@ -131,7 +132,7 @@ def _field(name: str, value: object, text: str) -> Field:
         if unknown:
             raise SchemaError(f"unknown setting {listed(sorted(unknown))}; use {', '.join(_SETTINGS)}")
         if field.kind is Kind.TIMESTAMP and field.unit is None:
-            field = Field(name, field.kind, field.role, "iso8601")
+            field = replace(field, unit="iso8601")
         check_field(field)
         _check_unit(field)
     except msgspec.ValidationError as error:

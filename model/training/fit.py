@@ -16,7 +16,7 @@ from eddy.model.data import sentinels
 from eddy.model.features.encoder import SetAside
 from eddy.model.onnx_export import graph
 from eddy.model.progress import ProgressCallback
-from eddy.model.schema.schema import Columns, Kind, TransactionSchema
+from eddy.model.schema.schema import NUMBER_MAX, Columns, Kind, TransactionSchema
 from eddy.model.serving.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Detector
@@ -237,7 +237,7 @@ def _probe_rows(columns: Columns) -> Columns:
     """Some rows, and some that no table has: missing values, zero, negative, extreme, a level never seen."""
     some = columns[np.arange(PROBE_ROWS) % len(columns)]
     numeric, categorical = some.numeric.copy(), some.categorical.copy()
-    for row, value in enumerate((np.nan, 0.0, -1.0, -1e15, 1e15)):
+    for row, value in enumerate((np.nan, 0.0, -1.0, -NUMBER_MAX, NUMBER_MAX)):
         numeric[row] = value
     categorical[5], categorical[6] = "\N{SNOWMAN} never seen", ""
     return Columns(numeric, categorical, some.timestamp)

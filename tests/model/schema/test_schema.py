@@ -80,7 +80,7 @@ WRONG_EDITS = [
         ["line 2", "a", "is for numbers", "categorical", "remove"],
     ),
     ('[fields]\na = {kind = "numeric", unit = "boolean", missing = [0]}', ["line 2", "is for numbers", "boolean"]),
-    ('[fields]\nid = {kind = "identifier", nullable = true}', ["line 2", "id", "only numeric and categorical"]),
+    ('[fields]\nat = {kind = "timestamp", nullable = true}', ["line 2", "at", "only fields of kind", "identifier"]),
     ('[fields]\nfraud = {kind = "label", unit = "boolean"}', ["line 2", "fraud", "not read from messages", "remove"]),
     ('[fields]\nfraud = {kind = "label", role = "card"}', ["line 2", "fraud", "identifier", "label"]),
     ('[fields]\nfraud = {kind = "label", nullable = true}', ["line 2", "fraud", "can be null"]),
