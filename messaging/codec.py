@@ -116,10 +116,11 @@ class TransactionCodec:
                 if not short or (more and more != unknown(value)):
                     self._inspect(value, row)
             except _UNREADABLE as error:
-                row = self._otherwise(value, error)
-                if isinstance(row, Refused):
-                    refused[index] = row
+                outcome = self._otherwise(value, error)
+                if isinstance(outcome, Refused):
+                    refused[index] = outcome
                     continue
+                row = outcome
             rows.append(row)
             kept.append(index)
         return self._within_range(rows, kept, refused)

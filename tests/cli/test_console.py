@@ -1,8 +1,9 @@
 """How commands speak."""
 
 import pytest
+from rich.table import Table
 
-from eddy.cli.console import fail
+from eddy.cli.console import fail, out, plain, say
 
 
 def test_what_an_error_names_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
@@ -11,3 +12,39 @@ def test_what_an_error_names_can_be_copied(capsys: pytest.CaptureFixture[str]) -
         fail(f"there is no file {path}: give another")
     assert ended.value.code == 1
     assert capsys.readouterr().err == f"error: there is no file {path}: give another\n"
+
+
+HOSTILE = (
+    "[bold]order-7[/bold]",
+    "order-[/8]",
+    ":smile:",
+    "[link=http://x]y[/link]",
+    "caf\u00e9\u00a01 \u20ac",
+    "\u4e00",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_is_taken_for_markup(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(text)
+    table = Table("id")
+    table.add_row(plain(text))
+    out.print(table)
+    assert capsys.readouterr().out.count(text) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jwiped", "\\x1b[2Jwiped"),
+        ("a\rb\x07\x00", "a\\rb\\x07\\x00"),
+        ("\x9b31m", "\\x9b31m"),
+        ("abc\u202etxt", "abc\\u202etxt"),
+        ("half \ud800", "half \\ud800"),
+    ],
+)
+def test_the_terminal_obeys_no_data(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(text)
+    assert capsys.readouterr().out == f"{shown}\n"
+    assert plain("two\nlines") == "two\\nlines"
+    assert plain("plain text") == "plain text"
