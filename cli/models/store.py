@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import fail, out, print_json, say
+from eddy.cli.console import fail, out, plain, print_json, say
 from eddy.cli.tables import Artifacts, AsJson
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
         eddy models list
     """
     from rich.table import Table
+    from rich.text import Text
 
     store = store_of(artifacts)
     rows = [_row(store, version) for version in store.versions()]
@@ -38,9 +39,9 @@ def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
         fail(f"there is no model in {store.path}: train one with `eddy train DATA`")
     table = Table("", "version", "trained on", "flags 1 in", "threshold", box=None)
     for row in rows:
-        mark = "[green]active[/green]" if row["active"] else ""
+        mark = Text("active" if row["active"] else "", style="green")
         if "problem" in row:
-            table.add_row(mark, row["version"], f"[red]{row['problem']}[/red]")
+            table.add_row(mark, row["version"], Text(plain(row["problem"]), style="red"))
         else:
             rate = f"{1 / row['rate']:,.0f}" if row["rate"] else "-"
             table.add_row(mark, row["version"], f"{row['rows']:,} rows", rate, f"{row['threshold']:.4g}")
@@ -185,7 +186,11 @@ def _describe(manifest: Manifest) -> None:
     fields = Table("field", "kind", "role", "unit", "null", box=None, title_justify="left")
     for field in manifest.fields:
         fields.add_row(
-            field.name, field.kind.value, field.role or "", field.unit or "", "yes" if field.nullable else ""
+            plain(field.name),
+            field.kind.value,
+            field.role or "",
+            plain(field.unit or ""),
+            "yes" if field.nullable else "",
         )
     out.print(fields, highlight=False)
 

@@ -15,13 +15,13 @@ row is scored as if the value were usual. Only where a category is often missing
 same.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eddy.model.arrays import Bools, Floats, Indices, Texts
-from eddy.model.schema.columns import Columns
+from eddy.model.schema.columns import Columns, lacking
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
@@ -29,6 +29,20 @@ BEYOND = 3.0
 """How far features may go beyond the outermost training rows, in standard deviations."""
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
+
+
+SetAside = Mapping[int, tuple[float, ...]]
+"""By index of a numeric column, numbers that seem to stand for a missing value, though nobody has said so."""
+
+
+def set_aside(columns: Columns, values: SetAside) -> Columns:
+    """The columns, with those numbers missing: their size says nothing, and would hide all other sizes."""
+    if not values:
+        return columns
+    numeric = columns.numeric.copy()
+    for index, numbers in values.items():
+        numeric[:, index] = lacking(numeric[:, index], numbers)
+    return replace(columns, numeric=numeric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +153,11 @@ class Encoder:
     gives for each the index of its field in `TransactionSchema.scored`, `group_of_feature` one of `GROUPS`. `absent`
     [numbers + categories] is -log p of the value missing, in nats, 0 where that is not to count; `ever_absent`: it
     counts, and training rows lack some. `usual_hour` is the most frequent hour of day of each timestamp, `usual_level`
-    the most frequent level of each categorical column, whether it makes a feature or not.
+    the most frequent level of each categorical column, whether it makes a feature or not. Numbers `aside` count as
+    missing ones.
     """
 
+    aside: SetAside
     numbers: Numbers
     absent: Floats
     ever_absent: bool
@@ -187,7 +203,8 @@ class Encoder:
     def lacking(self, columns: Columns) -> Floats:
         """What missing values add to the score, by feature [n, d], in nats."""
         nats = np.zeros((len(columns), len(self.center)))
-        missing = np.hstack([self.numbers.missing(columns), self.categories.missing(columns)])
+        known = set_aside(columns, self.aside)
+        missing = np.hstack([self.numbers.missing(known), self.categories.missing(known)])
         nats[:, : len(self.absent)] = np.where(missing, self.absent, 0.0)
         return nats
 
@@ -200,7 +217,8 @@ class Encoder:
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""
-        return raw_features((self.numbers, self.categories, self.by_category, self.hours), columns)
+        parts = (self.numbers, self.categories, self.by_category, self.hours)
+        return raw_features(parts, set_aside(columns, self.aside))
 
 
 Part = Numbers | Categories | ByCategory | Hours

@@ -5,6 +5,7 @@ from sklearn.preprocessing import StandardScaler
 
 from eddy.model.arrays import Bools, Floats, Indices, Texts
 from eddy.model.config import ConfigError
+from eddy.model.data import sentinels
 from eddy.model.features.encoder import (
     BEYOND,
     GROUPS,
@@ -13,11 +14,13 @@ from eddy.model.features.encoder import (
     Encoder,
     Hours,
     Numbers,
+    SetAside,
     hour_of_day,
     raw_features,
+    set_aside,
 )
 from eddy.model.schema.columns import Columns
-from eddy.model.schema.schema import TransactionSchema
+from eddy.model.schema.schema import Kind, TransactionSchema
 
 PSEUDO_COUNTS = 5.0
 """Spread over the levels of a category, as if each had been seen that often between them; unseen ones get none."""
@@ -43,6 +46,8 @@ def fit(
         ConfigError: a group is unknown, or none of them makes a feature of these columns.
     """
     chosen = _chosen(groups)
+    aside = _to_set_aside(columns, schema)
+    columns = set_aside(columns, aside)
     amount = _amount(schema)
     floor = float(np.log(2.0)) if hinge else -np.inf
     numbers = _fit_numbers(columns, amount, chosen, floor)
@@ -56,6 +61,7 @@ def fit(
     x = scaler.fit_transform(raw_features((numbers, categories, by_category, hours), columns))
     missing, counts = np.hstack([numbers.missing(columns), categories.missing(columns)]), "missing" in chosen
     return Encoder(
+        aside=aside,
         numbers=numbers,
         absent=_absent(missing) * counts,
         ever_absent=counts and bool(missing.any()),
@@ -71,6 +77,13 @@ def fit(
         lowest=x.min(axis=0) - BEYOND,
         highest=x.max(axis=0) + BEYOND,
     )
+
+
+def _to_set_aside(columns: Columns, schema: TransactionSchema) -> SetAside:
+    """What stands for a missing value in the columns of which the schema does not say what does."""
+    fields = zip(schema.of_kind(Kind.NUMERIC), columns.numeric.T, strict=True)
+    found = {k: sentinels.find(column) for k, (field, column) in enumerate(fields) if field.missing is None}
+    return {index: tuple(each.value for each in those) for index, those in found.items() if those}
 
 
 def _chosen(groups: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """From the columns of normal transactions to a model, as one readable sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -12,9 +12,11 @@ from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
 from eddy.model.config import DEFAULTS, TrainingConfig
+from eddy.model.data import sentinels
+from eddy.model.features.encoder import SetAside
 from eddy.model.onnx_export import graph
 from eddy.model.progress import ProgressCallback
-from eddy.model.schema.schema import Columns, TransactionSchema
+from eddy.model.schema.schema import NUMBER_MAX, Columns, Kind, TransactionSchema
 from eddy.model.serving.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Detector
@@ -129,7 +131,10 @@ def learn(
         ),
         learned=rows.learned,
         held_out=rows.held_out,
-        notes=_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape),
+        notes=(
+            *_notes_on_sentinels(columns, schema, prepared.encoder.aside),
+            *(_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape)),
+        ),
     )
 
 
@@ -192,6 +197,15 @@ def _notes_on_pairs(paired: category_pairs.Pairs, schema: TransactionSchema) -> 
     return (how, rare) if shared else (how,)
 
 
+def _notes_on_sentinels(columns: Columns, schema: TransactionSchema, aside: SetAside) -> Iterator[str]:
+    for index, values in aside.items():
+        numbers, field = columns.numeric[:, index], schema.of_kind(Kind.NUMERIC)[index]
+        for value in values:
+            seen = sentinels.Sentinel(value, int((numbers == value).sum()), len(numbers))
+            yield f"Column {sentinels.described(field.name, seen)}. It counts by how often it comes, not by its size."
+        yield sentinels.remedy(field, values)
+
+
 def _notes_on_rows(held_out: int, features: int) -> tuple[str, ...]:
     if held_out >= FEWEST_PER_FEATURE * features:
         return ()
@@ -205,7 +219,7 @@ def _probe_rows(columns: Columns) -> Columns:
     """Some rows, and some that no table has: missing values, zero, negative, extreme, a level never seen."""
     some = columns[np.arange(PROBE_ROWS) % len(columns)]
     numeric, categorical = some.numeric.copy(), some.categorical.copy()
-    for row, value in enumerate((np.nan, 0.0, -1.0, -1e15, 1e15)):
+    for row, value in enumerate((np.nan, 0.0, -1.0, -NUMBER_MAX, NUMBER_MAX)):
         numeric[row] = value
     categorical[5], categorical[6] = "\N{SNOWMAN} never seen", ""
     return Columns(numeric, categorical, some.timestamp)

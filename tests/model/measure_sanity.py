@@ -170,6 +170,10 @@ def main() -> None:
     repeated = np.r_[np.arange(12), np.zeros(32, np.intp)]
     for parts, model in models(columns(learned[:, repeated], 1)).items():
         found[parts]["repeated"] = absurd(model, learned[:, repeated], columns(some[:, repeated], 5))
+    learned = numbers(ROWS, 12, 1)
+    learned[: ROWS // 50, :KINDS] = (-999_999_999.0, -1.0, 99_999.0, -1.0)
+    for parts, model in models(columns(learned, 1)).items():
+        found[parts]["sentinels"] = absurd(model, numbers(ROWS, 12, 1), columns(numbers(PROBED, 12, 5), 5))
     gaps = {share: lost_to_gaps(share) for share in (0.0, 0.01, 0.05)}
     for parts in CHOICES:
         found[parts]["gaps"] = {f"{share:g} missing": gaps[0.0][parts] - gaps[share][parts] for share in (0.01, 0.05)}

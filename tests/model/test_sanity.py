@@ -53,6 +53,12 @@ def test_an_absurd_value_is_the_first_reason(figures: Figures, fields: str) -> N
     assert figures["combined"][fields]["absurd first reason"] >= 0.95
 
 
+@pytest.mark.parametrize("parts", ALARMED)
+def test_numbers_that_stand_for_missing_ones_hide_no_absurd_value(figures: Figures, parts: str) -> None:
+    """In a fiftieth of the rows; the schema says nothing of them."""
+    assert figures[parts]["sentinels"]["absurd flagged"] >= 0.99
+
+
 @pytest.mark.parametrize("parts", CHOICES)
 def test_the_score_does_not_fall_as_a_value_moves_outward(figures: Figures, parts: str) -> None:
     falls = max(figures[parts][fields]["falls outward"] for fields in FIELDS)

@@ -31,7 +31,10 @@ def payments(rows: int) -> pd.DataFrame:
 def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], Path]:
     """What `eddy train --json` says about a table of 2,000 payments, and where it stored the model."""
     here = tmp_path_factory.mktemp("train")
-    payments(2_000).to_csv(here / "payments.csv", index=False)
+    table = payments(2_000)
+    unknown = table.index[~table.is_fraud][:30]
+    table.loc[unknown, "distance_km"] = -1.0
+    table.to_csv(here / "payments.csv", index=False)
     done = subprocess.run(
         [
             sys.executable,
@@ -63,6 +66,14 @@ def test_a_csv_becomes_the_active_model(answer: tuple[dict[str, object], Path]) 
     card = detector.schema.role("card")
     assert card is not None
     assert card.name == "card_id"
+
+
+def test_numbers_that_seem_to_stand_for_missing_ones_are_named_with_the_line_that_says_so(
+    answer: tuple[dict[str, object], Path],
+) -> None:
+    notes = " ".join(map(str, answer[0]["notes"]))
+    assert "Column distance_km is -1 in 30 of" in notes
+    assert 'distance_km = {kind = "numeric", nullable = true, missing = [-1]}' in notes
 
 
 def test_settings_given_as_options_are_those_of_the_model(answer: tuple[dict[str, object], Path]) -> None:

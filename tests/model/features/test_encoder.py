@@ -58,6 +58,20 @@ def test_a_category_that_is_often_missing_has_one_level_more() -> None:
     assert not encoder.lacking(columns).any()
 
 
+def test_a_number_that_seems_to_stand_for_a_missing_one_counts_as_missing_unless_the_schema_says_otherwise() -> None:
+    values = np.random.default_rng(0).normal(1_000, 30, 1_000)
+    values[:10], values[10:20] = -999_999_999, np.nan
+    columns, schema = numbers(values.tolist())
+    encoder = fit.fit(columns, schema)
+    assert encoder.scale[0] == pytest.approx(30, rel=0.1)
+    np.testing.assert_array_equal(encoder.encode(columns)[:10], encoder.encode(columns)[10:20])
+    np.testing.assert_array_equal(encoder.lacking(columns)[:20], encoder.absent[0])
+    assert encoder.absent[0] == pytest.approx(-np.log(20.5 / 1_001))
+    kept = fit.fit(columns, TransactionSchema((Field("n0", Kind.NUMERIC, missing=()),)))
+    assert not kept.aside
+    assert kept.scale[0] > 1e6
+
+
 def test_the_amount_is_logarithmic_and_other_numbers_are_not() -> None:
     values = np.random.default_rng(0).lognormal(3, 1.5, (1_000, 2))
     schema = TransactionSchema((Field("heavy", Kind.NUMERIC), Field("paid", Kind.NUMERIC, role="amount")))
