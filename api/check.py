@@ -69,7 +69,7 @@ class Checker:
         decoded = self.codec.decode_values([body])
         if decoded.refused:
             return decoded.refused[0]
-        verdicts = self.detector.detect(decoded.columns)
+        verdicts = self.detector.detect(decoded.columns, explain=True)
         if not isfinite(verdicts.score[0]):
             return UNSCORABLE
         return Verdict(

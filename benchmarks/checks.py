@@ -1,0 +1,64 @@
+"""What checks cost without a server around them, in microseconds of CPU a transaction.
+
+`Checker.check` finds score and reasons in one run of the scoring graph; beside it stands the way in two runs, which the
+stream takes because it explains few of many. The demo's model scores the demo's transactions; it is trained on first
+use. Medians of rounds in turns.
+
+    python -m benchmarks.checks
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from statistics import median
+from time import thread_time
+
+from benchmarks.api import demo_store
+from eddy.api.check import Checker
+from eddy.messaging.codec import TransactionCodec
+from eddy.model.serving.artifact import ArtifactStore
+from eddy.producer.messages import outgoing
+from eddy.producer.synthetic import SyntheticStream
+
+BODIES, ROUNDS, CONTRIBUTIONS = 1_000, 15, 5
+LIMIT = 0.85
+"""Most of the two runs' CPU that one explained run may take."""
+
+
+def main() -> int:
+    store = ArtifactStore(demo_store())
+    detector = store.detector(store.active())
+    codec = TransactionCodec(detector.schema)
+    bodies = next(outgoing(SyntheticStream(seed=7).chunks(BODIES))).values
+    checker = Checker(detector, codec, CONTRIBUTIONS)
+    took = in_turns(
+        {
+            "one run": lambda: [checker.check(body) for body in bodies],
+            "two runs": lambda: [in_two_runs(checker, body) for body in bodies],
+        }
+    )
+    for name, time_us in took.items():
+        print(f"{name:12}{time_us:8.1f} us of CPU a transaction")
+    ratio = took["one run"] / took["two runs"]
+    print(f"one run / two runs {ratio:.2f}, limit {LIMIT}: {'reached' if ratio <= LIMIT else 'MISSED'}")
+    return int(ratio > LIMIT)
+
+
+def in_two_runs(checker: Checker, body: bytes) -> object:
+    verdicts = checker.detector.detect(checker.codec.decode_values([body]).columns)
+    return verdicts.contributions(0, checker.contributions)
+
+
+def in_turns(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Microseconds of CPU per transaction."""
+    rounds = [{name: _timed(way) for name, way in ways.items()} for _ in range(ROUNDS + 1)][1:]
+    return {name: median(times[name] for times in rounds) for name in ways}
+
+
+def _timed(way: Callable[[], object]) -> float:
+    begun = thread_time()
+    way()
+    return (thread_time() - begun) / BODIES * 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())
