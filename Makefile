@@ -45,6 +45,7 @@ bench: setup  ## Every benchmark that needs no data of yours, one after the othe
 
 docs: setup  ## The generated pages
 	$(BIN)/eddy settings --markdown > docs/settings.md
+	$(BIN)/python -c 'from eddy.api.problem_types import markdown; print(markdown(), end="")' > docs/problems.md
 
 pictures: setup  ## The pictures of docs/detection.md, and the figures it quotes
 	$(BIN)/python -m docs.pictures

@@ -60,6 +60,11 @@ class Decoded:
         field = self.schema.role("transaction")
         return None if field is None else str(getattr(self.rows[k], field.attribute))
 
+    def transaction_ids(self) -> Sequence[str | None]:
+        """The `transaction_id` of all rows, which is quicker for all of them at once."""
+        field = self.schema.role("transaction")
+        return [None] * len(self.rows) if field is None else list(map(str, map(attrgetter(field.attribute), self.rows)))
+
     def event_time(self, k: int) -> datetime | None:
         """When the transaction of rows[k] happened, as its message says; None where the schema has no time."""
         field = self.schema.role("time")

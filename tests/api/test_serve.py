@@ -1,4 +1,4 @@
-"""`eddy serve` with a model from a store: an artifact like any other, but for its graph, which was written by hand."""
+"""`eddy serve` with a model from a store."""
 
 import json
 import os
@@ -9,82 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import msgspec
-import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from eddy.api import detectors
 from eddy.api.detectors import NotReady, StoredDetector
 from eddy.messaging.codec import TransactionCodec
-from eddy.model.serving.artifact import ArtifactStore, Manifest, Probe
+from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
-from eddy.model.serving.scorer import Scorer
 
 COMMAND = "from eddy.cli.main import run; run()"
-
-
-def distance_graph() -> bytes:
-    """Score: how far the two numbers of the schema are from (25, 2), in tenths."""
-    constants = {
-        "usual": np.array([[25.0, 2.0]]),
-        "tenth": np.array(0.1),
-        "widen": np.eye(2, 4),
-        "axes": np.array([1]),
-        "always": np.array([[25.0, 2.0, np.nan, 12.0]]),
-        "zero": np.array(0.0),
-    }
-    nodes = [
-        helper.make_node("IsNaN", ["numeric"], ["missing"]),
-        helper.make_node("Where", ["missing", "usual", "numeric"], ["filled"]),
-        helper.make_node("Sub", ["filled", "usual"], ["away"]),
-        helper.make_node("Abs", ["away"], ["distance"]),
-        helper.make_node("Mul", ["distance", "tenth"], ["parts"]),
-        helper.make_node("MatMul", ["parts", "widen"], ["wide"]),
-        helper.make_node("Cast", ["wide"], ["contributions"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceSum", ["parts", "axes"], ["score"], keepdims=0),
-        helper.make_node("Mul", ["wide", "zero"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "always"], ["expected"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "distance",
-        [helper.make_tensor_value_info("numeric", TensorProto.DOUBLE, ["n", 2])],
-        [
-            helper.make_tensor_value_info("score", TensorProto.DOUBLE, ["n"]),
-            helper.make_tensor_value_info("contributions", TensorProto.FLOAT, ["n", 4]),
-            helper.make_tensor_value_info("expected", TensorProto.DOUBLE, ["n", 4]),
-        ],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opset = helper.make_opsetid("", 17)
-    return helper.make_model(graph, opset_imports=[opset], ir_version=9).SerializeToString()
-
-
-@pytest.fixture
-def store(tmp_path: Path, fake: ModuleType, transaction: Any) -> ArtifactStore:
-    """A model store with one artifact."""
-    graph = distance_graph()
-    columns = TransactionCodec(fake.SCHEMA).decode_values([transaction(), transaction(amount=500.0)]).columns
-    manifest = Manifest(
-        created_at=datetime.now(UTC),
-        fields=fake.SCHEMA.fields,
-        threshold=fake.DETECTOR.threshold,
-        calibration=fake.DETECTOR.calibration,
-        probe=Probe.of(columns, Scorer(graph, fake.SCHEMA.scored).score(columns).score),
-        training={},
-        libraries={},
-    )
-    store = ArtifactStore(tmp_path / "artifacts")
-    store.add(manifest, {"scoring.onnx": graph})
-    return store
 
 
 def start(store: ArtifactStore, log: Path, *options: str) -> subprocess.Popen[str]:
