@@ -130,6 +130,12 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="Format of log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
 
+    @property
+    def api_url(self) -> str:
+        """Where a client on the same machine reaches the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
+        return f"http://[{host}]:{self.api_port}" if ":" in host else f"http://{host}:{self.api_port}"
+
     def source(self, name: str) -> str:
         """Where a setting comes from: `environment`, `.env file`, `command line` or `default`."""
         if name not in self.model_fields_set:

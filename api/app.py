@@ -32,7 +32,7 @@ def create_app(detectors: DetectorProvider, settings: Settings, metrics: HttpMet
     _count_requests(app, metrics)
     for resource in RESOURCES:
         resource.register(app, context)
-    documents.register(app, OPERATIONS)
+    documents.register(app, context, OPERATIONS)
     return app
 
 

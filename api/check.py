@@ -15,6 +15,9 @@ from eddy.messaging.codec import Decoded, TransactionCodec
 from eddy.messaging.refusals import UNSCORABLE, Refused
 from eddy.model.serving.detector import Contribution, Detector, Verdicts
 
+TRANSACTIONS_MOST = 1_000
+"""Transactions that are checked at once."""
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """The verdict on one transaction.

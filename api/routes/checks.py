@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
 from flask import Flask, Response
 
 from eddy.api import body, problem_types
-from eddy.api.check import CheckedTransaction, Checker
+from eddy.api.check import TRANSACTIONS_MOST, CheckedTransaction, Checker
 from eddy.api.context import Context
 from eddy.api.openapi.operation import Operation
 from eddy.api.problems import Problem, ProblemDocument
@@ -17,9 +18,12 @@ from eddy.api.routes.check import READS_JSON
 from eddy.messaging.refusals import Refused, reason_for
 from eddy.monitoring.http_metrics import HttpMetrics
 
-TRANSACTIONS_MOST = 1_000
-
+_IN_THE_LIST = (CheckedTransaction.__name__, ProblemDocument.__name__)
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+# msgspec decodes no union of two types without tags, so it is told what stands in the list.
+_EITHER = {"items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in _IN_THE_LIST]}}
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -37,7 +41,7 @@ class Answers(msgspec.Struct, frozen=True):
     threshold: float
     anomalous: int
     refused: int
-    answers: list[CheckedTransaction | ProblemDocument]
+    answers: Annotated[list[Any], msgspec.Meta(extra_json_schema=_EITHER)]
 
 
 OPERATIONS = (

@@ -107,9 +107,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(log: Path) -> Iterator[Server]:
+def serving(log: Path, max_body: int = MAX_BODY) -> Iterator[Server]:
     with log.open("w") as out:
-        command = [sys.executable, SERVER, "0", "2", str(MAX_BODY), str(REQUEST_S)]
+        command = [sys.executable, SERVER, "0", "2", str(max_body), str(REQUEST_S)]
         process = subprocess.Popen(command, stderr=out, text=True, start_new_session=True)
     try:
         server = Server(process, _port(process, log), log)

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from eddy.api import app, problem_types, server
-from eddy.api.check import CheckedTransaction, Verdict
+from eddy.api.check import TRANSACTIONS_MOST, CheckedTransaction, Verdict
 from eddy.api.problems import FieldError, ProblemDocument
-from eddy.api.routes.checks import TRANSACTIONS_MOST, Answers
+from eddy.api.routes.checks import Answers
 from tests.places import ROOT
 
 DOCUMENT, PROBLEMS = ROOT / "docs" / "http-api.md", ROOT / "docs" / "problems.md"
