@@ -6,6 +6,7 @@ a `Refused` with a category and a reason that names fields and types, never valu
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ TEXT_MAX_CHARS = 4_000
 FIELD_NAME_MAX_CHARS = 256
 NUMBER_MAX = 1e15
 UNKNOWN_FIELDS_MOST = 32
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+"""Characters that JSON escapes; msgspec has no fields with them in their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,8 @@ class _UnknownFields:
         return sum(2 + raw.count(b'"') for raw in found)
 
     def remember(self, names: Iterable[str]) -> None:
-        new = [name for name in names if name not in self._known and name not in self._names]
+        known = self._known.union(self._names)
+        new = [name for name in names if name not in known and not _ESCAPED.search(name)]
         if new and len(self._names) + len(new) <= UNKNOWN_FIELDS_MOST:
             self._names = (*self._names, *new)
             rename = {f"field_{number}": name for number, name in enumerate(self._names)}
