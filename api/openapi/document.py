@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from eddy.api.check import TRANSACTIONS_MOST, CheckedTransaction, Checker
+from eddy.api.check import TRANSACTIONS_MOST, CheckedTransaction, Checker, Verdict
 from eddy.api.example import example
 from eddy.api.openapi.descriptions import described
 from eddy.api.openapi.operation import Operation
@@ -76,12 +76,9 @@ def _examples(checker: Checker | None) -> dict[str, Any]:
     if checker is None:
         return {}
     sent = example(checker.detector.schema, checker.detector.scorer.usual_levels)
-    body = msgspec.json.encode(sent)
-    return {
-        "Transaction": sent,
-        "Transactions": [sent],
-        "checkTransaction": msgspec.to_builtins(checker.check(body)),
-    }
+    found: dict[str, Any] = {"Transaction": sent, "Transactions": [sent]}
+    verdict = checker.check(msgspec.json.encode(sent))
+    return found | ({"checkTransaction": msgspec.to_builtins(verdict)} if isinstance(verdict, Verdict) else {})
 
 
 def _operation(operation: Operation, answer: Mapping[str, Any] | None, examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +109,7 @@ def _responses(operation: Operation, answer: Mapping[str, Any] | None, example_a
     if operation.etag:
         found["200"]["headers"] = {"ETag": {"description": "Changes with the content.", "schema": {"type": "string"}}}
         found["304"] = {"description": "Not modified: the content has the entity tag that was sent."}
-    by_status = sorted({*operation.problems, METHOD_NOT_ALLOWED}, key=attrgetter("status"))
+    by_status = sorted((*operation.problems, METHOD_NOT_ALLOWED), key=attrgetter("status"))
     for status, kinds in groupby(by_status, key=attrgetter("status")):
         found[str(status)] = _problem(tuple(kinds))
     return found | {"default": _problem(())}

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from eddy import reports
 from eddy.api import problem_types
@@ -34,8 +35,25 @@ def problems_page() -> str:
 def _environment() -> Environment:
     loader = FileSystemLoader([_TEMPLATES, _OF_REPORTS])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"type": type_text, "pretty": _pretty, "curl": _curl, "name": _name}
+    made.filters |= {"type": type_text, "pretty": _pretty, "curl": _curl, "marked": marked}
     return made
+
+
+def marked(text: str) -> Markup:
+    """Text with what stands in backquotes as code; kinds of problems lead to their explanation.
+
+    >>> str(marked("a `field` & `refused`"))
+    'a <code>field</code> &amp; <a href="/problems#refused"><code>refused</code></a>'
+    """
+    return Markup().join(_code(part) if place % 2 else escape(part) for place, part in enumerate(text.split("`")))
+
+
+def _code(text: str) -> Markup:
+    code = Markup("<code>{}</code>").format(text)
+    return Markup('<a href="{}">{}</a>').format(_KINDS[text], code) if text in _KINDS else code
+
+
+_KINDS = {known.kind: known.uri for known in problem_types.ALL}
 
 
 def type_text(schema: Mapping[str, Any]) -> str:
@@ -85,6 +103,5 @@ def _curl(operation: Mapping[str, Any], method: str, address: str) -> str:
     body = operation.get("requestBody")
     if body is None:
         return f"curl {address}"
-    sent = body["content"]["application/json"].get("example", {})
-    text = msgspec.json.encode(sent).decode()
-    return f"curl -X {method.upper()} -H 'Content-Type: application/json' -d {shlex.quote(text)} {address}"
+    sent = _pretty(body["content"]["application/json"].get("example", {}))
+    return f"curl -X {method.upper()} {address} -H 'Content-Type: application/json' -d {shlex.quote(sent)}"

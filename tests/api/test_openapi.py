@@ -146,3 +146,18 @@ def test_requests_made_from_the_document_are_answered_as_it_says(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"Tested: {len(OPERATIONS) - 1}" in done.stdout  # all but the document's own
         assert "Traceback" not in server.log.read_text()
+
+
+def test_every_process_makes_the_same_document_with_the_same_entity_tag():
+    code = (
+        "from tests.api.fake import DETECTOR; from eddy.api.app import create_app; from eddy.settings import Settings;"
+        "print(create_app(lambda: DETECTOR, Settings()).test_client().get('/openapi.json').headers['ETag'])"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(made) == 1
+    assert made != {b""}
