@@ -1,13 +1,7 @@
 """`eddy serve` with a model from a store."""
 
 import json
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,29 +16,14 @@ from eddy.api.detectors import NotReady, StoredDetector
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
-
-COMMAND = "from eddy.cli.main import run; run()"
-
-
-def start(store: ArtifactStore, log: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", COMMAND, "serve", *(options or ("--port", "0", "--workers", "2"))]
-    environment = {"EDDY_ARTIFACTS": str(store.path), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    with log.open("w") as out:
-        return subprocess.Popen(command, stderr=out, stdout=out, text=True, env=environment)
+from tests.api.eddy_serve import serving_store, start
 
 
 @pytest.fixture
 def address(store: ArtifactStore, tmp_path: Path) -> Iterator[str]:
     """Where `eddy serve` answers."""
-    process = start(store, tmp_path / "log")
-    deadline = time.monotonic() + 30
-    while not (found := re.search(r"url=(http://\S+)", (tmp_path / "log").read_text())):
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    yield found[1]
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    with serving_store(store, tmp_path / "log") as address:
+        yield address
 
 
 def ask(url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
