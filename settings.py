@@ -116,7 +116,10 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Address on which the API listens.")
     api_port: Port = Field(8080, description="Port on which the API listens.")
     api_workers: Positive = Field(2, description="Number of gunicorn worker processes of `eddy serve`.")
-    api_max_body_bytes: Positive = Field(65_536, description="Largest request body, in bytes.")
+    api_max_body_bytes: Positive = Field(65_536, description="Largest request body with one transaction, in bytes.")
+    api_max_batch_bytes: Positive = Field(
+        1_048_576, description="Largest request body with many transactions (`POST /v1/checks`), in bytes."
+    )
 
     # Demo
     demo_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
@@ -126,6 +129,12 @@ class Settings(BaseSettings):
     # Logs
     log_format: Literal["console", "json"] = Field("console", description="Format of log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+
+    @property
+    def api_url(self) -> str:
+        """Where a client on the same machine reaches the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
+        return f"http://[{host}]:{self.api_port}" if ":" in host else f"http://{host}:{self.api_port}"
 
     def source(self, name: str) -> str:
         """Where a setting comes from: `environment`, `.env file`, `command line` or `default`."""

@@ -209,6 +209,20 @@ def test_what_was_met_changes_no_refusal(extra: bytes, again: bytes, category: C
         assert experienced.decode_values([value]).refused == fresh.decode_values([value]).refused
 
 
+@given(st.dictionaries(st.text(st.characters(exclude_categories=[])), st.integers() | st.text(), max_size=3))
+@example({'a "name"': 1})
+@example({"back\\slash": 1})
+@example({"tab\tname": 1})
+@example({"\ud800": 1})
+def test_unknown_fields_of_any_name_are_read_or_refused(extra: dict[str, object]) -> None:
+    codec = TransactionCodec(SCHEMA)
+    values = [json.dumps(SOUND | extra, ensure_ascii=True).encode(), message()]
+    for _ in range(2):
+        decoded = codec.decode_values(values)
+        assert sorted([*decoded.kept, *decoded.refused]) == [0, 1]
+        assert 1 in decoded.kept
+
+
 def test_unknown_fields_without_end_are_read_with_care_and_remembered_within_bounds() -> None:
     codec = TransactionCodec(SCHEMA)
     assert not codec.decode_values([with_unknown(b'"f%d":"x"' % number) for number in range(1_000)]).refused
