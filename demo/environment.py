@@ -29,7 +29,7 @@ from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import Broker
 from eddy.model.errors import EddyError
 from eddy.monitoring.metrics import ConsumerMetrics, serve
-from eddy.settings import Settings, load
+from eddy.settings import TOPICS, Settings, load
 
 WORKERS = 2
 READY_WITHIN_S = 60.0
@@ -171,8 +171,7 @@ def _of_broker(engine: Engine, address: str) -> dict[str, Any]:
     if engine.kind is not EngineKind.GIVEN:
         return {"kafka_bootstrap_servers": address, "kafka_security_protocol": "PLAINTEXT", "topic_replication": 1}
     mark = f"{_MARK}{uuid.uuid4().hex[:6]}"
-    names = ("topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger")
-    own = {name: f"{mark}-{Settings.model_fields[name].default}" for name in names}
+    own = {name: f"{mark}-{Settings.model_fields[name].default}" for name in TOPICS}
     return {"kafka_bootstrap_servers": address, "group": mark, **own}
 
 
@@ -192,10 +191,7 @@ def _settings(store: Path, directory: Path, **broker: Any) -> Settings:
 
 
 # The user's settings for a stream of their own must not change the demo.
-_OURS = {
-    "topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger", "topic_partitions", "group",
-    "first_slot", "unknown_fields", "dead_letter_limit",
-}  # fmt: skip
+_OURS = {*TOPICS, "topic_partitions", "group", "first_slot", "unknown_fields", "dead_letter_limit"}
 
 
 def _free_ports(count: int) -> int:
