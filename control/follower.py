@@ -13,6 +13,8 @@ IDLE_S = 0.2  # how often the thread looks whether it is to end
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
 OUTCOMES_KEPT = 10_000
 
+OnChange = Callable[[ControlState], None]
+
 log = logs.get(__name__)
 
 
@@ -21,13 +23,12 @@ class Follower:
 
     It survives outages: the last state stays, and reading goes on where it was. A topic that does not exist counts as
     empty until it does, and is reported once.
-
-    Args:
-        on_change: called in the follower's thread with each new state, but not while it reads to the first end.
     """
 
-    def __init__(self, broker: Broker, topic: str, on_change: Callable[[ControlState], None] | None = None) -> None:
-        self._broker, self._topic, self._on_change = broker, topic, on_change
+    def __init__(self, broker: Broker, topic: str) -> None:
+        self._broker, self._topic = broker, topic
+        self._on_change: OnChange | None = None
+        self._calling = threading.Lock()
         self._changed = threading.Condition()
         self._state = ControlState()
         self._outcomes: OrderedDict[int, Outcome] = OrderedDict()
@@ -42,6 +43,12 @@ class Follower:
     def wait_ready(self, timeout_s: float) -> bool:
         """Whether the topic was read to its end, or is known not to exist; waits for it up to `timeout_s`."""
         return self._ready.wait(timeout_s)
+
+    def subscribe(self, on_change: OnChange) -> None:
+        """Calls `on_change` with the state now, in this thread, and with every later one in the follower's."""
+        with self._calling:
+            on_change(self._state)
+            self._on_change = on_change
 
     @property
     def state(self) -> ControlState:
@@ -124,8 +131,7 @@ class Follower:
         with self._changed:
             self._state = ControlState()
             self._outcomes.clear()
-        if self._on_change is not None:
-            self._on_change(self._state)
+        self._call()
 
     def _advance(self, record: Record) -> None:
         state, outcome = advance(self._state, record.offset, record.value)
@@ -139,8 +145,12 @@ class Follower:
             self._changed.notify_all()
         if outcome in (Outcome.UNREADABLE, Outcome.NOT_UNDERSTOOD):
             log.warning(f"a record of {self._topic} is {outcome}: see `eddy audit`", offset=record.offset)
-        if self._ready.is_set() and self._on_change is not None:
-            self._on_change(state)
+        self._call()
+
+    def _call(self) -> None:
+        with self._calling:  # else a subscriber could get an older state after a newer one
+            if self._on_change is not None:
+                self._on_change(self._state)
 
     def _complete(self) -> None:
         self._complete_at = time.monotonic()

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from eddy.consumer.worker import MetricsObserver, load_processor, loop_of
+from eddy.consumer.live import LiveProcessor
+from eddy.consumer.worker import MetricsObserver, loader_of, loop_of
 from eddy.demo.background import Background
 from eddy.demo.processes import ChildEnded, Children
 from eddy.devbroker import brokers
@@ -213,9 +214,9 @@ def _says_stable(health_file: Path) -> bool:
 
 def consume_in_memory(broker: Broker, settings: Settings, stop: threading.Event) -> None:
     """The consumer's own loop over a broker in memory, with its metrics."""
-    metrics = ConsumerMetrics()
-    serve(metrics.registry, settings.metrics_port, 0, "127.0.0.1")
-    processor = load_processor(settings)
-    threshold = processor.detector.threshold
-    metrics.model(processor.detector.version, threshold.score, threshold.rate)
-    loop_of(broker, settings, 0, processor, [MetricsObserver(metrics)], stop).run()
+    observer = MetricsObserver(ConsumerMetrics())
+    serve(observer.metrics.registry, settings.metrics_port, 0, "127.0.0.1")
+    live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap])
+    live.start(stop, lambda: None)
+    loop_of(broker, settings, 0, live, [observer], stop).run()
+    live.close()
