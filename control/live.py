@@ -117,8 +117,8 @@ class LiveDetector:
                 yield None
 
     def _say(self, found: InForce) -> None:
-        detector = found.detector
-        if self._current is not None:
+        detector, before = found.detector, self._current
+        if before is not None and (before.detector, before.control_offset) != (detector, found.control_offset):
             log.info(
                 "another model or threshold is in force",
                 model=detector.version,

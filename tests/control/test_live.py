@@ -1,10 +1,12 @@
 """What a control state means for the models of a store."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from eddy.control.change import (
     MODEL,
@@ -159,3 +161,46 @@ def test_a_model_is_loaded_only_if_its_manifest_is_the_one_that_was_meant(
         load(UseModel(version, "0" * 64))
     with pytest.raises(ArtifactError, match="there is no version"):
         load(UseModel("20200101T000000Z-000000", "0" * 64))
+
+
+def spoil(directory: Path, number: int) -> None:
+    """Another way for each number: a file missing, cut short, with a bit turned, with more bytes, or a link."""
+    files = sorted(path for path in directory.iterdir() if path.name != "report.html")
+    path = files[number % len(files)]
+    content, place = path.read_bytes(), number * 7_919 % path.stat().st_size
+    way = number // len(files) % 5
+    path.unlink()
+    if way == 1:
+        path.write_bytes(content[:place])
+    elif way == 2:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << number % 8]) + content[place + 1 :])
+    elif way == 3:
+        path.write_bytes(content + b"\0")
+    elif way == 4:
+        elsewhere = directory.parent / f"elsewhere-{number}"
+        elsewhere.write_bytes(content)
+        path.symlink_to(elsewhere)
+
+
+def test_none_of_100_damaged_models_is_put_in_force_and_the_old_one_goes_on(
+    artifact_store: ArtifactStore, tmp_path: Path
+) -> None:
+    store = ArtifactStore(shutil.copytree(artifact_store.path, tmp_path / "store"))
+    manifest, files = store.verified(store.active())
+    sound = store.add(structs.replace(manifest, created_at=manifest.created_at + timedelta(minutes=1)), files)
+    wanted = UseModel(sound, store.manifest_sha256(sound))
+    store.choose(manifest.version)
+    live = LiveDetector(StoreLoader(store), lambda _: None)
+    live.apply(state_of())
+    shutil.move(store.path / sound, tmp_path / "sound")
+    for number in range(100):
+        shutil.copytree(tmp_path / "sound", store.path / sound)
+        spoil(store.path / sound, number)
+        live.apply(state_of(wanted))
+        assert live.current.detector.version == manifest.version, number
+        assert sound in live.current.problems[0]
+        shutil.rmtree(store.path / sound)
+        live.apply(state_of())
+    shutil.copytree(tmp_path / "sound", store.path / sound)
+    live.apply(state_of(wanted))
+    assert (live.current.detector.version, live.current.problems) == (sound, ())
