@@ -23,10 +23,16 @@ _KEY = re.compile(r"(threshold|model|shadow|rule/.+|api-key/.+)")
 Text = Annotated[str, Meta(max_length=500)]
 
 
-class AlertRate(msgspec.Struct, frozen=True, tag="alert-rate", tag_field="kind", forbid_unknown_fields=True):
-    """A threshold that flags this share of normal transactions, whatever the model."""
+class AlertRate(
+    msgspec.Struct, frozen=True, tag="alert-rate", tag_field="kind", forbid_unknown_fields=True, omit_defaults=True
+):
+    """A threshold that flags this share of normal transactions, whatever the model.
+
+    `alerts_per_day` is the budget that it was computed for, if `eddy budget` made the change.
+    """
 
     alert_rate: Annotated[float, Meta(ge=RAREST, le=1)]
+    alerts_per_day: float | None = None
 
 
 class Score(msgspec.Struct, frozen=True, tag="score", tag_field="kind", forbid_unknown_fields=True):

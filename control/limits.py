@@ -6,6 +6,8 @@ from eddy.model.errors import EddyError
 from eddy.model.serving.calibration import check_rate
 from eddy.model.serving.text import one_in
 
+BUDGET_STEP_MOST = 2.0
+"""`eddy budget` changes the alert rate by at most this factor at a time."""
 STEP_MOST = 10.0
 """A change of the alert rate by more than this factor must be forced."""
 

@@ -1,7 +1,7 @@
 """Changes as people ask for them, by command or over HTTP: with what must hold before one is written."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from eddy.control.follower import Follower
 from eddy.control.history import Undo, entries, undo_of
 from eddy.control.limits import ChangeRefused, Limits
 from eddy.control.live import resolve
+from eddy.control.projection import Window, read_windows
 from eddy.control.publisher import Author, ChangePublisher
 from eddy.control.state import Accepted, ControlState
 from eddy.messaging.ports import Broker, BrokerError
@@ -60,7 +61,7 @@ class Operator:
     """
 
     def __init__(self, broker: Broker, settings: Settings, follower: Follower, publisher: ChangePublisher) -> None:
-        self._broker, self._topic = broker, settings.topic_control
+        self._broker, self._topic, self._ledger = broker, settings.topic_control, settings.topic_ledger
         self._follower, self._publisher = follower, publisher
         self._store = ArtifactStore(settings.artifacts)
         self._limits = Limits(settings.alert_rate_floor, settings.alert_rate_ceiling)
@@ -74,10 +75,26 @@ class Operator:
         change = self.state.last(THRESHOLD)
         return self._resolved(change.change.body if change else ModelsOwn(), self._manifest(), change)
 
+    def proposed(self, body: ThresholdBody) -> ThresholdInForce:
+        """What a threshold would be for the model in force."""
+        found = self._resolved(body, self._manifest(), None)
+        if found.problem is not None:
+            assert isinstance(body, Score)
+            raise ChangeRefused(
+                f"the score {body.score:g} belongs to model {body.model}, and {found.model} is in force: give the "
+                "threshold as an alert rate, or use that model"
+            )
+        return found
+
+    def scored(self, seconds: Sequence[float]) -> list[Window]:
+        """What the ledger says of the last so many seconds, for each of `seconds`."""
+        with closing(self._broker.reader()) as reader:
+            return read_windows(reader, self._ledger, int(time.time() * 1000), seconds)
+
     def set_threshold(self, body: ThresholdBody, author: Author, *, force: bool = False) -> int:
         """Changes the threshold; returns the change's offset. `force` allows a change of the rate by more than 10 x."""
         base, now = self.state.base(THRESHOLD), self.threshold()
-        proposed = self._fitting(body)
+        proposed = self.proposed(body)
         self._limits.check(proposed.alert_rate, now.alert_rate, force=force)
         return self._publisher.publish(THRESHOLD, base, body, author)
 
@@ -94,7 +111,7 @@ class Operator:
         """Takes back the last change of a key that was not taken back yet; returns what is in force instead."""
         base, found = self.state.base(key), self._undo_of(key)
         if isinstance(found.body, AlertRate | Score | ModelsOwn):
-            self._fitting(found.body)
+            self.proposed(found.body)
         else:
             self._check_swap(self._version(found.body), force=True)
         self._publisher.publish(key, base, found.body, author, undoes=found.offset)
@@ -103,16 +120,6 @@ class Operator:
     def _undo_of(self, key: str) -> Undo:
         with closing(self._broker.reader()) as reader:
             return undo_of(entries(reader.read(self._topic)), key)
-
-    def _fitting(self, body: ThresholdBody) -> ThresholdInForce:
-        found = self._resolved(body, self._manifest(), None)
-        if found.problem is not None:
-            assert isinstance(body, Score)
-            raise ChangeRefused(
-                f"the score {body.score:g} belongs to model {body.model}, and {found.model} is in force: give the "
-                "threshold as an alert rate, or use that model"
-            )
-        return found
 
     def _check_swap(self, version: str, force: bool) -> None:
         """Refuses a model that does not load here, that other messages are needed for, or that has no threshold."""

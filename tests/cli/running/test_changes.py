@@ -3,18 +3,23 @@
 import dataclasses
 import json
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from eddy.cli.main import app
 from eddy.messaging.kafka import broker as kafka
 from eddy.messaging.memory.broker import MemoryBroker
+from eddy.messaging.messages import LedgerRecord, ledger_message
 from eddy.messaging.ports import Message
+from eddy.messaging.topics import TopicPlan
 from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.serving.calibration import rarity_histogram
 from tests.plugins.artifacts import artifact_store as artifact_store
 
 WHY = ("--why", "a test")
@@ -22,7 +27,7 @@ WHY = ("--why", "a test")
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
-    made = MemoryBroker({"control": 1}, waits=True)
+    made = MemoryBroker({"control": 1}, clock=lambda: int(time.time() * 1000), waits=True)
     monkeypatch.setattr(kafka, "KafkaBroker", lambda _: made)
     return made
 
@@ -134,6 +139,21 @@ def test_a_model_that_needs_other_fields_must_be_forced(store: ArtifactStore) ->
     other = store.add(msgspec.structs.replace(manifest, fields=fields, created_at=later), files)
     assert "other fields" in run("models", "use", other, *WHY, code=1)
     assert other in run("models", "use", other, "--force", *WHY)
+
+
+def test_a_preview_says_what_would_have_been_flagged_and_changes_nothing(broker: MemoryBroker) -> None:
+    rarities = np.repeat([0.3, 0.005, 0.0005], [900, 90, 10])
+    entry = LedgerRecord("t", 0, 0, 999, 990, 10, 0, "m", 1.0, tuple(rarity_histogram(rarities)))
+    admin = broker.topic_admin()
+    admin.create(TopicPlan("ledger", 1, 1, {}))
+    broker.publisher().send(ledger_message("ledger", entry))
+    said = run("threshold", "preview", "--alert-rate", "0.01", "--window", "7d")
+    for words in ("7d 1,000 10 10 100", "now, 1 in 1,000", "proposed, 1 in 100", "factor of 1.78"):
+        assert words in said
+    [row] = json.loads(run("threshold", "preview", "--alert-rate", "0.01", "--json"))["windows"]
+    assert (row["window"], row["proposed"]) == ("1h", {"low": 100, "likely": 100.0, "high": 100})
+    assert "received soon" in run("threshold", "preview", "--alert-rate", "0.01", "--window", "soon", code=2)
+    assert "0 in total" in run("audit")
 
 
 def test_the_audit_lists_every_change_with_who_and_why(broker: MemoryBroker, store: ArtifactStore) -> None:
