@@ -74,21 +74,6 @@ def show(
 
 
 @app.command()
-def use(
-    version: Annotated[str, typer.Argument(help="Model version to activate.")], artifacts: Artifacts = None
-) -> None:
-    """Activate a model. The consumer and the API load it at their next start, instead of the newest one.
-
-    Example:
-
-        eddy models use 20260301T101500Z-3f2a9c
-    """
-    store = store_of(artifacts)
-    store.choose(version)
-    say(f"{version} is the active model of {store.path}.")
-
-
-@app.command()
 def verify(version: Version = None, artifacts: Artifacts = None, as_json: AsJson = False) -> None:
     """Recompute every hash of a model and score its probe rows again.
 
