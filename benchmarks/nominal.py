@@ -84,7 +84,7 @@ def isolation_forest(train: Levels, test: Levels, seed: int) -> Floats:
 
 def surprisals(train: Levels, test: Levels, _seed: int = 0) -> Floats:
     """The sum of -log p(level), half a row for levels never seen."""
-    return _by_field(train, test).sum(axis=1)
+    return np.asarray(_by_field(train, test).sum(axis=1))
 
 
 def ecod(train: Levels, test: Levels, _seed: int = 0) -> Floats:
@@ -98,7 +98,7 @@ def ecod(train: Levels, test: Levels, _seed: int = 0) -> Floats:
         tails.append(-np.log(np.maximum(np.array([left, right]), 0.5) / len(known)))
     both = np.array(tails)  # [fields, 2, rows]
     skewed = np.where((pd.DataFrame(known).skew().to_numpy() < 0)[:, None], both[:, 0], both[:, 1])
-    return np.max([both[:, 0].sum(axis=0), both[:, 1].sum(axis=0), skewed.sum(axis=0)], axis=0)
+    return np.asarray(np.max([both[:, 0].sum(axis=0), both[:, 1].sum(axis=0), skewed.sum(axis=0)], axis=0))
 
 
 def _by_field(train: Levels, test: Levels) -> Floats:
@@ -109,7 +109,7 @@ def _by_field(train: Levels, test: Levels) -> Floats:
     return out
 
 
-WAYS = {
+WAYS: dict[str, Callable[[Levels, Levels, int], Floats]] = {
     "eddy": eddy,
     "isolation forest, one-hot": isolation_forest,
     "sum of -log p": surprisals,
