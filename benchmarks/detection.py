@@ -89,10 +89,9 @@ def past_and_future(time: str) -> Split:
     """From the 12 % quantile of time to the 60 % to train, after the 62 % to test."""
 
     def split(table: pd.DataFrame, anomalous: NDArray[np.bool_], natural: bool, _seed: int) -> tuple[Rows, Rows]:
-        seconds = table[time].to_numpy()
-        first, last, later = np.quantile(seconds.astype(np.int64), (0.12, 0.60, 0.62)).astype(seconds.dtype)
-        past = (seconds >= first) & (seconds < last) & (natural | ~anomalous)
-        return np.flatnonzero(past), np.flatnonzero(seconds >= later)
+        share = table[time].rank(pct=True).to_numpy()
+        past = (share >= 0.12) & (share < 0.60) & (natural | ~anomalous)
+        return np.flatnonzero(past), np.flatnonzero(share >= 0.62)
 
     return split
 
