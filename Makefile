@@ -39,6 +39,7 @@ bench: setup  ## Every benchmark that needs no data of yours, one after the othe
 	$(BIN)/python -m benchmarks.api
 	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.nominal
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.calibration
