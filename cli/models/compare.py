@@ -57,7 +57,7 @@ def compare(
         from eddy.reports.evaluation.comparison import comparison_report
 
         with written_to(out_file):
-            comparison_report(evaluation, found, table_name(data)).write(out_file)
+            out_file.write_text(comparison_report(evaluation, found, table_name(data)), encoding="utf-8")
     if as_json:
         print_json({**summary(evaluation, out_file), **asdict(found)})
     else:

@@ -80,7 +80,7 @@ def evaluate(
         from eddy.reports.evaluation.report import evaluation_report
 
         with written_to(out_file):
-            evaluation_report(evaluation, table_name(data)).write(out_file)
+            out_file.write_text(evaluation_report(evaluation, table_name(data)), encoding="utf-8")
     if as_json:
         print_json(summary(evaluation, out_file))
     else:

@@ -13,7 +13,7 @@ from eddy.model.training.ablation import AblationResult
 from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports.observed_expected import observed_expected
-from eddy.reports.page import Page, unbroken
+from eddy.reports.page import page, unbroken
 from eddy.reports.plots import MOST_FIELDS, contributions, mean_shares
 from eddy.reports.training import ablation, latent_map, plots
 
@@ -23,8 +23,8 @@ REASONS = 3
 UNSEEN_SHARE = 0.001
 
 
-def training_report(learned: Learned, notes: Sequence[str] = (), ablated: AblationResult | None = None) -> Page:
-    """The results of a training, as a page of its own.
+def training_report(learned: Learned, notes: Sequence[str] = (), ablated: AblationResult | None = None) -> str:
+    """The results of a training, as a page (HTML).
 
     Args:
         learned: a `model.training.fit.Learned`.
@@ -33,7 +33,7 @@ def training_report(learned: Learned, notes: Sequence[str] = (), ablated: Ablati
     """
     diagnostics, config, calibration = learned.diagnostics, learned.config, learned.calibration
     threshold, history = calibration.score_at(config.alert_rate), diagnostics.history
-    return Page(
+    return page(
         "training.html",
         notes=notes,
         held_out=len(diagnostics.scores.score),
