@@ -37,6 +37,7 @@ bench: setup  ## Every benchmark that needs no data of yours, one after the othe
 	$(BIN)/python -m benchmarks.stream
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.api
+	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.scoring
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.training
@@ -44,6 +45,7 @@ bench: setup  ## Every benchmark that needs no data of yours, one after the othe
 
 docs: setup  ## The generated pages
 	$(BIN)/eddy settings --markdown > docs/settings.md
+	$(BIN)/python -c 'from eddy.api.problem_types import markdown; print(markdown(), end="")' > docs/problems.md
 
 pictures: setup  ## The pictures of docs/detection.md, and the figures it quotes
 	$(BIN)/python -m docs.pictures

@@ -17,6 +17,11 @@ from eddy.model.errors import EddyError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+TOPICS = ("topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger", "topic_control")
+"""The settings that name a topic."""
 
 
 class SettingsError(EddyError):
@@ -54,7 +59,12 @@ class Settings(BaseSettings):
     topic_alerts: str = Field("alerts", description="Topic for alerts.")
     topic_dead_letters: str = Field("dead-letters", description="Topic for refused messages.")
     topic_ledger: str = Field("ledger", description="Topic for the ledger: outcome counts per batch and partition.")
-    topic_partitions: Positive = Field(4, description="Partitions of the topics that `eddy topics create` creates.")
+    topic_control: str = Field(
+        "control", description="Topic for changes to threshold and model; it has one partition and keeps every record."
+    )
+    topic_partitions: Positive = Field(
+        4, description="Partitions of the topics that `eddy topics create` creates, except the control topic."
+    )
     topic_replication: Positive = Field(
         1, description="Replication factor of the topics that `eddy topics create` creates."
     )
@@ -95,7 +105,7 @@ class Settings(BaseSettings):
     dead_letter_max_bytes: Positive = Field(
         65_536, description="Largest payload of a dead letter, in bytes; longer ones are truncated."
     )
-    dead_letter_limit: Annotated[float, Field(gt=0, le=1)] = Field(
+    dead_letter_limit: Share = Field(
         0.5, description="Share of refused messages above which a worker stops (1: never)."
     )
     dead_letter_window: Positive = Field(
@@ -112,11 +122,18 @@ class Settings(BaseSettings):
     # Model
     artifacts: Path = Field(Path("artifacts"), description="The model store: a directory of model artifacts.")
 
+    # Control
+    alert_rate_floor: Share = Field(1e-6, description="Lowest alert rate that a threshold change may ask for.")
+    alert_rate_ceiling: Share = Field(0.1, description="Highest alert rate that a threshold change may ask for.")
+
     # API
     api_host: str = Field("127.0.0.1", description="Address on which the API listens.")
     api_port: Port = Field(8080, description="Port on which the API listens.")
     api_workers: Positive = Field(2, description="Number of gunicorn worker processes of `eddy serve`.")
-    api_max_body_bytes: Positive = Field(65_536, description="Largest request body, in bytes.")
+    api_max_body_bytes: Positive = Field(65_536, description="Largest request body with one transaction, in bytes.")
+    api_max_batch_bytes: Positive = Field(
+        1_048_576, description="Largest request body with many transactions (`POST /v1/checks`), in bytes."
+    )
 
     # Demo
     demo_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
@@ -126,6 +143,12 @@ class Settings(BaseSettings):
     # Logs
     log_format: Literal["console", "json"] = Field("console", description="Format of log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+
+    @property
+    def api_url(self) -> str:
+        """Where a client on the same machine reaches the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
+        return f"http://[{host}]:{self.api_port}" if ":" in host else f"http://{host}:{self.api_port}"
 
     def source(self, name: str) -> str:
         """Where a setting comes from: `environment`, `.env file`, `command line` or `default`."""
@@ -172,7 +195,12 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         if (received := getattr(settings, name)) <= least:
             problem = f"must be above {other} ({least}); received {received}: raise it, or lower the other"
             yield f"EDDY_{name.upper()}: {problem}"
-    topics = [settings.topic_transactions, settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger]
+    if settings.alert_rate_floor > settings.alert_rate_ceiling:
+        yield (
+            f"EDDY_ALERT_RATE_FLOOR: must not be above EDDY_ALERT_RATE_CEILING ({settings.alert_rate_ceiling:g}); "
+            f"received {settings.alert_rate_floor:g}: lower it, or raise the other"
+        )
+    topics = [getattr(settings, name) for name in TOPICS]
     if len(set(topics)) < len(topics):
         yield f"EDDY_TOPIC_*: each topic needs a name of its own; received {', '.join(topics)}"
     if settings.kafka_security_protocol.startswith("SASL") and None in (

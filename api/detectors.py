@@ -18,7 +18,11 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class NotReady(Exception):
-    """No transaction can be scored yet; the message says why not."""
+    """No transaction can be scored yet; the message says why not, `missing` names what is missing."""
+
+    def __init__(self, why: str, missing: tuple[str, ...] = ("model",)) -> None:
+        super().__init__(why)
+        self.missing = missing
 
 
 class StoredDetector:

@@ -12,52 +12,86 @@ import structlog
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from eddy.api import problem_types
+from eddy.api.problem_types import ProblemType
+
 CONTENT_TYPE = "application/problem+json"
-TYPE_PREFIX = "urn:eddy:problem:"
+ERRORS_MOST = 20
 
 log = structlog.stdlib.get_logger(__name__)
 
 
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a transaction.
+
+    Attributes:
+        pointer: where, as a JSON pointer into the body; the names are those of the schema.
+        category: the word that a dead letter would carry.
+        detail: what was wrong, without the value.
+    """
+
+    pointer: str
+    category: str
+    detail: str
+
+
 class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body. `category` is there when a transaction was refused: the same word as in a dead letter's header."""
+    """A failure, after RFC 9457.
+
+    Attributes:
+        type: which kind; a reference to its explanation.
+        title: the kind in words, always the same.
+        status: of the response.
+        detail: what was wrong this time and what to do; quotes no value that was sent.
+        category: why a transaction was refused, in the words of dead letters.
+        errors: the fields that are wrong, the first 20 of them.
+        errors_left_out: how many more there are.
+        missing: what a server that is not ready lacks.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     category: str | None = None
+    errors: tuple[FieldError, ...] = ()
+    errors_left_out: int = 0
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
 class Problem(Exception):
     """Raised anywhere while a request is answered, it becomes the answer."""
 
-    status: int
-    kind: str
-    title: str
+    what: ProblemType
     detail: str
     category: str | None = None
+    errors: tuple[FieldError, ...] = ()
+    missing: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
-    def document(self) -> bytes:
-        return msgspec.json.encode(
-            ProblemDocument(TYPE_PREFIX + self.kind, self.title, self.status, self.detail, self.category)
-        )
+    def document(self) -> ProblemDocument:
+        what, errors = self.what, self.errors[:ERRORS_MOST]
+        left_out, detail = len(self.errors) - len(errors), self.detail
+        if left_out:
+            detail += f" The first {ERRORS_MOST} of {len(self.errors)} errors are listed."
+        return ProblemDocument(what.uri, what.title, what.status, detail, self.category, errors, left_out, self.missing)
 
     def response(self) -> Response:
-        return Response(self.document(), self.status, self.headers, content_type=CONTENT_TYPE)
+        body = msgspec.json.encode(self.document())
+        return Response(body, self.what.status, self.headers, content_type=CONTENT_TYPE)
 
 
 def too_large(max_body_bytes: int) -> Problem:
-    return Problem(413, "too-large", "Request body too large", f"At most {max_body_bytes} bytes are accepted.")
+    return Problem(problem_types.TOO_LARGE, f"At most {max_body_bytes} bytes are accepted.")
 
 
 def malformed(detail: str = "The request is not valid HTTP/1.1.") -> Problem:
-    return Problem(400, "malformed-request", "Malformed request", detail)
+    return Problem(problem_types.MALFORMED, detail)
 
 
 def internal() -> Problem:
-    return Problem(500, "internal", "Internal error", "This is a mistake in Eddy; its log says more.")
+    return Problem(problem_types.INTERNAL, "This is a mistake in Eddy; its log says more.")
 
 
 def log_mistake(error: BaseException) -> None:
@@ -83,14 +117,10 @@ def register(app: Flask) -> None:
 
 
 def _of_http(error: HTTPException) -> Problem:
-    status = error.code or 500
-    if status == 404:
-        return Problem(404, "not-found", "Not found", "There is nothing at this address; GET / lists what there is.")
-    if status == 405:
+    what = problem_types.of_status(error.code or 500)
+    if what is problem_types.METHOD_NOT_ALLOWED:
         allowed = dict(error.get_headers()).get("Allow", "")
-        return Problem(
-            405, "method-not-allowed", "Method not allowed", f"Allowed here: {allowed}.", headers={"Allow": allowed}
-        )
-    if status == 400:
+        return Problem(what, f"Allowed here: {allowed}.", headers={"Allow": allowed})
+    if what is problem_types.MALFORMED:
         return malformed()
-    return Problem(status, "http", error.name, "The request cannot be answered.")
+    return Problem(what, what.remedy)

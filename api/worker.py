@@ -11,15 +11,22 @@ import threading
 import time
 from typing import Any
 
+import msgspec
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from eddy.api import problems
+from eddy.api import problem_types, problems
 from eddy.api.problems import Problem
 
 REQUEST_S = 10.0  # for a request to arrive, head and body
 STOPPING_S = 2.0  # the same once the worker is to stop
 WATCH_EVERY_S = 0.25
+
+_PROBLEMS = {
+    errors.LimitRequestLine: problem_types.ADDRESS_TOO_LONG,
+    errors.LimitRequestHeaders: problem_types.HEADER_TOO_LARGE,
+    errors.ExpectationFailed: problem_types.EXPECTATION_FAILED,
+}
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -44,7 +51,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_error(self, _req: Any, client: socket.socket, _addr: Any, exc: BaseException) -> None:
         """Answers what could not even be parsed. Says nothing of what was sent: it may be part of a body."""
         problem = _problem(exc)
-        if problem.status < 500:
+        if problem.what.status < 500:
             self.log.info("refused a request that is not valid HTTP: %s", type(exc).__name__)
         else:
             problems.log_mistake(exc)
@@ -65,21 +72,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def _problem(exc: BaseException) -> Problem:
-    if isinstance(exc, errors.LimitRequestLine):
-        return Problem(414, "address-too-long", "Address too long", "Send transactions in the body.")
-    if isinstance(exc, errors.LimitRequestHeaders):
-        return Problem(431, "header-too-large", "Request header too large", "Send fewer or shorter header fields.")
-    if isinstance(exc, errors.ExpectationFailed):
-        return Problem(417, "expectation-failed", "Expectation failed", "Only `Expect: 100-continue` is understood.")
+    for error, what in _PROBLEMS.items():
+        if isinstance(exc, error):
+            return Problem(what, what.remedy)
     if isinstance(exc, errors.ParseException) and not isinstance(exc, errors.ConfigurationProblem):
         return problems.malformed()
     return problems.internal()
 
 
 def _answer(problem: Problem) -> bytes:
-    body = problem.document()
+    body = msgspec.json.encode(problem.document())
     head = (
-        f"HTTP/1.1 {problem.status} {problem.title}\r\nConnection: close\r\n"
+        f"HTTP/1.1 {problem.what.status} {problem.what.title}\r\nConnection: close\r\n"
         f"Content-Type: {problems.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body

@@ -57,7 +57,7 @@ def main() -> None:
     arguments = _arguments()
     if arguments.serve is not None:
         _serve(arguments.artifacts, arguments.serve, arguments.workers)
-    store = arguments.artifacts or _demo_store()
+    store = arguments.artifacts or demo_store()
     requests = {route: _requests(route) for route in ROUTES}
     with _serving(store, arguments.workers) as port:
         for clients in sorted({1, arguments.clients}):
@@ -83,7 +83,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _demo_store() -> Path:
+def demo_store() -> Path:
     store = model.store_path()
     if model.kept(store) is None:
         print("training the demo's model")

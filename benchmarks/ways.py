@@ -16,8 +16,11 @@ from typing import Any
 from kafka.structs import OffsetAndMetadata
 
 from eddy.consumer.batch import BatchProcessor
+from eddy.consumer.live import processor_of
 from eddy.consumer.observer import Iteration, Observer
-from eddy.consumer.worker import Heartbeat, MetricsObserver, load_processor, loop_of
+from eddy.consumer.worker import Heartbeat, MetricsObserver, loader_of, loop_of
+from eddy.control.change import StoresActive
+from eddy.control.live import InForce
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.kafka.consumer import KafkaGroupConsumer
 from eddy.messaging.ports import Membership, Offsets, Publisher, Records
@@ -126,11 +129,12 @@ def _loop(broker: KafkaBroker, settings: Settings, run: Run) -> None:
     """A worker's loop with all that watches over it, until it has read everything."""
     stop = threading.Event()
     observers: list[Observer] = [Heartbeat(None, 0), MetricsObserver(ConsumerMetrics()), Counter(run, stop)]
-    loop_of(broker, settings, 0, _processor(settings, run), observers, stop).run()
+    processor = _processor(settings, run)
+    loop_of(broker, settings, 0, lambda: processor, observers, stop).run()
 
 
 def _processor(settings: Settings, run: Run) -> BatchProcessor:
-    processor = load_processor(settings)
+    processor = processor_of(settings, InForce(loader_of(settings)(StoresActive()), None))
     run.clock("decode", processor.codec, "decode")
     run.clock("columns", processor.detector.schema, "columns")
     run.clock("score", processor.detector.scorer, "score")

@@ -6,19 +6,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+from unicodedata import category
 
 from rich.console import Console
 
-out = Console()
-err = Console(stderr=True)
+out = Console(markup=False, emoji=False)
+err = Console(stderr=True, markup=False, emoji=False)
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the signal's number, as shells have it."""
 
 
 def say(sentence: str, console: Console = out, style: str = "") -> None:
-    """Prints one line unchanged: paths in it can be copied, and nothing in it is taken for markup."""
-    console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+    """Prints one line: paths in it can be copied, and nothing in it is taken for markup or obeyed by the terminal."""
+    lines = "\n".join(map(plain, sentence.split("\n")))
+    console.print(lines, style=style, highlight=False, soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """The text, with control characters written out: whoever sends a transaction does not command the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(each if category(each)[0] != "C" else ascii(each)[1:-1] for each in text)
 
 
 def print_json(value: object) -> None:

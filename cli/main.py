@@ -10,9 +10,9 @@ try:  # Imports take half a second; Ctrl-C must end them without a traceback too
 
     from eddy.cli.console import fail
     from eddy.cli.data import explore, produce, schema
-    from eddy.cli.inspecting import messages, settings
-    from eddy.cli.models import compare, evaluate, score, store, train, tune
-    from eddy.cli.running import consume, serve
+    from eddy.cli.inspecting import audit, messages, settings
+    from eddy.cli.models import compare, evaluate, score, store, train, tune, use
+    from eddy.cli.running import check, consume, serve, threshold
     from eddy.cli.start import broker, demo, topics
     from eddy.model.errors import EddyError
 except KeyboardInterrupt:
@@ -29,11 +29,12 @@ PANELS: dict[str, dict[str, Any]] = {
         "evaluate": evaluate.evaluate,
         "models": store.app,
     },
-    "Running": {"consume": consume.consume, "serve": serve.serve},
+    "Running": {"consume": consume.consume, "serve": serve.serve, "check": check.check, "threshold": threshold.app},
     "Inspecting": {
         "alerts": messages.alerts,
         "dead-letters": messages.dead_letters,
         "ledger": messages.ledger,
+        "audit": audit.audit,
         "settings": settings.settings,
     },
 }
@@ -84,6 +85,8 @@ def options(
     pass
 
 
+store.app.command("use")(use.use)
+store.app.command("undo")(use.undo)
 store.app.command("compare")(compare.compare)
 for panel, commands in PANELS.items():
     for name, command in commands.items():

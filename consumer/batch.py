@@ -59,11 +59,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class BatchProcessor:
-    """Turns records into a decision: a detector, the codec of its transactions, and where the outcomes go."""
+    """Turns records into a decision: a detector, the codec of its transactions, and where the outcomes go.
+
+    `control_offset` is that of the last change that the detector rests on; None if it rests on none.
+    """
 
     detector: Detector
     codec: TransactionCodec
     publishing: Publishing
+    control_offset: int | None = None
 
     def decide(self, records: Records, ranges: Mapping[Partition, OffsetRange], now: datetime) -> Decision:
         """Decides on every record of a poll.
@@ -88,7 +92,7 @@ class BatchProcessor:
     def _decide(self, partition: Partition, records: Sequence[Record], covered: OffsetRange, now: datetime) -> Decision:
         decoded, verdicts = self._score(self.codec.decode(records))
         anomalous = np.flatnonzero(verdicts.anomalous).tolist()
-        publishing, version = self.publishing, self.detector.version
+        publishing, ruling = self.publishing, messages.Ruling(self.detector.version, self.control_offset)
         entry = messages.LedgerRecord(
             topic=partition.topic,
             partition=partition.partition,
@@ -97,13 +101,14 @@ class BatchProcessor:
             passed=len(decoded.kept) - len(anomalous),
             alerted=len(anomalous),
             dead=len(decoded.refused),
-            model=version,
+            model=ruling.model,
             threshold=verdicts.threshold,
             histogram=tuple(rarity_histogram(verdicts.rarity)),
+            control_offset=ruling.control_offset,
         )
         return Decision(
             messages=(
-                *messages.alert_messages(publishing, records, decoded, verdicts, anomalous, version, now),
+                *messages.alert_messages(publishing, records, decoded, verdicts, anomalous, ruling, now),
                 *messages.dead_letter_messages(publishing, records, decoded, now),
                 messages.ledger_message(publishing.ledger, entry),
             ),

@@ -60,7 +60,7 @@ class Loop:
         broker: makes the clients.
         subscribe: makes this worker's consumer, `broker.consumer` with its group, topic and instance filled in.
         transactional_id: stable over restarts, so that a successor aborts what this worker left open.
-        processor: decides.
+        processor: gives what decides, asked once per batch: another one takes its place between two batches.
         stop: set it, and `run` returns after the micro-batch at hand.
     """
 
@@ -69,7 +69,7 @@ class Loop:
         broker: Broker,
         subscribe: Callable[[], Consumer],
         transactional_id: str,
-        processor: BatchProcessor,
+        processor: Callable[[], BatchProcessor],
         config: LoopConfig,
         observers: Sequence[Observer],
         stop: threading.Event,
@@ -155,7 +155,7 @@ class Loop:
         membership: Membership,
     ) -> None:
         started = time.perf_counter()
-        decision = self._processor.decide(records, ranges, datetime.now(UTC))
+        decision = self._processor().decide(records, ranges, datetime.now(UTC))
         dead = sum(decision.dead.values())
         self._breaker.check(decision.total, dead)
         decided = time.perf_counter()

@@ -7,22 +7,23 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
+from typing import Any
 
 from eddy.consumer.batch import BatchProcessor
 from eddy.consumer.breaker import TooManyDeadLetters
+from eddy.consumer.live import LiveProcessor
 from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
 from eddy.consumer.observer import Iteration, Observer
-from eddy.messaging.codec import TransactionCodec
+from eddy.control.live import InForce, Loader, StoreLoader
 from eddy.messaging.kafka.broker import KafkaBroker
-from eddy.messaging.messages import Publishing
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.monitoring import logs, signals
-from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
+from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, MetricsPortTaken, serve
 from eddy.settings import Settings
 
 # Exit codes. The supervisor starts a worker again only after the last two.
@@ -32,33 +33,11 @@ FINAL = {UNUSABLE, SLOT_TAKEN, BREAKER_OPEN}
 log = logs.get(__name__)
 
 
-def load_processor(settings: Settings) -> BatchProcessor:
-    """The active artifact's detector, ready to decide.
-
-    Raises:
-        ArtifactError: there is none, or it is damaged.
-    """
-    store = ArtifactStore(settings.artifacts)
-    detector = store.detector(store.active())
-    return BatchProcessor(
-        detector=detector,
-        codec=TransactionCodec(detector.schema, settings.unknown_fields),
-        publishing=Publishing(
-            alerts=settings.topic_alerts,
-            dead_letters=settings.topic_dead_letters,
-            ledger=settings.topic_ledger,
-            contributions=settings.alert_contributions,
-            payload=settings.dead_letter_payload,
-            payload_max_bytes=settings.dead_letter_max_bytes,
-        ),
-    )
-
-
 def loop_of(
     broker: Broker,
     settings: Settings,
     slot: int,
-    processor: BatchProcessor,
+    processor: Callable[[], BatchProcessor],
     observers: list[Observer],
     stop: threading.Event,
 ) -> Loop:
@@ -91,7 +70,7 @@ def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
     heartbeat = Heartbeat(settings.health_dir and settings.health_dir / f"worker-{slot}.json", slot)
     try:
         with _watched(heartbeat, settings.watchdog_timeout_ms / 1000, stop):
-            _prepare(settings, slot, heartbeat, stop).run()
+            _work(settings, slot, heartbeat, stop)
     except (ArtifactError, BrokerError, MetricsPortTaken) as error:
         log.error("worker cannot start", reason=str(error))
         return UNUSABLE
@@ -105,30 +84,53 @@ def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
     return STOPPED
 
 
-def _prepare(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading.Event) -> Loop:
-    processor = load_processor(settings)
-    metrics, threshold = ConsumerMetrics(), processor.detector.threshold
-    metrics.model(processor.detector.version, threshold.score, threshold.rate)
-    serve(metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
-    loop = loop_of(KafkaBroker(settings), settings, slot, processor, [heartbeat, MetricsObserver(metrics)], stop)
-    gc.collect()
-    gc.freeze()  # what is alive now stays alive: no collection needs to look at it
-    log.info("worker started", model=processor.detector.version, threshold=threshold.score)
-    return loop
+def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading.Event) -> None:
+    broker, observer = KafkaBroker(settings), MetricsObserver(ConsumerMetrics())
+    live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap, heartbeat.on_swap])
+    observer.metrics.control_age(lambda: live.follower.age_s)
+    serve(observer.metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
+    with closing(live):
+        live.start(stop, lambda: heartbeat.on_poll(stable=False))
+        loop = loop_of(broker, settings, slot, live, [heartbeat, observer], stop)
+        gc.collect()
+        gc.freeze()  # what is alive now stays alive: no collection needs to look at it
+        if not stop.is_set():
+            log.info("worker started", model=live().detector.version, threshold=live().detector.threshold.score)
+        loop.run()
+
+
+def loader_of(settings: Settings) -> Loader:
+    """Loads models from the store.
+
+    Raises:
+        ArtifactError: it holds none.
+    """
+    store = ArtifactStore(settings.artifacts)
+    if not store.versions():
+        store.active()  # says what to do
+    return StoreLoader(store)
 
 
 class MetricsObserver:
     """Passes the counts of each commit on to the metrics."""
 
     def __init__(self, metrics: ConsumerMetrics) -> None:
-        self._metrics = metrics
+        self.metrics = metrics
+
+    def on_swap(self, found: InForce) -> None:
+        threshold = found.detector.threshold
+        self.metrics.in_force(
+            InForceFigures(
+                found.detector.version, threshold.score, threshold.rate, found.control_offset, len(found.problems)
+            )
+        )
 
     def on_poll(self, *, stable: bool) -> None:
         """Nothing to count."""
 
     def on_commit(self, iteration: Iteration) -> None:
         decision, now = iteration.decision, time.time()
-        self._metrics.committed(
+        self.metrics.committed(
             CommittedBatch(
                 passed=decision.passed,
                 alerted=decision.alerted,
@@ -140,10 +142,10 @@ class MetricsObserver:
             )
         )
         if iteration.lag:
-            self._metrics.lag({(partition.topic, partition.partition): lag for partition, lag in iteration.lag.items()})
+            self.metrics.lag({(partition.topic, partition.partition): lag for partition, lag in iteration.lag.items()})
 
     def on_failure(self, kind: str) -> None:
-        self._metrics.failed(kind)
+        self.metrics.failed(kind)
 
 
 class Heartbeat:
@@ -154,6 +156,7 @@ class Heartbeat:
         self._written = 0.0
         self._committed: float | None = None
         self._failing = False
+        self._in_force: dict[str, Any] = {}
         self.last_poll = time.monotonic()
 
     def on_poll(self, *, stable: bool) -> None:
@@ -164,6 +167,14 @@ class Heartbeat:
 
     def on_commit(self, iteration: Iteration) -> None:  # noqa: ARG002
         self._committed = time.time()
+
+    def on_swap(self, found: InForce) -> None:
+        self._in_force = {
+            "model": found.detector.version,
+            "threshold": found.detector.threshold.score,
+            "control_offset": found.control_offset,
+            "problems": found.problems,
+        }
 
     def on_failure(self, kind: str) -> None:
         """`on_poll` gets to know it by a membership that is not stable."""
@@ -183,7 +194,7 @@ class Heartbeat:
     def _write(self, path: Path, stable: bool) -> None:
         state = {"slot": self._slot, "pid": os.getpid(), "turned_at": time.time(), "stable": stable}
         aside = path.with_suffix(".tmp")
-        aside.write_text(json.dumps(state | {"committed_at": self._committed}))
+        aside.write_text(json.dumps(state | {"committed_at": self._committed} | self._in_force))
         aside.replace(path)
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from eddy.consumer.worker import MetricsObserver, load_processor, loop_of
+from eddy.consumer.live import LiveProcessor
+from eddy.consumer.worker import MetricsObserver, loader_of, loop_of
 from eddy.demo.background import Background
 from eddy.demo.processes import ChildEnded, Children
 from eddy.devbroker import brokers
@@ -29,7 +30,7 @@ from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import Broker
 from eddy.model.errors import EddyError
 from eddy.monitoring.metrics import ConsumerMetrics, serve
-from eddy.settings import Settings, load
+from eddy.settings import TOPICS, Settings, load
 
 WORKERS = 2
 READY_WITHIN_S = 60.0
@@ -171,8 +172,7 @@ def _of_broker(engine: Engine, address: str) -> dict[str, Any]:
     if engine.kind is not EngineKind.GIVEN:
         return {"kafka_bootstrap_servers": address, "kafka_security_protocol": "PLAINTEXT", "topic_replication": 1}
     mark = f"{_MARK}{uuid.uuid4().hex[:6]}"
-    names = ("topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger")
-    own = {name: f"{mark}-{Settings.model_fields[name].default}" for name in names}
+    own = {name: f"{mark}-{Settings.model_fields[name].default}" for name in TOPICS}
     return {"kafka_bootstrap_servers": address, "group": mark, **own}
 
 
@@ -192,10 +192,7 @@ def _settings(store: Path, directory: Path, **broker: Any) -> Settings:
 
 
 # The user's settings for a stream of their own must not change the demo.
-_OURS = {
-    "topic_transactions", "topic_alerts", "topic_dead_letters", "topic_ledger", "topic_partitions", "group",
-    "first_slot", "unknown_fields", "dead_letter_limit",
-}  # fmt: skip
+_OURS = {*TOPICS, "topic_partitions", "group", "first_slot", "unknown_fields", "dead_letter_limit"}
 
 
 def _free_ports(count: int) -> int:
@@ -217,9 +214,9 @@ def _says_stable(health_file: Path) -> bool:
 
 def consume_in_memory(broker: Broker, settings: Settings, stop: threading.Event) -> None:
     """The consumer's own loop over a broker in memory, with its metrics."""
-    metrics = ConsumerMetrics()
-    serve(metrics.registry, settings.metrics_port, 0, "127.0.0.1")
-    processor = load_processor(settings)
-    threshold = processor.detector.threshold
-    metrics.model(processor.detector.version, threshold.score, threshold.rate)
-    loop_of(broker, settings, 0, processor, [MetricsObserver(metrics)], stop).run()
+    observer = MetricsObserver(ConsumerMetrics())
+    serve(observer.metrics.registry, settings.metrics_port, 0, "127.0.0.1")
+    live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap])
+    live.start(stop, lambda: None)
+    loop_of(broker, settings, 0, live, [observer], stop).run()
+    live.close()

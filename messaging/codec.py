@@ -6,6 +6,7 @@ a `Refused` with a category and a reason that names fields and types, never valu
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,12 +26,15 @@ from eddy.messaging.refusals import (
     refuse,
     refused_envelopes,
 )
-from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
+from eddy.messaging.tolerant import TolerantReader
+from eddy.model.schema.schema import EARLIEST_S, LATEST_S, NUMBER_MAX, Columns, Field, Kind, TransactionSchema
 
 TEXT_MAX_CHARS = 4_000
 FIELD_NAME_MAX_CHARS = 256
-NUMBER_MAX = 1e15
 UNKNOWN_FIELDS_MOST = 32
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, Unacceptable)
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+"""Characters that JSON escapes; msgspec has no fields with them in their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,16 @@ class Decoded:
     def transaction_id(self, k: int) -> str | None:
         """The id of rows[k]; None where the schema names no field as one."""
         field = self.schema.role("transaction")
-        return None if field is None else str(getattr(self.rows[k], field.attribute))
+        found = None if field is None else getattr(self.rows[k], field.attribute)
+        return None if found is None else str(found)
+
+    def transaction_ids(self) -> Sequence[str | None]:
+        """The `transaction_id` of all rows, which is quicker for all of them at once."""
+        field = self.schema.role("transaction")
+        if field is None:
+            return [None] * len(self.rows)
+        found = map(attrgetter(field.attribute), self.rows)
+        return [None if value is None else str(value) for value in found]
 
     def event_time(self, k: int) -> datetime | None:
         """When the transaction of rows[k] happened, as its message says; None where the schema has no time."""
@@ -78,10 +91,13 @@ class TransactionCodec:
 
     def __init__(self, schema: TransactionSchema, unknown_fields: Literal["ignore", "refuse"] = "ignore") -> None:
         self._schema = schema
-        self._decoder = msgspec.json.Decoder(schema.struct(forbid_unknown=unknown_fields == "refuse"))
+        row = schema.struct(forbid_unknown=unknown_fields == "refuse")
+        self._decoder = msgspec.json.Decoder(row)
         sent = [field for field in schema.fields if field.kind not in (Kind.IGNORED, Kind.LABEL)]
         texts = [field for field in sent if _is_text(field)]
         nullable = [field.attribute for field in texts if field.nullable]
+        self._tolerant = TolerantReader(schema, row, unknown_fields == "refuse")
+        self._required = [field.name for field in sent if not field.nullable]
         self._unknown = _UnknownFields(field.name for field in sent)
         self._texts = [(field.name, attrgetter(field.attribute)) for field in texts]
         self._nulls = attrgetter(*nullable, nullable[0]) if nullable else None  # named twice: always gives a tuple
@@ -110,12 +126,27 @@ class TransactionCodec:
                 short = b"\\" not in value and len(value) <= TEXT_MAX_CHARS and not (nulls and None in nulls(row))
                 if not short or (more and more != unknown(value)):
                     self._inspect(value, row)
-            except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, Unacceptable) as error:
-                refused[index] = reason_for(value, error)
-            else:
-                rows.append(row)
-                kept.append(index)
+            except _UNREADABLE as error:
+                outcome = self._otherwise(value, error)
+                if isinstance(outcome, Refused):
+                    refused[index] = outcome
+                    continue
+                row = outcome
+            rows.append(row)
+            kept.append(index)
         return self._within_range(rows, kept, refused)
+
+    def _otherwise(self, value: bytes | None, error: Exception) -> msgspec.Struct | Refused:
+        """What could not be read plainly: read with more patience, where it is JSON of another shape."""
+        if value is not None and isinstance(error, msgspec.ValidationError):
+            try:
+                row = self._tolerant.read(value)
+                self._inspect(value, row)
+            except _UNREADABLE as second:
+                error = second
+            else:
+                return row
+        return reason_for(value, error, self._required)
 
     def _inspect(self, value: bytes, row: msgspec.Struct) -> None:
         """Reads an unusual message again: valid text, each key once, no absurd names, no absurd or control text."""
@@ -165,7 +196,8 @@ class _UnknownFields:
         return sum(2 + raw.count(b'"') for raw in found)
 
     def remember(self, names: Iterable[str]) -> None:
-        new = [name for name in names if name not in self._known and name not in self._names]
+        known = self._known.union(self._names)
+        new = [name for name in names if name not in known and not _ESCAPED.search(name)]
         if new and len(self._names) + len(new) <= UNKNOWN_FIELDS_MOST:
             self._names = (*self._names, *new)
             rename = {f"field_{number}": name for number, name in enumerate(self._names)}

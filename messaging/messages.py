@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Alert(msgspec.Struct, frozen=True):
     """A published anomalous verdict.
 
     `rarity` is the share of normal transactions expected to score at least as high; `model` the artifact's version;
-    `control_offset` the last control change that the verdict rests on, null with the artifact's own threshold.
+    `control_offset` that of the last change that the verdict rests on, None if model and threshold were never changed.
     """
 
     transaction_id: str | None
@@ -82,7 +82,8 @@ class LedgerRecord(msgspec.Struct, frozen=True):
 
     `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
-    `histogram` counts scored messages by rarity (`model.serving.calibration.rarity_histogram`).
+    `histogram` counts scored messages by rarity (`model.serving.calibration.rarity_histogram`); `control_offset` is an
+    alert's.
     """
 
     topic: str
@@ -95,6 +96,14 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     model: str
     threshold: float
     histogram: tuple[int, ...]
+    control_offset: int | None = None
+
+
+class Ruling(NamedTuple):
+    """By what transactions were scored: the model's version, and the offset of the last change (None: of none)."""
+
+    model: str
+    control_offset: int | None
 
 
 class UnreadableMessage(EddyError):
@@ -116,7 +125,7 @@ def alert_messages(
     decoded: Decoded,
     verdicts: Verdicts,
     rows: Sequence[int],
-    model: str,
+    ruling: Ruling,
     at: datetime,
 ) -> list[Message]:
     """One message for each of `rows` (of `decoded` and `verdicts`); `decoded` is what `records` held."""
@@ -128,8 +137,8 @@ def alert_messages(
             score=float(verdicts.score[k]),
             threshold=verdicts.threshold,
             rarity=float(verdicts.rarity[k]),
-            model=model,
-            control_offset=None,
+            model=ruling.model,
+            control_offset=ruling.control_offset,
             contributions=contributions,
             input=coordinates(record),
             event_time=decoded.event_time(k),

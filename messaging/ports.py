@@ -175,7 +175,11 @@ class Reader(Protocol):
     """Reads whole topics, committed records only, without a group: for ledgers, alerts, checks."""
 
     def read(self, topic: str, starts: Offsets | None = None) -> Iterator[Record]:
-        """Every record of each partition, from `starts` or its start to the end it had when the call was made."""
+        """Every record of each partition, from `starts` or its start to the end it had when the call was made.
+
+        Raises:
+            TopicMissing: there is no such topic.
+        """
         ...
 
     def follow(
@@ -218,6 +222,10 @@ class Broker(Protocol):
 
 class BrokerError(EddyError):
     """The broker did not do what was asked, or did not say. Retry with a new client."""
+
+
+class TopicMissing(BrokerError):
+    """The topic does not exist, or this user may not see it."""
 
 
 class Fenced(BrokerError):

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
+from eddy.messaging import envelopes
 from eddy.messaging.ports import Record
 
 REASON_MAX_CHARS = 200
@@ -41,7 +42,7 @@ class Category(StrEnum):
     BAD_TEXT = "bad-text"
     EVENT_TIME = "event-time"
     UNSCORABLE = "unscorable"
-    KEY_NOT_UTF8 = "key-not-utf8"
+    ENVELOPE = "envelope"
     KEY_TOO_LONG = "key-too-long"
     HEADER_NOT_UTF8 = "header-not-utf8"
 
@@ -53,6 +54,8 @@ class Refused:
     category: Category
     reason: str
 
+
+_MAY_BE_ENVELOPES = (Category.MISSING_FIELD, Category.NOT_AN_OBJECT, Category.NOT_UTF8, Category.MALFORMED)
 
 UNSCORABLE = Refused(Category.UNSCORABLE, "the model's score is not a finite number: `eddy models verify` checks it")
 
@@ -76,10 +79,9 @@ def refused_envelopes(records: Sequence[Record]) -> dict[int, Refused]:
 
 
 def _have_plain_envelopes(records: Sequence[Record]) -> bool:
-    """The usual case, checked for all records at once: no headers, and short keys of ASCII."""
-    keys = [record.key or b"" for record in records]
-    short = max(map(len, keys), default=0) <= KEY_MAX_BYTES
-    return short and b"".join(keys).isascii() and not any(map(attrgetter("headers"), records))
+    """The usual case, checked for all records at once: no headers, and short keys."""
+    longest = max((len(record.key or b"") for record in records), default=0)
+    return longest <= KEY_MAX_BYTES and not any(map(attrgetter("headers"), records))
 
 
 def _refused_envelope(record: Record) -> Refused | None:
@@ -90,16 +92,19 @@ def _refused_envelope(record: Record) -> Refused | None:
     key = record.key or b""
     if len(key) > KEY_MAX_BYTES:
         return Refused(Category.KEY_TOO_LONG, f"the message's key has more than {KEY_MAX_BYTES} bytes")
-    if not _is_utf8(key):
-        return Refused(Category.KEY_NOT_UTF8, "the message's key is not UTF-8")
     if any("\ufffd" in name for name, _ in record.headers):
         return Refused(Category.HEADER_NOT_UTF8, "the name of a header is not UTF-8")
     return None
 
 
-def reason_for(value: bytes | None, error: Exception) -> Refused:
-    if isinstance(error, Unacceptable):
-        return error.refused
+def reason_for(value: bytes | None, error: Exception, fields: Sequence[str]) -> Refused:
+    """Why a message cannot be read; `fields` are those that every transaction has."""
+    found = _why(value, error)
+    envelope = envelopes.name_of(value, fields) if value and found.category in _MAY_BE_ENVELOPES else None
+    return found if envelope is None else Refused(Category.ENVELOPE, envelope[:REASON_MAX_CHARS])
+
+
+def _why(value: bytes | None, error: Exception) -> Refused:
     return _why_by_bytes(value) or _why_by_error(value or b"", error)
 
 
@@ -118,6 +123,8 @@ def _why_by_bytes(value: bytes | None) -> Refused | None:
 
 
 def _why_by_error(value: bytes, error: Exception) -> Refused:
+    if isinstance(error, Unacceptable):
+        return error.refused
     if isinstance(error, RecursionError):
         return Refused(Category.TOO_DEEP, "the message is nested too deeply")
     if isinstance(error, msgspec.ValidationError):

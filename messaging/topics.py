@@ -17,6 +17,8 @@ class TopicPlan:
     partitions: int
     replication: int
     configs: Mapping[str, str]
+    ordered: bool = False
+    """Whether it must have one partition, because the order of all its records matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ def plans(settings: Settings) -> tuple[TopicPlan, ...]:
         settings.topic_dead_letters: roomy,
         settings.topic_ledger: safe,
     }
-    return tuple(TopicPlan(name, settings.topic_partitions, replication, wanted) for name, wanted in configs.items())
+    partitions = settings.topic_partitions
+    parallel = [TopicPlan(name, partitions, replication, wanted) for name, wanted in configs.items()]
+    # What is in force follows from all its records, so none may be deleted.
+    kept = {**safe, "retention.ms": "-1", "retention.bytes": "-1"}
+    return (*parallel, TopicPlan(settings.topic_control, 1, replication, kept, ordered=True))
 
 
 def create(admin: TopicAdmin, wanted: Sequence[TopicPlan]) -> list[str]:
@@ -91,15 +97,21 @@ def _shape(plan: TopicPlan, state: TopicState) -> list[Finding]:
     findings = []
     if state.partitions != plan.partitions:
         problem = f"it has {state.partitions} partitions, {plan.partitions} are wanted"
-        # Partitions can be added, never taken away.
-        alter = f"kafka-topics.sh --alter --topic {plan.name} --partitions {plan.partitions}"
-        or_alter = f", or {alter} (keys then go to other partitions)" if state.partitions < plan.partitions else ""
-        findings.append(Finding(plan.name, problem, f"set EDDY_TOPIC_PARTITIONS={state.partitions}{or_alter}"))
+        findings.append(Finding(plan.name, problem, _partitions_remedy(plan, state.partitions)))
     if state.replication < plan.replication:
         problem = f"it has {state.replication} replicas, {plan.replication} are wanted"
         remedy = f"set EDDY_TOPIC_REPLICATION={state.replication}, or kafka-reassign-partitions.sh"
         findings.append(Finding(plan.name, problem, remedy))
     return findings
+
+
+def _partitions_remedy(plan: TopicPlan, found: int) -> str:
+    """Partitions can be added, never taken away."""
+    if plan.ordered:
+        return "only the first is used: name another topic with EDDY_TOPIC_CONTROL, then eddy topics create"
+    alter = f"kafka-topics.sh --alter --topic {plan.name} --partitions {plan.partitions}"
+    or_alter = f", or {alter} (keys then go to other partitions)" if found < plan.partitions else ""
+    return f"set EDDY_TOPIC_PARTITIONS={found}{or_alter}"
 
 
 def _configs(plan: TopicPlan, configs: Mapping[str, str] | None) -> list[Finding]:

@@ -48,7 +48,7 @@ class TrainingConfig:
         steps, batch: how long the networks learn, and from how many rows at once.
         sample_rows: from a larger table that many rows are drawn at random; 0: all are used.
         held_out: the share of rows, at most `held_out_rows`, that the networks are not trained on: for whitening of
-            what they miss, and for calibration.
+            what they miss, and for calibration. It is 500 rows at least, or half of a small table.
         keep_labelled: learn from rows labelled as anomalies too, to see what frauds without a label do.
         seed: of everything random.
 

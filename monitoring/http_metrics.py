@@ -103,8 +103,12 @@ class HttpMetrics:
     def checked(self, *, anomalous: bool) -> None:
         (self._anomalous if anomalous else self._normal).inc()
 
-    def refused(self, category: str) -> None:
-        self._refused.labels(category).inc()
+    def checked_many(self, anomalous: int, normal: int) -> None:
+        self._anomalous.inc(anomalous)
+        self._normal.inc(normal)
+
+    def refused(self, category: str, count: int = 1) -> None:
+        self._refused.labels(category).inc(count)
 
     def model(self, version: str, threshold: float) -> None:
         if self._version not in (None, version):

@@ -4,7 +4,7 @@ Everything is counted per micro-batch, after its commit: what a crash takes back
 agree with the ledger.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -53,6 +53,24 @@ class CommittedBatch:
     @property
     def total(self) -> int:
         return self.passed + self.alerted + sum(self.dead.values())
+
+
+@dataclass(frozen=True, slots=True)
+class InForceFigures:
+    """By what a worker scores.
+
+    Attributes:
+        version: of the model.
+        threshold: a score; `rate`: the alert rate that it stands for, if any.
+        control_offset: of the last change that it rests on; None for none.
+        problems: how many changes are not in force in this process.
+    """
+
+    version: str
+    threshold: float
+    rate: float | None
+    control_offset: int | None
+    problems: int
 
 
 class ConsumerMetrics:
@@ -108,9 +126,14 @@ class ConsumerMetrics:
         """How many messages behind each assigned (topic, partition) is; partitions not named are forgotten."""
         self._state.lag = dict(records)
 
-    def model(self, version: str, threshold: float, rate: float | None) -> None:
-        """The model in use and its threshold: a score, and the alert rate it stands for, if any."""
-        self._state.model = _Model(version, threshold, rate)
+    def in_force(self, figures: InForceFigures) -> None:
+        """The model in use, its threshold, and the changes behind them."""
+        self._state.in_force = figures
+
+    def control_age(self, seconds: Callable[[], float]) -> None:
+        """How long ago this process knew all changes; asked at each scrape."""
+        help_text = "Seconds since this process was known to have read all changes of threshold and model."
+        Gauge("eddy_control_age_seconds", help_text, registry=self.registry).set_function(seconds)
 
 
 def serve(registry: CollectorRegistry, port: int, slot: int, address: str = "0.0.0.0") -> int | None:
@@ -134,19 +157,12 @@ def serve(registry: CollectorRegistry, port: int, slot: int, address: str = "0.0
     return port + slot
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    version: str
-    threshold: float
-    rate: float | None
-
-
 class _State(Collector):
     """Facts that replace each other as a whole: a scrape never sees half of a change, or what was revoked."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.lag: dict[tuple[str, int], int] = {}
-        self.model: _Model | None = None
+        self.in_force: InForceFigures | None = None
         registry.register(self)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -155,15 +171,20 @@ class _State(Collector):
         )
         for (topic, partition), records in self.lag.items():
             lag.add_metric([topic, str(partition)], records)
-        return [lag, *_model_families(self.model)]
+        return [lag, *_in_force_families(self.in_force)]
 
 
-def _model_families(model: _Model | None) -> Iterable[GaugeMetricFamily]:
-    if model is None:
+def _in_force_families(found: InForceFigures | None) -> Iterable[GaugeMetricFamily]:
+    if found is None:
         return
     info = GaugeMetricFamily("eddy_model_info", "Always 1; the label is the model in use.", labels=["version"])
-    info.add_metric([model.version], 1)
+    info.add_metric([found.version], 1)
     yield info
-    yield GaugeMetricFamily("eddy_threshold_score", "Scores from this on are anomalous.", value=model.threshold)
-    if model.rate is not None:
-        yield GaugeMetricFamily("eddy_threshold_rate", "Alert rate the threshold stands for.", value=model.rate)
+    yield GaugeMetricFamily("eddy_threshold_score", "Scores from this on are anomalous.", value=found.threshold)
+    if found.rate is not None:
+        yield GaugeMetricFamily("eddy_threshold_rate", "Alert rate the threshold stands for.", value=found.rate)
+    offset_help = "Offset of the last change that model and threshold rest on; -1: they were never changed."
+    offset = -1 if found.control_offset is None else found.control_offset
+    yield GaugeMetricFamily("eddy_control_offset", offset_help, value=offset)
+    problems_help = "Changes that are not in force in this process; its log and health file say why."
+    yield GaugeMetricFamily("eddy_control_problems", problems_help, value=found.problems)

@@ -11,7 +11,8 @@ from kafka.admin import KafkaAdminClient
 from eddy.devbroker import brokers
 from eddy.devbroker.brokers import Engine, EngineKind, RunningBroker
 from eddy.devbroker.node import free_port
-from eddy.settings import Settings, load
+from eddy.messaging.topics import plans
+from eddy.settings import TOPICS, Settings, load
 
 _WHY = pytest.StashKey[str]()
 _PROXY_PORT = pytest.StashKey[int]()
@@ -106,17 +107,14 @@ def topics(request: pytest.FixtureRequest, settings: SettingsFactory) -> TopicsF
         made = settings(
             kafka_bootstrap_servers=address,
             group=f"eddy-{mark}",
-            **{f"topic_{name}": f"{name.replace('_', '-')}-{mark}" for name in _TOPICS},
+            **{name: f"{Settings.model_fields[name].default}-{mark}" for name in TOPICS},
             topic_partitions=partitions,
             **overrides,
         )
-        create_topics(address, {getattr(made, f"topic_{name}"): partitions for name in _TOPICS})
+        create_topics(address, {plan.name: plan.partitions for plan in plans(made)})
         return made
 
     return make
-
-
-_TOPICS = ("transactions", "alerts", "dead_letters", "ledger")
 
 
 def create_topics(address: str, partitions: dict[str, int]) -> None:

@@ -19,7 +19,7 @@ from eddy.cli.inspecting.settings import page
 from eddy.devbroker.brokers import RunningBroker
 from eddy.devbroker.node import free_port
 from eddy.messaging.refusals import Category
-from eddy.settings import Settings
+from eddy.settings import TOPICS, Settings
 from tests.places import ROOT
 
 EDDY = Path(sys.executable).parent / "eddy"
@@ -152,7 +152,7 @@ def test_the_readme_leads_a_newcomer_to_an_alert_of_their_own(
         "EDDY_GROUP": f"newcomer{mark}",
         "EDDY_METRICS_PORT": "0",
         "EDDY_API_PORT": str(port),
-        **{f"EDDY_TOPIC_{name}": name.lower().replace("_", "-") + mark for name in TOPICS},
+        **{f"EDDY_{name.upper()}": Settings.model_fields[name].default + mark for name in TOPICS},
     }
 
     def program(text: str) -> str:
@@ -180,9 +180,6 @@ def test_the_readme_leads_a_newcomer_to_an_alert_of_their_own(
         assert checked(port, publish)["anomalous"] is True
         assert "1 in = 0 passed + 1 alerted + 0 dead; nothing lost, nothing doubled" in eddy("ledger", "check", env=env)
         assert json.loads(eddy("alerts", "--json", env=env))["transaction_id"] == "t-1"
-
-
-TOPICS = ("TRANSACTIONS", "ALERTS", "DEAD_LETTERS", "LEDGER")
 
 
 def checked(port: int, publish: str) -> dict[str, object]:

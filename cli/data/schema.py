@@ -39,7 +39,7 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
         fail(f"{to} exists already: delete it, or choose another path with --out")
     sample = read(data, sample_rows, quiet=as_json)
     guesses = guess(sample.table)
-    text = as_schema(guesses).to_toml({one.field.name: one.why for one in guesses})
+    text = as_schema(guesses).to_toml({one.field.name: one.why for one in guesses}, _instead(sample, guesses))
     if as_json:
         fields = [{**asdict(one.field), "why": one.why} for one in guesses]
         print_json({"rows": sample.rows, "rows_seen": len(sample.table), "fields": fields})
@@ -50,6 +50,15 @@ def schema(data: Data, to: Out = None, sample_rows: SampleRows = 200_000, as_jso
         typer.echo(text, nl=False)
     if not as_json:
         _report(sample, guesses, to)
+
+
+def _instead(sample: Sample, guesses: tuple[Guess, ...]) -> dict[str, str]:
+    """By field, the line for numbers that seem to stand for a missing value."""
+    from eddy.model.data import sentinels
+
+    fields = {one.field.name: one.field for one in guesses}
+    found = sentinels.in_table(sample.table, fields.values())
+    return {name: sentinels.suggestion(fields[name], seen) for name, seen in found.items()}
 
 
 def _report(sample: Sample, guesses: tuple[Guess, ...], to: Path | None) -> None:

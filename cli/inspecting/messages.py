@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from eddy.cli import tables
-from eddy.cli.console import err, out, print_json, say
+from eddy.cli.console import err, out, plain, print_json, say
 from eddy.cli.inspecting.since import Since
 from eddy.messaging.messages import Alert, DeadLetter, UnreadableMessage, read_alert, read_dead_letter
 from eddy.messaging.ports import Reader, Record
@@ -114,7 +114,7 @@ def _show(
                 sys.stdout.flush()
         elif follow:
             for item in found:
-                say("  ".join(row(item)))
+                say("  ".join(map(plain, row(item))))
         else:
             _tables(columns, map(row, found))
 
@@ -144,7 +144,7 @@ def _tables(columns: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> None:
     while (some := list(islice(rows, TABLE_ROWS))) or not count:
         table = Table(*columns, box=None, header_style="bold")
         for cells in some:
-            table.add_row(*cells)
+            table.add_row(*map(plain, cells))
         out.print(table)
         count += len(some)
         if len(some) < TABLE_ROWS:

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from rich.table import Table
 
-from eddy.cli.console import out
+from eddy.cli.console import out, plain
 from eddy.settings import Settings, load
 
 PAGE_HEAD = """# Settings
@@ -36,7 +36,7 @@ def settings(
     table = Table("setting", "value", "source", box=None, header_style="bold")
     current = load()
     for name in Settings.model_fields:
-        table.add_row(variable(name), shown(getattr(current, name)), current.source(name))
+        table.add_row(variable(name), plain(shown(getattr(current, name))), current.source(name))
     out.print(table)
 
 

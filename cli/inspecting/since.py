@@ -23,9 +23,25 @@ def since_ms(given: str, now: datetime | None = None) -> int:
         ) from None
 
 
+def duration_s(given: str) -> float:
+    """Seconds of a duration such as `2h`.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    if (found := _duration(given.strip())) is None or not found:
+        raise typer.BadParameter(f"give a duration such as 90s, 30m, 2h or 7d; received {given}")
+    return found.total_seconds()
+
+
+def _duration(given: str) -> timedelta | None:
+    found = re.fullmatch(r"(\d{1,6})([smhd])", given)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+
+
 def _time(given: str, now: datetime) -> datetime:
-    if duration := re.fullmatch(r"(\d+)([smhd])", given):
-        return now - timedelta(**{_UNITS[duration[2]]: int(duration[1])})
+    if (duration := _duration(given)) is not None:
+        return now - duration
     time = datetime.fromisoformat(given)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eddy.cli.console import out, print_json, say, written_to
+from eddy.cli.console import out, plain, print_json, say, written_to
 from eddy.cli.models.evaluate import Budget, Label, Report, print_figures, summary, table_name
 from eddy.cli.models.store import detector_of, store_of
 from eddy.cli.tables import Artifacts, AsJson, Data, SampleRows, read
@@ -86,14 +86,13 @@ def _report(evaluation: Evaluation, found: Comparison, out_file: Path | None) ->
 
 def _print_disagreements(evaluation: Evaluation, found: Comparison) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     first, second = evaluation.models
     table = Table("row", "label", f"by {first.name}", f"by {second.name}", box=None, padding=(0, 2, 0, 0))
     for apart in found.disagreements:
         label = "" if apart.label is None else "anomalous" if apart.label else "normal"
         cells = (f"{apart.row:,}", label, _opinion(apart.first), _opinion(apart.second))
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(plain, cells))
     say("The rows on which they disagree most:")
     out.print(table)
 

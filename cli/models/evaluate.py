@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import out, print_json, say, written_to
+from eddy.cli.console import out, plain, print_json, say, written_to
 from eddy.cli.models.store import detector_of, store_of
 from eddy.cli.tables import Artifacts, AsJson, Data, SampleRows, read
 from eddy.monitoring.progress import sharing
@@ -172,7 +172,7 @@ def _print_table(first: str, columns: Sequence[str], rows: Sequence[Sequence[obj
     for name in columns:
         table.add_column(name, justify="right")
     for label, *cells in rows:
-        table.add_row(str(label), *("" if cell is None else _narrow(str(cell)) for cell in cells))
+        table.add_row(plain(str(label)), *("" if cell is None else _narrow(str(cell)) for cell in cells))
     out.print(table, highlight=False)
 
 

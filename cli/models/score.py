@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import out, print_json, say
+from eddy.cli.console import out, plain, print_json, say
 from eddy.cli.models.store import detector_of, store_of
 from eddy.cli.tables import Artifacts, AsJson, Data
 from eddy.model.serving.text import contributions_text, one_in
@@ -127,7 +127,6 @@ def _report(tally: Tally, detector: Detector, out_file: Path | None) -> None:
 def _top_table(rows: list[TopRow]) -> Table:
     """The top-scoring rows for the terminal."""
     from rich.table import Table
-    from rich.text import Text
 
     named = any(row.transaction for row in rows)
     reasons = "largest contributions"
@@ -135,5 +134,5 @@ def _top_table(rows: list[TopRow]) -> Table:
     for row in rows:
         name = [row.transaction or "-"] if named else []
         cells = (f"{row.row:,}", *name, one_in(row.rarity), f"{row.score:.4g}", contributions_text(row.contributions))
-        table.add_row(*(Text(cell) for cell in cells), style="" if row.anomalous else "dim")
+        table.add_row(*map(plain, cells), style="" if row.anomalous else "dim")
     return table

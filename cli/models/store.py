@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import fail, out, print_json, say
+from eddy.cli.console import fail, out, plain, print_json, say
 from eddy.cli.tables import Artifacts, AsJson
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
         eddy models list
     """
     from rich.table import Table
+    from rich.text import Text
 
     store = store_of(artifacts)
     rows = [_row(store, version) for version in store.versions()]
@@ -38,9 +39,9 @@ def list_models(artifacts: Artifacts = None, as_json: AsJson = False) -> None:
         fail(f"there is no model in {store.path}: train one with `eddy train DATA`")
     table = Table("", "version", "trained on", "flags 1 in", "threshold", box=None)
     for row in rows:
-        mark = "[green]active[/green]" if row["active"] else ""
+        mark = Text("active" if row["active"] else "", style="green")
         if "problem" in row:
-            table.add_row(mark, row["version"], f"[red]{row['problem']}[/red]")
+            table.add_row(mark, row["version"], Text(plain(row["problem"]), style="red"))
         else:
             rate = f"{1 / row['rate']:,.0f}" if row["rate"] else "-"
             table.add_row(mark, row["version"], f"{row['rows']:,} rows", rate, f"{row['threshold']:.4g}")
@@ -70,21 +71,6 @@ def show(
         print_json(manifest)
     else:
         _describe(manifest)
-
-
-@app.command()
-def use(
-    version: Annotated[str, typer.Argument(help="Model version to activate.")], artifacts: Artifacts = None
-) -> None:
-    """Activate a model. The consumer and the API load it at their next start, instead of the newest one.
-
-    Example:
-
-        eddy models use 20260301T101500Z-3f2a9c
-    """
-    store = store_of(artifacts)
-    store.choose(version)
-    say(f"{version} is the active model of {store.path}.")
 
 
 @app.command()
@@ -185,7 +171,11 @@ def _describe(manifest: Manifest) -> None:
     fields = Table("field", "kind", "role", "unit", "null", box=None, title_justify="left")
     for field in manifest.fields:
         fields.add_row(
-            field.name, field.kind.value, field.role or "", field.unit or "", "yes" if field.nullable else ""
+            plain(field.name),
+            field.kind.value,
+            field.role or "",
+            plain(field.unit or ""),
+            "yes" if field.nullable else "",
         )
     out.print(fields, highlight=False)
 

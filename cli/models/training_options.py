@@ -43,7 +43,13 @@ KeepLabelled = Annotated[
 Contamination = Annotated[
     float, _option(ROWS, "Largest share of rows that may be unlabelled frauds; 0: the table is clean.")
 ]
-HeldOut = Annotated[float, _option(ROWS, "Share of rows held out from the networks, for whitening and calibration.")]
+HeldOut = Annotated[
+    float,
+    _option(
+        ROWS,
+        "Share of rows held out from the networks, for whitening and calibration; at least 500 rows, or half of them.",
+    ),
+]
 HeldOutRows = Annotated[int, _option(ROWS, "Largest number of held-out rows.")]
 
 Features = Annotated[

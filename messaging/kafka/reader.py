@@ -14,10 +14,12 @@ from eddy.messaging.kafka.client import (
     translated,
 )
 from eddy.messaging.kafka.client_internals import forget_offset_fetches, partition_numbers, positions
-from eddy.messaging.ports import BrokerError, Offsets, Partition, Record
+from eddy.messaging.ports import BrokerError, Offsets, Partition, Record, TopicMissing
 from eddy.settings import Settings
 
 PARTITIONS_EVERY_S = 5.0
+# A follower waits at the broker for the next record and gets it at once, however small it is.
+AT_ONCE = {"fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
 
 
 class KafkaReader:
@@ -68,7 +70,7 @@ class KafkaReader:
 
     def _follow(self, topic: str, begin: Offsets, ends: Offsets, idle_s: float) -> Iterator[Record | None]:
         """Is not idle while it connects: not before it is where the partitions ended when it began."""
-        with self._positioned(begin) as client:
+        with self._positioned(begin, AT_ONCE) as client:
             deadline, looked_at = self._deadline(), time.monotonic()
             while True:
                 with translated("follow"):
@@ -117,9 +119,9 @@ class KafkaReader:
         return self._clients[group]
 
     @contextlib.contextmanager
-    def _positioned(self, begin: Offsets) -> Iterator[Any]:
+    def _positioned(self, begin: Offsets, config: Mapping[str, int] | None = None) -> Iterator[Any]:
         with translated("connect"):
-            client = connect_consumer({**reading(self._settings), "group_id": None})
+            client = connect_consumer({**reading(self._settings), "group_id": None, **(config or {})})
             client.assign([TopicPartition(*p) for p in begin])
             for partition, offset in begin.items():
                 client.seek(TopicPartition(*partition), offset)
@@ -147,4 +149,4 @@ def _reached(client: Any, ends: Offsets) -> bool:
 def _partitions(client: Any, topic: str, timeout_ms: int) -> list[Any]:
     if numbers := partition_numbers(client, topic, timeout_ms):
         return [TopicPartition(topic, number) for number in numbers]
-    raise BrokerError(f"topic {topic} does not exist or may not be read; `eddy topics create` makes it")
+    raise TopicMissing(f"topic {topic} does not exist or may not be read; `eddy topics create` makes it")

@@ -8,7 +8,7 @@ from itertools import count
 from threading import Condition
 from typing import NamedTuple
 
-from eddy.messaging.ports import BrokerError, Header, Message, Partition
+from eddy.messaging.ports import Header, Message, Partition, TopicMissing
 from eddy.messaging.topics import TopicPlan
 
 
@@ -144,7 +144,7 @@ class Cluster:
 
     def partitions(self, topic: str) -> list[Partition]:
         if topic not in self.topics:
-            raise BrokerError(f"topic {topic} does not exist; this broker has {sorted(self.topics)}: create it first")
+            raise TopicMissing(f"topic {topic} does not exist; this broker has {sorted(self.topics)}: create it first")
         return [Partition(topic, number) for number in range(self.topics[topic].partitions)]
 
     def store(self, message: Message, commit: Commit | None) -> int:

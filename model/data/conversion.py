@@ -18,7 +18,8 @@ from eddy.model.data.files import TEXT, MixedColumn
 from eddy.model.data.files import TableError as TableError
 from eddy.model.data.formats import SPARSE
 from eddy.model.data.sources import ROWS, STANDARD_INPUT, Piece, pieces
-from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Columns, Field, Kind, TransactionSchema
+from eddy.model.schema.columns import lacking
+from eddy.model.schema.schema import EARLIEST_S, LATEST_S, NUMBER_MAX, Columns, Field, Kind, TransactionSchema
 
 NORMAL_WORDS = frozenset(
     {"", "0", "0.0", "false", "f", "no", "n", "none", "nan", "normal", "legit", "genuine", "honest"}
@@ -229,6 +230,8 @@ def _numbers(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
         f"is not a number: {_CURE_OF_AMOUNT if field.role == 'amount' else _CURE}",
     )
     _refuse(column, np.isinf(numbers), "is not finite: leave the cell empty, or correct it")
+    numbers = lacking(numbers, field.missing) if field.missing else numbers
+    _refuse(column, np.abs(numbers) > NUMBER_MAX, f"is beyond {NUMBER_MAX:g} in size: correct it, or set another unit")
     return numbers
 
 

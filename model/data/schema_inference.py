@@ -16,7 +16,7 @@ from eddy.model.data import column_names as names
 from eddy.model.data import values
 from eddy.model.data.column import Seen, look_at
 from eddy.model.data.column_kinds import kind_of
-from eddy.model.schema.schema import Field, Kind, Role, SchemaError, TransactionSchema
+from eddy.model.schema.schema import NULLABLE, Field, Kind, Role, SchemaError, TransactionSchema
 
 LOOK_ROWS = 100_000
 """Kinds are told from so many rows, evenly spread; only whether something is missing is told from all."""
@@ -89,7 +89,7 @@ def _guess(column: Seen) -> Guess:
 
 
 def _nullable(guessed: Guess, column: "pd.Series[Any]") -> Guess:
-    if guessed.field.kind not in (Kind.NUMERIC, Kind.CATEGORICAL) or not column.isna().any():
+    if guessed.field.kind not in NULLABLE or not column.isna().any():
         return guessed
     return Guess(replace(guessed.field, nullable=True), f"{guessed.why}; missing in {column.isna().mean():.2g} of rows")
 

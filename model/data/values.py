@@ -1,11 +1,14 @@
 """One column of a table as numbers, text or times, whatever its file made of it. What cannot be read is missing."""
 
+from datetime import UTC
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
+
+from eddy.model.schema import spellings
 
 
 def numbers(column: "pd.Series[Any]") -> NDArray[np.float64]:
@@ -46,7 +49,20 @@ def times(column: "pd.Series[Any]") -> NDArray[np.datetime64]:
         return np.full(len(column), np.datetime64("NaT", "us"))
     written = None if types.is_datetime64_any_dtype(column) else "ISO8601"
     read: pd.Series[Any] = pd.to_datetime(column, utc=True, errors="coerce", format=written)
-    return np.asarray(read.dt.tz_localize(None), "datetime64[us]")
+    found = np.array(read.dt.tz_localize(None), "datetime64[us]")
+    if written:
+        for index in np.flatnonzero(np.isnat(found) & column.notna().to_numpy()):
+            found[index] = _time(column.iloc[index])
+    return found
+
+
+def _time(value: Any) -> np.datetime64:
+    """A time that pandas does not read, though messages may have it: with spaces around it, in lower case."""
+    try:
+        time = spellings.time(value)
+    except spellings.SpellingError:
+        return np.datetime64("NaT")
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time)
 
 
 def seconds(column: "pd.Series[Any]", unit: str | None) -> NDArray[np.float64]:

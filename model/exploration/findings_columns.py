@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from eddy.model.data import sentinels
 from eddy.model.exploration.distributions import ColumnFacts
 from eddy.model.exploration.finding import Finding, Severity, counted, listed
 from eddy.model.exploration.profile import Exploration
@@ -114,14 +115,13 @@ def copies(found: Exploration) -> Iterator[Finding]:
 
 
 def far_values(found: Exploration) -> Iterator[Finding]:
-    stand_ins = {name: far.stand_in for name, far in found.outliers.items() if far.stand_in is not None}
-    for name, value in stand_ins.items():
-        text = (
-            f"`{name}` is {value:g} in many rows, far from all other values: if that stands for a missing value, "
-            "leave the cells empty"
-        )
+    fields = {field.name: field for field in found.view.fields}
+    suspected = {name: far.sentinels for name, far in found.outliers.items() if far.sentinels}
+    for name, seen in suspected.items():
+        described = "; ".join(sentinels.described(f"`{name}`", each) for each in seen)
+        text = f"{described}. {sentinels.remedy(fields[name], [each.value for each in seen])}"
         yield Finding(Severity.WARNING, "outliers", text, (name,))
-    extreme = tuple(name for name, far in found.outliers.items() if name not in stand_ins and far.farthest >= EXTREME_Z)
+    extreme = tuple(name for name, far in found.outliers.items() if name not in suspected and far.farthest >= EXTREME_Z)
     if extreme:
         text = (
             f"{_columns(extreme, 'has', 'have')} values more than {EXTREME_Z:g} robust standard deviations from the "

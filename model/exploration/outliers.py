@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import iqr, norm
 
 from eddy.model.arrays import Floats, Floats32
+from eddy.model.data.sentinels import Sentinel, in_table
 from eddy.model.exploration.distributions import Distribution
 from eddy.model.exploration.typed_table import Levels, View
 
@@ -15,8 +16,6 @@ TAMED = 10.0
 """Beyond this, distances count by their logarithm: one mistyped number does not outweigh all else together."""
 MOST_ROWS, REASONS = 12, 4
 FEW_VALUES, LOOK_ROWS = 10, 10_000
-STAND_IN_SHARE, STAND_IN_VALUES = 0.005, 20
-"""A value beyond all others, which are many, in at least this share of the rows may stand for a missing one (-999)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Outliers:
         share: of its numbers, those `FAR` robust standard deviations or more away.
         least, most: the outermost values; least_z, most_z: how far out they are.
         transformed: whether distances were taken on a logarithmic scale, since the column is skewed.
-        stand_in: a value far out that many rows share, as if it stood for a missing one.
+        sentinels: numbers that seem to stand for a missing value.
     """
 
     share: float
@@ -36,7 +35,7 @@ class Outliers:
     most: float
     most_z: float
     transformed: bool
-    stand_in: float | None = None
+    sentinels: tuple[Sentinel, ...] = ()
 
     @property
     def farthest(self) -> float:
@@ -55,11 +54,12 @@ class OutlierRow:
 
 def outliers(view: View, spreads: dict[str, Distribution]) -> dict[str, Outliers]:
     """Of every numeric column that varies, those with most outliers first."""
-    made = {name: _outliers(view.numbers[name], spread) for name, spread in spreads.items()}
+    found = in_table(view.table, view.fields)
+    made = {name: _outliers(view.numbers[name], spread, found.get(name, ())) for name, spread in spreads.items()}
     return dict(sorted(made.items(), key=lambda each: -each[1].share))
 
 
-def _outliers(numbers: Floats, spread: Distribution) -> Outliers:
+def _outliers(numbers: Floats, spread: Distribution, sentinels: tuple[Sentinel, ...]) -> Outliers:
     known = numbers[~np.isnan(numbers)]
     z = robust_z(known, spread)
     low, high = int(known.argmin()), int(known.argmax())
@@ -70,7 +70,7 @@ def _outliers(numbers: Floats, spread: Distribution) -> Outliers:
         float(known[high]),
         float(z[high]),
         spread.scale != "linear",
-        _stand_in(known),
+        sentinels,
     )
 
 
@@ -98,21 +98,6 @@ def _transformed(numbers: Floats, spread: Distribution) -> Floats:
     if spread.scale == "symlog":
         return np.asarray(np.arcsinh((numbers - np.nanmedian(numbers)) / spread.linear_within))
     return numbers
-
-
-def _stand_in(known: Floats) -> float | None:
-    """An outermost value that many rows have and that is far from the next one."""
-    for end in (known.min(), known.max()):
-        same = known == end
-        if STAND_IN_SHARE <= same.mean() < 0.5:
-            rest = known[~same]
-            if len(np.unique(rest)) < STAND_IN_VALUES:
-                continue
-            low, high = np.quantile(rest, (0.001, 0.999))
-            gap = low - end if end < low else end - high
-            if gap > 2 * (high - low) > 0:
-                return float(end)
-    return None
 
 
 def outlier_rows(view: View, spreads: dict[str, Distribution]) -> tuple[OutlierRow, ...]:

@@ -111,6 +111,7 @@ def view(table: pd.DataFrame, source_rows: int, guesses: Sequence[Guess]) -> Vie
     """Reads n rows as what their columns were guessed or said to be; no cell is refused."""
     there = [guess for guess in guesses if guess.field.name in table]
     fields = [guess.field for guess in there]
+    table = _with_missing(table, fields)
     numeric = {field.name: values.numbers(table[field.name]) for field in fields if field.kind is Kind.NUMERIC}
     times = {field.name: _seconds(table[field.name], field.unit) for field in fields if field.kind is Kind.TIMESTAMP}
     levels = {field.name: _levels(table[field.name]) for field in fields if field.kind is Kind.CATEGORICAL}
@@ -129,6 +130,15 @@ def view(table: pd.DataFrame, source_rows: int, guesses: Sequence[Guess]) -> Vie
         times,
         _anomalous(table, labels) if labels else None,
     )
+
+
+def _with_missing(table: pd.DataFrame, fields: Sequence[Field]) -> pd.DataFrame:
+    """With no value in the cells whose number stands for a missing one."""
+    declared = {field.name: field.missing for field in fields if field.missing}
+    masked = {
+        name: table[name].mask(np.isin(values.numbers(table[name]), missing)) for name, missing in declared.items()
+    }
+    return table.assign(**masked)
 
 
 def by_schema(table: pd.DataFrame, schema: TransactionSchema) -> tuple[Guess, ...]:

@@ -3,24 +3,25 @@
     numbers             missing -> median; as they are
     amount              log(1 + amount / mean amount)
     amount_by_category  log(1 + amount / mean amount of the category)
-    categories          surprisal -log p(level), so a rare level is far from usual ones
+    categories          missing -> most usual level; surprisal -log p(level), so a rare level is far from usual ones
     hour                sine and cosine of the hour of day (UTC)
     hour_by_category    surprisal -log p(hour given the category)
 
 All are standardised by mean and standard deviation. "The category" is the categorical field that says most about the
 amount; where there is one, the hour is compared with it and not by itself: features that repeat each other, or carry
-nothing, dilute the score. A missing number is no feature: it adds its own surprisal to the score, and the rest of the
-row is scored as if the number were usual. `model.onnx_export.graph` builds the same from the numbers learned here, and
-checks at every export that it gives the same.
+nothing, dilute the score. A missing value is no feature: it adds its own surprisal to the score, and the rest of the
+row is scored as if the value were usual. Only where a category is often missing, that is one more level.
+`model.onnx_export.graph` builds the same from the numbers learned here, and checks at every export that it gives the
+same.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eddy.model.arrays import Bools, Floats, Indices, Texts
-from eddy.model.schema.columns import Columns
+from eddy.model.schema.columns import Columns, lacking
 
 GROUPS = ("numbers", "missing", "amount", "amount_by_category", "categories", "hour", "hour_by_category")
 
@@ -28,6 +29,20 @@ BEYOND = 3.0
 """How far features may go beyond the outermost training rows, in standard deviations."""
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
+
+
+SetAside = Mapping[int, tuple[float, ...]]
+"""By index of a numeric column, numbers that seem to stand for a missing value, though nobody has said so."""
+
+
+def set_aside(columns: Columns, values: SetAside) -> Columns:
+    """The columns, with those numbers missing: their size says nothing, and would hide all other sizes."""
+    if not values:
+        return columns
+    numeric = columns.numeric.copy()
+    for index, numbers in values.items():
+        numeric[:, index] = lacking(numeric[:, index], numbers)
+    return replace(columns, numeric=numeric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +58,12 @@ class Numbers:
     unit: Floats
     floor: float
 
+    def missing(self, columns: Columns) -> Bools:
+        """What is filled in [n, k]."""
+        return np.isnan(columns.numeric[:, self.indices])
+
     def encode(self, columns: Columns) -> Floats:
-        values = columns.numeric[:, self.indices]
-        return self.of(np.where(np.isnan(values), self.fill, values))
+        return self.of(np.where(self.missing(columns), self.fill, columns.numeric[:, self.indices]))
 
     def of(self, filled: Floats) -> Floats:
         """The features of values [..., k], none of which is missing."""
@@ -56,18 +74,31 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Categories:
-    """Categorical columns at `indices` [c]: surprisal of each level in nats, `unseen` for all others."""
+    """Categorical columns at `indices` [c]: surprisal of each level in nats, `unseen` for all others.
+
+    What is missing is a level, too, but for the columns of `filled`: there the most usual level takes its place.
+    """
 
     indices: Indices
     surprisals: tuple[dict[str, float], ...]
     unseen: Floats
+    filled: Bools
+
+    @property
+    def usual(self) -> Floats:
+        """The surprisal [c] of the most usual level."""
+        return np.array([min(known.values()) for known in self.surprisals])
+
+    def missing(self, columns: Columns) -> Bools:
+        """What is filled in [n, c]."""
+        return np.asarray(self.filled & (columns.categorical[:, self.indices] == ""))
 
     def encode(self, columns: Columns) -> Floats:
         out = np.empty((len(columns), len(self.indices)))
         for feature, index in enumerate(self.indices):
             known, unseen = self.surprisals[feature], self.unseen[feature]
             out[:, feature] = [known.get(level, unseen) for level in columns.categorical[:, index]]
-        return out
+        return np.where(self.missing(columns), self.usual, out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +151,13 @@ class Encoder:
     with `center` and `scale` and clipped to `lowest` and `highest`, a little beyond the outermost rows: what is farther
     out is no more anomalous, and must not make all that goes together with it look anomalous too. `field_of_feature`
     gives for each the index of its field in `TransactionSchema.scored`, `group_of_feature` one of `GROUPS`. `absent`
-    [numbers] is -log p of the number missing, in nats, 0 where that is not to count; `ever_absent`: it counts, and
-    training rows lack some. `usual_hour` is the most frequent hour of day of each timestamp, `usual_level` the most
-    frequent level of each categorical column, whether it makes a feature or not.
+    [numbers + categories] is -log p of the value missing, in nats, 0 where that is not to count; `ever_absent`: it
+    counts, and training rows lack some. `usual_hour` is the most frequent hour of day of each timestamp, `usual_level`
+    the most frequent level of each categorical column, whether it makes a feature or not. Numbers `aside` count as
+    missing ones.
     """
 
+    aside: SetAside
     numbers: Numbers
     absent: Floats
     ever_absent: bool
@@ -168,21 +201,24 @@ class Encoder:
         return np.clip(x, self.lowest, self.highest)
 
     def lacking(self, columns: Columns) -> Floats:
-        """What missing numbers add to the score, by feature [n, d], in nats."""
+        """What missing values add to the score, by feature [n, d], in nats."""
         nats = np.zeros((len(columns), len(self.center)))
-        nats[:, : len(self.absent)] = np.where(np.isnan(columns.numeric[:, self.numbers.indices]), self.absent, 0.0)
+        known = set_aside(columns, self.aside)
+        missing = np.hstack([self.numbers.missing(known), self.categories.missing(known)])
+        nats[:, : len(self.absent)] = np.where(missing, self.absent, 0.0)
         return nats
 
     @property
-    def usual_numbers(self) -> Floats:
-        """What takes the place of a missing number, as a feature [d]; NaN for features that are none of the numbers."""
+    def usual(self) -> Floats:
+        """What takes the place of a missing value, as a feature [d]; NaN where nothing does."""
         usual = np.full(len(self.center), np.nan)
-        usual[: len(self.numbers.indices)] = self.numbers.of(self.numbers.fill)
+        usual[: len(self.absent)] = np.r_[self.numbers.of(self.numbers.fill), self.categories.usual]
         return (usual - self.center) / self.scale
 
     def raw(self, columns: Columns) -> Floats:
         """Features [n, d] before they are standardised."""
-        return raw_features((self.numbers, self.categories, self.by_category, self.hours), columns)
+        parts = (self.numbers, self.categories, self.by_category, self.hours)
+        return raw_features(parts, set_aside(columns, self.aside))
 
 
 Part = Numbers | Categories | ByCategory | Hours

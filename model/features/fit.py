@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from eddy.model.arrays import Floats, Indices, Texts
+from eddy.model.arrays import Bools, Floats, Indices, Texts
 from eddy.model.config import ConfigError
+from eddy.model.data import sentinels
 from eddy.model.features.encoder import (
     BEYOND,
     GROUPS,
@@ -13,17 +14,21 @@ from eddy.model.features.encoder import (
     Encoder,
     Hours,
     Numbers,
+    SetAside,
     hour_of_day,
     raw_features,
+    set_aside,
 )
 from eddy.model.schema.columns import Columns
-from eddy.model.schema.schema import TransactionSchema
+from eddy.model.schema.schema import Kind, TransactionSchema
 
 PSEUDO_COUNTS = 5.0
 """Spread over the levels of a category, as if each had been seen that often between them; unseen ones get none."""
 
 MOST_LEVELS = 200
 """A categorical field with more levels than this is not taken for the category."""
+OFTEN_MISSING = 0.05
+"""From this share of rows on, a category that is missing is a level: rows enough to learn what goes with it."""
 LEAST_EXPLAINED = 0.02
 """A categorical field that explains less than this share of the log amount's variance is not taken for the category."""
 
@@ -41,6 +46,8 @@ def fit(
         ConfigError: a group is unknown, or none of them makes a feature of these columns.
     """
     chosen = _chosen(groups)
+    aside = _to_set_aside(columns, schema)
+    columns = set_aside(columns, aside)
     amount = _amount(schema)
     floor = float(np.log(2.0)) if hinge else -np.inf
     numbers = _fit_numbers(columns, amount, chosen, floor)
@@ -52,10 +59,12 @@ def fit(
         raise ConfigError(f"features {', '.join(chosen)} make nothing of these columns; choose of {', '.join(GROUPS)}")
     scaler = StandardScaler()
     x = scaler.fit_transform(raw_features((numbers, categories, by_category, hours), columns))
+    missing, counts = np.hstack([numbers.missing(columns), categories.missing(columns)]), "missing" in chosen
     return Encoder(
+        aside=aside,
         numbers=numbers,
-        absent=_absent(columns, numbers, chosen),
-        ever_absent="missing" in chosen and bool(np.isnan(columns.numeric[:, numbers.indices]).any()),
+        absent=_absent(missing) * counts,
+        ever_absent=counts and bool(missing.any()),
         categories=categories,
         by_category=by_category,
         hours=hours,
@@ -68,6 +77,13 @@ def fit(
         lowest=x.min(axis=0) - BEYOND,
         highest=x.max(axis=0) + BEYOND,
     )
+
+
+def _to_set_aside(columns: Columns, schema: TransactionSchema) -> SetAside:
+    """What stands for a missing value in the columns of which the schema does not say what does."""
+    fields = zip(schema.of_kind(Kind.NUMERIC), columns.numeric.T, strict=True)
+    found = {k: sentinels.find(column) for k, (field, column) in enumerate(fields) if field.missing is None}
+    return {index: tuple(each.value for each in those) for index, those in found.items() if those}
 
 
 def _chosen(groups: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -97,18 +113,19 @@ def _fit_numbers(columns: Columns, amount: int | None, groups: tuple[str, ...], 
     return Numbers(indices, fill, logged, np.where(logged & (mean > 0), mean, 1.0), floor)
 
 
-def _absent(columns: Columns, numbers: Numbers, groups: tuple[str, ...]) -> Floats:
-    """-log p of each number missing; where none ever was, twice that of half a row: more than any value can say."""
-    if "missing" not in groups:
-        return np.zeros(len(numbers.indices))
-    counts = np.isnan(columns.numeric[:, numbers.indices]).sum(axis=0)
-    return np.asarray(-np.log((counts + 0.5) / (len(columns) + 1)) * np.where(counts, 1.0, 2.0))
+def _absent(missing: Bools) -> Floats:
+    """-log p of each value missing, of rows [n, k]; where none ever was, twice that of half a row: more than any value
+    can say."""
+    counts = missing.sum(axis=0)
+    return np.asarray(-np.log((counts + 0.5) / (len(missing) + 1)) * np.where(counts, 1.0, 2.0))
 
 
 def _fit_categories(columns: Columns, groups: tuple[str, ...]) -> Categories:
     indices = np.arange(columns.categorical.shape[1] if "categories" in groups else 0)
     fitted = [_surprisals(columns.categorical[:, index]) for index in indices]
-    return Categories(indices, tuple(known for known, _ in fitted), np.array([worst for _, worst in fitted]))
+    rare = (columns.categorical[:, indices] == "").mean(axis=0) < OFTEN_MISSING
+    surprisals, unseen = tuple(known for known, _ in fitted), np.array([worst for _, worst in fitted])
+    return Categories(indices, surprisals, unseen, np.asarray(rare, np.bool_))
 
 
 def _surprisals(column: Texts) -> tuple[dict[str, float], float]:

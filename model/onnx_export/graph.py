@@ -117,15 +117,15 @@ def _explain(g: Graph, schema: TransactionSchema, model: ScoreModel, terms: Term
 
 
 def _features(g: Graph, schema: TransactionSchema, model: ScoreModel) -> tuple[Value, Value | None]:
-    """Features [rows, d], standardised, as far out as anything looks, and what missing numbers add to the score.
+    """Features [rows, d], standardised, as far out as anything looks, and what missing values add to the score.
 
     What was missing is filled in. From here on all is float32.
     """
     encoder, lacking = model.encoder, None
     x = ((features.encode(g, schema, encoder) - encoder.center) / encoder.scale).cast(np.float32)
-    if len(encoder.numbers.indices):
+    if len(encoder.absent):
         missing = x.is_nan()
-        x = g.op("Where", missing, encoder.usual_numbers, x)
+        x = g.op("Where", missing, encoder.usual, x)
         if encoder.absent.any():
             nats = np.pad(encoder.absent, (0, len(encoder.center) - len(encoder.absent)))
             lacking = g.op("Where", missing, g.constant(nats, np.float32), 0.0)

@@ -15,7 +15,7 @@ class Terms(NamedTuple):
             rebuilt: their reconstructions.
         missed: by network, what it missed, whitened, in any unit.
         center: of the cluster that explains the row best.
-        lacking: what missing numbers add to the score.
+        lacking: what missing values add to the score.
         combined: what the three parts of the default score add to it [rows, 3]; compressed: features as prototypes
             have them. Then network and tail_scores are parts before they are weighted, until they are shared out; that
             of the distance stands under distance.

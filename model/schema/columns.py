@@ -4,11 +4,12 @@ The readers are built once from the names of the fields; after that no Python co
 nullable text.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,11 @@ class Columns:
         return Columns(self.numeric[rows], self.categorical[rows], self.timestamp[rows])
 
 
+def lacking(numbers: Floats, missing: Sequence[float]) -> Floats:
+    """The numbers, NaN where they are one of those that stand for a missing value."""
+    return np.where(np.isin(numbers, missing), np.nan, numbers)
+
+
 Rows = Sequence[Any]
 Values = Callable[[Rows], Iterable[Any]]
 
@@ -48,6 +54,7 @@ class RowReader:
         timestamps: attributes and units ("iso8601", "s", "ms").
         null_texts: whether text may be None.
         whole_texts: whether some categories are whole numbers on the wire.
+        missing: by index of a numeric attribute, the numbers that stand for a missing value.
     """
 
     def __init__(
@@ -57,11 +64,12 @@ class RowReader:
         timestamps: Sequence[tuple[str, str]],
         null_texts: bool,
         whole_texts: bool = False,
+        missing: Mapping[int, Sequence[float]] = MappingProxyType({}),
     ) -> None:
         self._numbers, self._number_count = _values(numeric), len(numeric)
         self._texts, self._text_count = _values(categorical), len(categorical)
         self._times = [(_values([name]), _SECONDS[unit]) for name, unit in timestamps]
-        self._null_texts, self._whole_texts = null_texts, whole_texts
+        self._null_texts, self._whole_texts, self._missing = null_texts, whole_texts, missing
 
     def __call__(self, rows: Rows) -> Columns:
         return Columns(self._read_numbers(rows), self._read_texts(rows), self._read_times(rows))
@@ -72,7 +80,10 @@ class RowReader:
             flat = np.fromiter(self._numbers(rows), np.float64, shape[0] * shape[1])
         except TypeError:  # null somewhere: numpy makes it NaN on the slower way through a list
             flat = np.array(list(self._numbers(rows)), np.float64)
-        return flat.reshape(shape)
+        numbers = flat.reshape(shape)
+        for column, missing in self._missing.items():
+            numbers[:, column] = lacking(numbers[:, column], missing)
+        return numbers
 
     def _read_texts(self, rows: Rows) -> Texts:
         shape = (len(rows), self._text_count)

@@ -1,5 +1,6 @@
 """One field of a transaction: its kind, its role, its unit, and what of these goes together."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,10 @@ EARLIEST_S, LATEST_S = 0.0, 7_258_118_400.0
 """Event times that the model accepts: 1970-01-01 (included) to 2200-01-01 (not included), in Unix seconds."""
 
 
+NUMBER_MAX = 1e30
+"""The largest number that the model accepts, in size; the scoring graph's float32 ends at 3e38."""
+
+
 class Kind(StrEnum):
     """What a field is to the model."""
 
@@ -29,6 +34,7 @@ class Kind(StrEnum):
     LABEL = "label"
 
 
+NULLABLE = (Kind.NUMERIC, Kind.CATEGORICAL, Kind.IDENTIFIER)
 _TIME_UNITS = ("iso8601", "s", "ms")
 _Level = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _KINDS_OF_ROLE: dict[Role, tuple[Kind, ...]] = {
@@ -54,7 +60,9 @@ class Field:
         unit: timestamps: "iso8601" (text; without an offset it is UTC), "s" or "ms" (numbers since 1970). Numeric:
             "boolean" for true/false on the wire, or any text, such as a currency. Identifiers and categories:
             "integer" for numbers without quotes on the wire, such as merchant category codes.
-        nullable: numeric and categorical fields that may be null. The field must be there all the same.
+        nullable: fields that may be null, or left out: numbers, categories and identifiers.
+        missing: numbers that stand for a missing value, such as -1; a numeric field that has some is nullable. Empty:
+            there are none, whatever it looks like. None: nothing is said.
     """
 
     name: str
@@ -62,6 +70,11 @@ class Field:
     role: Role | None = None
     unit: str | None = None
     nullable: bool = False
+    missing: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.missing:
+            object.__setattr__(self, "nullable", True)
 
     @cached_property
     def attribute(self) -> str:
@@ -91,8 +104,20 @@ def check_field(field: Field) -> None:
     if field.role is not None and field.kind not in _KINDS_OF_ROLE[field.role]:
         kinds = listed(kind.value for kind in _KINDS_OF_ROLE[field.role])
         raise SchemaError(f'{where}: role = "{field.role}" is for the kind {kinds}; received "{field.kind.value}"')
-    if field.nullable and field.kind not in (Kind.NUMERIC, Kind.CATEGORICAL):
-        raise SchemaError(f"{where}: only numeric and categorical fields can be null; received {field.kind.value}")
+    _check_missing(field, where)
+    if field.nullable and field.kind not in NULLABLE:
+        raise SchemaError(f"{where}: only fields of kind {listed(NULLABLE)} can be null; received {field.kind.value}")
+
+
+def _check_missing(field: Field, where: str) -> None:
+    if field.missing is None:
+        return
+    if field.kind is not Kind.NUMERIC or field.unit == "boolean":
+        raise SchemaError(
+            f"{where}: missing = [...] is for numbers; received {field.unit or field.kind.value}: remove it"
+        )
+    if not all(map(math.isfinite, field.missing)):
+        raise SchemaError(f"{where}: missing lists finite numbers, such as [-1]; received {list(field.missing)}")
 
 
 def listed(words: Iterable[str]) -> str:

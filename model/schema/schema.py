@@ -18,6 +18,8 @@ from eddy.model.schema.columns import Columns as Columns
 from eddy.model.schema.columns import RowReader
 from eddy.model.schema.field import EARLIEST_S as EARLIEST_S
 from eddy.model.schema.field import LATEST_S as LATEST_S
+from eddy.model.schema.field import NULLABLE as NULLABLE
+from eddy.model.schema.field import NUMBER_MAX as NUMBER_MAX
 from eddy.model.schema.field import Field as Field
 from eddy.model.schema.field import Kind as Kind
 from eddy.model.schema.field import Role as Role
@@ -26,6 +28,7 @@ from eddy.model.schema.field import check_field, doubled_role
 
 _SCORED = (Kind.NUMERIC, Kind.CATEGORICAL, Kind.TIMESTAMP)
 _UNSENT = (Kind.IGNORED, Kind.LABEL)
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,17 @@ class TransactionSchema:
             timestamps=[(field.attribute, field.unit or "iso8601") for field in times],
             null_texts=any(field.nullable for field in texts),
             whole_texts=any(field.unit == "integer" for field in texts),
+            missing={k: field.missing for k, field in enumerate(self.of_kind(Kind.NUMERIC)) if field.missing},
         )
 
-    def to_toml(self, reasons: Mapping[str, str] = MappingProxyType({})) -> str:
+    def to_toml(self, reasons: Mapping[str, str] = _NONE, instead: Mapping[str, str] = _NONE) -> str:
         """This schema as text that `from_toml` reads, one line per field, made to be edited.
 
         Args:
             reasons: comments to put behind fields, by name.
+            instead: lines that may take their place, put below them as comments.
         """
-        return toml.written(self.fields, reasons)
+        return toml.written(self.fields, reasons, instead)
 
     @classmethod
     def from_toml(cls, text: str) -> "TransactionSchema":

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -18,21 +19,30 @@ _HEADER = """\
 # role = "transaction" | "card" | "amount" | "time", each at most once.
 # unit: of a timestamp "iso8601" (text), "s" or "ms" (numbers since 1970); of an identifier or category that is a number
 #   without quotes in messages "integer"; of a numeric field that is true or false "boolean".
-# nullable = true: null is allowed (numeric, categorical).
+# nullable = true: the field may be null or left out (numeric, categorical, identifier).
+# missing = [-1]: numbers that stand for a missing value, in tables and messages; null is allowed then, too (numeric).
 [fields]
 """
-_SETTINGS = ("kind", "role", "unit", "nullable")
+_SETTINGS = ("kind", "role", "unit", "nullable", "missing")
 _WIDEST = 72
 
 
-def written(fields: Sequence[Field], reasons: Mapping[str, str]) -> str:
-    """The file of these fields, with comments behind those that have a reason."""
-    lines = {field.name: f"{_key(field.name)} = {_value(field)}" for field in fields}
+def written(fields: Sequence[Field], reasons: Mapping[str, str], instead: Mapping[str, str]) -> str:
+    """The file of these fields, with comments behind those that have a reason, and below those that could be others."""
+    lines = {field.name: line(field) for field in fields}
     width = max((len(line) for line in lines.values() if len(line) <= _WIDEST), default=0)
-    return _HEADER + "".join(
-        f"{line.ljust(width)}  # {_one_line(reasons[name])}\n" if name in reasons else f"{line}\n"
-        for name, line in lines.items()
-    )
+    text = _HEADER
+    for name, written_line in lines.items():
+        text += (
+            f"{written_line.ljust(width)}  # {_one_line(reasons[name])}\n" if name in reasons else f"{written_line}\n"
+        )
+        text += f"# {_one_line(instead[name])}\n" if name in instead else ""
+    return text
+
+
+def line(field: Field) -> str:
+    """The line of one field, without a comment."""
+    return f"{_key(field.name)} = {_value(field)}"
 
 
 def fields_of(text: str) -> list[Field]:
@@ -103,7 +113,13 @@ def _value(field: Field) -> str:
     parts = [f'kind = "{field.kind.value}"']
     parts += [f"{key} = {_quoted(text)}" for key, text in (("role", field.role), ("unit", field.unit)) if text]
     parts += ["nullable = true"] if field.nullable else []
+    parts += [] if field.missing is None else [f"missing = [{', '.join(map(number, field.missing))}]"]
     return "{" + ", ".join(parts) + "}"
+
+
+def number(value: float) -> str:
+    """As people write it: -1, not -1.0."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def _field(name: str, value: object, text: str) -> Field:
@@ -116,11 +132,14 @@ def _field(name: str, value: object, text: str) -> Field:
         if unknown:
             raise SchemaError(f"unknown setting {listed(sorted(unknown))}; use {', '.join(_SETTINGS)}")
         if field.kind is Kind.TIMESTAMP and field.unit is None:
-            field = Field(name, field.kind, field.role, "iso8601")
+            field = replace(field, unit="iso8601")
         check_field(field)
         _check_unit(field)
     except msgspec.ValidationError as error:
-        choices = f"kind is one of {listed(Kind)}; role one of {listed(ROLES)}; unit is text; nullable true or false"
+        choices = (
+            f"kind is one of {listed(Kind)}; role one of {listed(ROLES)}; unit is text; nullable true or false; "
+            "missing a list of numbers"
+        )
         raise SchemaError(f"{where}: {error}; {choices}") from None
     except SchemaError as error:
         raise SchemaError(f"{where}: {str(error).removeprefix(f'field `{name}`: ')}") from None

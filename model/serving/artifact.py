@@ -192,6 +192,15 @@ class ArtifactStore:
             raise ArtifactError(f"the model in {version} says that it is {manifest.version}: name its directory so")
         return manifest
 
+    def manifest_sha256(self, version: str) -> str:
+        """The hash of a version's manifest, and so, as that holds theirs, of all its files; hexadecimal.
+
+        Raises:
+            ArtifactError: it is not there, damaged, or of a newer format.
+        """
+        self.manifest(version)
+        return _sha256(self._read(version, MANIFEST))
+
     def verified(self, version: str) -> tuple[Manifest, dict[str, bytes]]:
         """The manifest and the content of every file, each of which has the hash that it should have.
 

@@ -4,6 +4,8 @@ A score means nothing outside its model. Its rarity does: the share of normal tr
 as high. So a threshold can be given as an alert rate ("flag 1 in 1,000") and survives a change of model.
 """
 
+from functools import cached_property
+
 import msgspec
 import numpy as np
 
@@ -39,7 +41,7 @@ class Threshold(msgspec.Struct, frozen=True):
     rate: float | None = None
 
 
-class Calibration(msgspec.Struct, frozen=True):
+class Calibration(msgspec.Struct, frozen=True, dict=True):
     """Score <-> rarity, as learned from scores of normal rows that the network was not trained on.
 
     Up to the last of the `scores` (ascending, with their `rarities`, descending from 1) it follows the data; beyond, a
@@ -56,7 +58,7 @@ class Calibration(msgspec.Struct, frozen=True):
 
     def rarity(self, score: Floats) -> Floats:
         """For scores [n] the shares of normal rows [n] expected to score at least as high, RAREST <= share <= 1."""
-        inside = np.interp(score, self.scores, np.log(self.rarities))
+        inside = np.interp(score, *self._knots)
         beyond = np.maximum(score - self.scores[-1], 0.0) / self.scale
         return np.maximum(np.exp(inside + self._log_tail(beyond)), RAREST)
 
@@ -78,6 +80,11 @@ class Calibration(msgspec.Struct, frozen=True):
             ThresholdError: the rate is not a share.
         """
         return Threshold(self.score_at(rate), rate)
+
+    @cached_property
+    def _knots(self) -> tuple[Floats, Floats]:
+        """Scores and logarithms of rarities as arrays: making them takes longer than one rarity."""
+        return np.array(self.scores), np.log(self.rarities)
 
     def _log_tail(self, beyond: Floats) -> Floats:
         """Logarithm of the share of the tail that reaches this far [n], in units of the scale."""

@@ -14,7 +14,7 @@ import numpy as np
 from eddy.model.arrays import Floats
 from eddy.model.schema.columns import Columns
 
-CHUNK_ROWS = 1_024
+CHUNK_ROWS = 512
 """Rows that go through the graph at once: they stay in the processor's cache, and memory use does not grow."""
 
 LANE_ROWS = 16

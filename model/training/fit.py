@@ -1,6 +1,6 @@
 """From the columns of normal transactions to a model, as one readable sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -11,10 +11,12 @@ from eddy.model.arrays import Indices
 from eddy.model.components import category_pairs, gaussian_clusters
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.components.score_model import ScoreModel, to_network_input
-from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
+from eddy.model.config import DEFAULTS, TrainingConfig
+from eddy.model.data import sentinels
+from eddy.model.features.encoder import SetAside
 from eddy.model.onnx_export import graph
 from eddy.model.progress import ProgressCallback
-from eddy.model.schema.schema import Columns, TransactionSchema
+from eddy.model.schema.schema import NUMBER_MAX, Columns, Kind, TransactionSchema
 from eddy.model.serving.artifact import GRAPH, NETWORK, REPORT, ArtifactStore, Manifest, Probe
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.detector import Detector
@@ -23,6 +25,7 @@ from eddy.model.training import preprocessing
 from eddy.model.training.assemble import assemble
 from eddy.model.training.diagnostics import TrainingDiagnostics, evenly_sampled, unseen_levels
 from eddy.model.training.fit_calibration import calibrate
+from eddy.model.training.split import split
 
 PROBE_ROWS = 32
 FEWEST_PER_FEATURE = 10
@@ -75,7 +78,7 @@ def learn(
     Raises:
         ConfigError: the settings make nothing of these columns.
     """
-    rows = _split(len(columns), config)
+    rows = split(len(columns), config)
     learned, held_out = columns[rows.learned], columns[rows.held_out]
 
     on_progress("learning the features", 0.02)
@@ -128,7 +131,10 @@ def learn(
         ),
         learned=rows.learned,
         held_out=rows.held_out,
-        notes=_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape),
+        notes=(
+            *_notes_on_sentinels(columns, schema, prepared.encoder.aside),
+            *(_notes_on_pairs(model.pairs, schema) if model.pairs else _notes_on_rows(*prepared.u_held_out.shape)),
+        ),
     )
 
 
@@ -156,25 +162,6 @@ def save(model: Learned, store: ArtifactStore, created_at: datetime, report: str
     files |= {NETWORK: model.keras} if model.keras is not None else {}
     files |= {REPORT: report.encode()} if report is not None else {}
     return store.add(draft, files)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Indices of rows [k]: learned from; held out, for whitening; for calibration, held-out ones among them."""
-
-    learned: Indices
-    held_out: Indices
-    calibration: Indices
-
-
-def _split(rows: int, config: TrainingConfig) -> _Rows:
-    """At random. What a sample leaves over of a large table serves the calibration."""
-    order = np.random.default_rng(config.seed).permutation(rows)
-    count = max(1, min(int(config.held_out * rows), config.held_out_rows))
-    last = count + config.sample_rows if config.sample_rows else rows
-    others = order[last : last + CALIBRATION_ROWS]
-    held_out = np.sort(order[:count])
-    return _Rows(np.sort(order[count:last]), held_out, np.concatenate([held_out, np.sort(others)]))
 
 
 def _diagnose(
@@ -210,6 +197,15 @@ def _notes_on_pairs(paired: category_pairs.Pairs, schema: TransactionSchema) -> 
     return (how, rare) if shared else (how,)
 
 
+def _notes_on_sentinels(columns: Columns, schema: TransactionSchema, aside: SetAside) -> Iterator[str]:
+    for index, values in aside.items():
+        numbers, field = columns.numeric[:, index], schema.of_kind(Kind.NUMERIC)[index]
+        for value in values:
+            seen = sentinels.Sentinel(value, int((numbers == value).sum()), len(numbers))
+            yield f"Column {sentinels.described(field.name, seen)}. It counts by how often it comes, not by its size."
+        yield sentinels.remedy(field, values)
+
+
 def _notes_on_rows(held_out: int, features: int) -> tuple[str, ...]:
     if held_out >= FEWEST_PER_FEATURE * features:
         return ()
@@ -223,7 +219,7 @@ def _probe_rows(columns: Columns) -> Columns:
     """Some rows, and some that no table has: missing values, zero, negative, extreme, a level never seen."""
     some = columns[np.arange(PROBE_ROWS) % len(columns)]
     numeric, categorical = some.numeric.copy(), some.categorical.copy()
-    for row, value in enumerate((np.nan, 0.0, -1.0, -1e15, 1e15)):
+    for row, value in enumerate((np.nan, 0.0, -1.0, -NUMBER_MAX, NUMBER_MAX)):
         numeric[row] = value
     categorical[5], categorical[6] = "\N{SNOWMAN} never seen", ""
     return Columns(numeric, categorical, some.timestamp)

@@ -11,12 +11,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
+
+from eddy.messaging.codec import TransactionCodec
+from eddy.model.serving.artifact import ArtifactStore, Manifest, Probe
+from eddy.model.serving.scorer import Scorer
+from tests.api.graph import distance_graph
 
 SERVER = Path(__file__).with_name("fake.py")
 MAX_BODY = 4_000
@@ -52,6 +58,25 @@ def transaction() -> Any:
     return encoded
 
 
+@pytest.fixture
+def store(tmp_path: Path, fake: ModuleType, transaction: Any) -> ArtifactStore:
+    """A model store with one artifact like any other, but for its graph, which was written by hand."""
+    graph = distance_graph()
+    columns = TransactionCodec(fake.SCHEMA).decode_values([transaction(), transaction(amount=500.0)]).columns
+    manifest = Manifest(
+        created_at=datetime.now(UTC),
+        fields=fake.SCHEMA.fields,
+        threshold=fake.DETECTOR.threshold,
+        calibration=fake.DETECTOR.calibration,
+        probe=Probe.of(columns, Scorer(graph, fake.SCHEMA.scored).score(columns).score),
+        training={},
+        libraries={},
+    )
+    store = ArtifactStore(tmp_path / "artifacts")
+    store.add(manifest, {"scoring.onnx": graph})
+    return store
+
+
 @dataclass
 class Server:
     """A real gunicorn with two workers."""
@@ -82,9 +107,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(log: Path) -> Iterator[Server]:
+def serving(log: Path, max_body: int = MAX_BODY) -> Iterator[Server]:
     with log.open("w") as out:
-        command = [sys.executable, SERVER, "0", "2", str(MAX_BODY), str(REQUEST_S)]
+        command = [sys.executable, SERVER, "0", "2", str(max_body), str(REQUEST_S)]
         process = subprocess.Popen(command, stderr=out, text=True, start_new_session=True)
     try:
         server = Server(process, _port(process, log), log)

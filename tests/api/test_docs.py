@@ -1,18 +1,18 @@
-"""docs/http-api.md says what is so."""
+"""docs/http-api.md and docs/problems.md say what is so."""
 
 import json
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from eddy.api import app, server
-from eddy.api.check import Verdict
-from eddy.api.problems import TYPE_PREFIX, ProblemDocument
+from eddy.api import app, problem_types, server
+from eddy.api.check import TRANSACTIONS_MOST, CheckedTransaction, Verdict
+from eddy.api.problems import FieldError, ProblemDocument
+from eddy.api.routes.checks import Answers
 from tests.places import ROOT
 
-DOCUMENT = ROOT / "docs" / "http-api.md"
+DOCUMENT, PROBLEMS = ROOT / "docs" / "http-api.md", ROOT / "docs" / "problems.md"
 
 
 @pytest.fixture
@@ -20,24 +20,47 @@ def text() -> str:
     return DOCUMENT.read_text()
 
 
-def test_the_examples_have_exactly_the_fields_that_answers_have(text):
-    verdict, problem = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+@pytest.fixture
+def examples(text):
+    """The answers shown: a verdict, verdicts on many, a problem."""
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+
+
+def test_the_examples_have_exactly_the_fields_that_answers_have(examples):
+    verdict, many, problem = examples
     assert set(verdict) == set(Verdict.__struct_fields__)
     assert msgspec.convert(verdict, Verdict).contributions[0].field == "amount"
-    assert set(problem) == set(ProblemDocument.__struct_fields__)
-    assert problem["type"].startswith(TYPE_PREFIX)
+    assert set(many) == set(Answers.__struct_fields__)
+    *checked, refused = many["answers"]
+    assert all(set(answer) == set(CheckedTransaction.__struct_fields__) for answer in checked)
+    assert (many["anomalous"], many["refused"]) == (sum(answer["anomalous"] for answer in checked), 1)
+    for document in (refused, problem):
+        msgspec.convert(document, ProblemDocument)
+        assert set(document) <= set(ProblemDocument.__struct_fields__)
+        assert document["type"] == problem_types.REFUSED.uri
+    assert set(problem["errors"][0]) == set(FieldError.__struct_fields__)
 
 
 def test_every_route_is_there(text):
-    for route in app.INDEX["routes"]:
-        assert f"| `{route}` |" in text
+    for operation in app.OPERATIONS:
+        assert f"| `{operation.method} {operation.path}` |" in text
 
 
-def test_every_kind_of_problem_is_there(text):
-    code = "".join(path.read_text() for path in Path(server.__file__).parent.glob("*.py"))
-    for kind in re.findall(r'Problem\(\s*\d{3},\s*"([a-z-]+)"', code):
-        assert f"`{kind}`" in text
+def test_the_page_of_problems_is_what_the_code_says():
+    assert PROBLEMS.read_text() == problem_types.markdown(), "run: make docs"
+
+
+def test_every_type_of_problem_leads_to_its_place_on_the_page():
+    anchors = re.findall(r"^## (.+)$", PROBLEMS.read_text(), re.M)
+    assert [f"{problem_types.PAGE_PATH}#{anchor}" for anchor in anchors] == [known.uri for known in problem_types.ALL]
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_no_problem_is_raised_that_the_page_does_not_know():
+    named = {name for name, value in vars(problem_types).items() if isinstance(value, problem_types.ProblemType)}
+    assert {getattr(problem_types, name) for name in named} == set(problem_types.ALL)
 
 
 def test_the_numbers_are_those_of_the_server(text):
     assert f"{server.THREADS:,} threads" in text
+    assert f"up to {TRANSACTIONS_MOST:,} transactions" in text

@@ -1,110 +1,29 @@
-"""`eddy serve` with a model from a store: an artifact like any other, but for its graph, which was written by hand."""
+"""`eddy serve` with a model from a store."""
 
 import json
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import numpy as np
+import msgspec
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from eddy.api import detectors
 from eddy.api.detectors import NotReady, StoredDetector
 from eddy.messaging.codec import TransactionCodec
-from eddy.model.serving.artifact import ArtifactStore, Manifest, Probe
+from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
-from eddy.model.serving.scorer import Scorer
-
-COMMAND = "from eddy.cli.main import run; run()"
-
-
-def distance_graph() -> bytes:
-    """Score: how far the two numbers of the schema are from (25, 2), in tenths."""
-    constants = {
-        "usual": np.array([[25.0, 2.0]]),
-        "tenth": np.array(0.1),
-        "widen": np.eye(2, 4),
-        "axes": np.array([1]),
-        "always": np.array([[25.0, 2.0, np.nan, 12.0]]),
-        "zero": np.array(0.0),
-    }
-    nodes = [
-        helper.make_node("IsNaN", ["numeric"], ["missing"]),
-        helper.make_node("Where", ["missing", "usual", "numeric"], ["filled"]),
-        helper.make_node("Sub", ["filled", "usual"], ["away"]),
-        helper.make_node("Abs", ["away"], ["distance"]),
-        helper.make_node("Mul", ["distance", "tenth"], ["parts"]),
-        helper.make_node("MatMul", ["parts", "widen"], ["wide"]),
-        helper.make_node("Cast", ["wide"], ["contributions"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceSum", ["parts", "axes"], ["score"], keepdims=0),
-        helper.make_node("Mul", ["wide", "zero"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "always"], ["expected"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "distance",
-        [helper.make_tensor_value_info("numeric", TensorProto.DOUBLE, ["n", 2])],
-        [
-            helper.make_tensor_value_info("score", TensorProto.DOUBLE, ["n"]),
-            helper.make_tensor_value_info("contributions", TensorProto.FLOAT, ["n", 4]),
-            helper.make_tensor_value_info("expected", TensorProto.DOUBLE, ["n", 4]),
-        ],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opset = helper.make_opsetid("", 17)
-    return helper.make_model(graph, opset_imports=[opset], ir_version=9).SerializeToString()
-
-
-@pytest.fixture
-def store(tmp_path: Path, fake: ModuleType, transaction: Any) -> ArtifactStore:
-    """A model store with one artifact."""
-    graph = distance_graph()
-    columns = TransactionCodec(fake.SCHEMA).decode_values([transaction(), transaction(amount=500.0)]).columns
-    manifest = Manifest(
-        created_at=datetime.now(UTC),
-        fields=fake.SCHEMA.fields,
-        threshold=fake.DETECTOR.threshold,
-        calibration=fake.DETECTOR.calibration,
-        probe=Probe.of(columns, Scorer(graph, fake.SCHEMA.scored).score(columns).score),
-        training={},
-        libraries={},
-    )
-    store = ArtifactStore(tmp_path / "artifacts")
-    store.add(manifest, {"scoring.onnx": graph})
-    return store
-
-
-def start(store: ArtifactStore, log: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", COMMAND, "serve", *(options or ("--port", "0", "--workers", "2"))]
-    environment = {"EDDY_ARTIFACTS": str(store.path), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    with log.open("w") as out:
-        return subprocess.Popen(command, stderr=out, stdout=out, text=True, env=environment)
+from tests.api.eddy_serve import serving_store, start
 
 
 @pytest.fixture
 def address(store: ArtifactStore, tmp_path: Path) -> Iterator[str]:
     """Where `eddy serve` answers."""
-    process = start(store, tmp_path / "log")
-    deadline = time.monotonic() + 30
-    while not (found := re.search(r"url=(http://\S+)", (tmp_path / "log").read_text())):
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    yield found[1]
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    with serving_store(store, tmp_path / "log") as address:
+        yield address
 
 
 def ask(url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
@@ -123,8 +42,9 @@ def test_every_worker_gives_the_verdict_of_the_stored_model(address, store, tran
         status, verdict = ask(f"{address}/v1/check", body)
         assert status == 200
         assert verdict["model"] == store.active()
-        assert verdict["score"] == pytest.approx(batch.score[i], rel=1e-6)
-        assert verdict["rarity"] == pytest.approx(batch.rarity[i], rel=1e-6)
+        assert verdict["score"] == batch.score[i]
+        assert verdict["rarity"] == batch.rarity[i]
+        assert verdict["contributions"] == msgspec.to_builtins(list(batch.contributions(i, 5)))
         assert verdict["anomalous"] == batch.anomalous[i]
     assert ask(f"{address}/health/ready") == (200, {"ready": True, "model": store.active()})
 

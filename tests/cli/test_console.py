@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.table import Table
 
-from eddy.cli.console import fail, print_json
+from eddy.cli.console import fail, out, plain, print_json, say
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,39 @@ def test_json_holds_dataclasses_paths_and_numbers_of_numpy_and_null_for_what_is_
 ) -> None:
     print_json({"point": Point(np.float64(0.5), np.int64(2)), "path": Path("a/b"), "none": [float("nan"), np.inf]})
     assert json.loads(capsys.readouterr().out) == {"point": {"x": 0.5, "y": 2}, "path": "a/b", "none": [None, None]}
+
+
+HOSTILE = (
+    "[bold]order-7[/bold]",
+    "order-[/8]",
+    ":smile:",
+    "[link=http://x]y[/link]",
+    "caf\u00e9\u00a01 \u20ac",
+    "\u4e00",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_is_taken_for_markup(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(text)
+    table = Table("id")
+    table.add_row(plain(text))
+    out.print(table)
+    assert capsys.readouterr().out.count(text) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jwiped", "\\x1b[2Jwiped"),
+        ("a\rb\x07\x00", "a\\rb\\x07\\x00"),
+        ("\x9b31m", "\\x9b31m"),
+        ("abc\u202etxt", "abc\\u202etxt"),
+        ("half \ud800", "half \\ud800"),
+    ],
+)
+def test_the_terminal_obeys_no_data(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say(text)
+    assert capsys.readouterr().out == f"{shown}\n"
+    assert plain("two\nlines") == "two\\nlines"
+    assert plain("plain text") == "plain text"

@@ -36,7 +36,7 @@ class Stream:
             return self.broker.consumer(group="eddy", topic="transactions", instance="eddy-0")
 
         processor = rule_processor("alerts", "dead-letters", "ledger")
-        loop = Loop(self.broker, subscribe, "eddy-0", processor, CONFIG, [], threading.Event())
+        loop = Loop(self.broker, subscribe, "eddy-0", lambda: processor, CONFIG, [], threading.Event())
         for _ in range(polls):
             assert loop.step()
         loop.close()

@@ -110,15 +110,16 @@ def test_a_null_message_without_a_key_is_a_dead_letter_that_can_be_sent(processo
 
 def test_bad_envelopes_are_dead_whatever_they_hold(processor: BatchProcessor) -> None:
     sent = [
-        *records(ZERO, transaction(1), key=b"\xff"),
+        *records(ZERO, transaction(1, 5_000), key=b"\xff\0"),
         Sent(*ZERO, 1, b"k" * 5_000, transaction(2)),
         Sent(*ZERO, 2, b"c-2", transaction(3), (("\ufffd", b""),)),
         Sent(*ZERO, 3, "cafe\u0301".encode(), transaction(4, 5_000), (("trace", b"\xff"),)),
         Sent(*ZERO, 4, b"c-3", b"{"),
     ]
     decision = processor.decide({ZERO: sent}, {ZERO: OffsetRange(0, 5)}, NOW)
-    assert dict(decision.dead) == {"key-not-utf8": 1, "key-too-long": 1, "header-not-utf8": 1, "truncated": 1}
-    assert [str(read_alert(as_read(message)).input) for message in to(decision, "alerts")] == ["transactions:0:3"]
+    assert dict(decision.dead) == {"key-too-long": 1, "header-not-utf8": 1, "truncated": 1}
+    alerts = [(str(read_alert(as_read(message)).input), message.key) for message in to(decision, "alerts")]
+    assert alerts == [("transactions:0:0", b"\xff\0"), ("transactions:0:3", "cafe\u0301".encode())]
     assert max(len(message.key or b"") for message in to(decision, "dead-letters")) == 4_000
 
 

@@ -38,7 +38,7 @@ def test_a_commit_is_counted_though_the_end_offsets_cannot_be_read_after_it() ->
         return broker.consumer(group="eddy", topic="transactions", instance="eddy-0")
 
     processor = rule_processor("alerts", "dead-letters", "ledger")
-    loop = Loop(broker, subscribe, "eddy-0", processor, CONFIG, [counts], threading.Event())
+    loop = Loop(broker, subscribe, "eddy-0", lambda: processor, CONFIG, [counts], threading.Event())
     broker.publisher().send(Message("transactions", b"c", transaction(1)))
     broker.fail(Fault.END_OFFSETS)
     assert loop.step()

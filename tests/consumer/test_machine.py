@@ -93,7 +93,7 @@ class Stream(RuleBasedStateMachine):
         def subscribe() -> Any:
             return broker.consumer(group=GROUP, topic="transactions", instance=name)
 
-        return Loop(broker, subscribe, name, processor, CONFIG, [], threading.Event())
+        return Loop(broker, subscribe, name, lambda: processor, CONFIG, [], threading.Event())
 
     def step(self, slot: int) -> None:
         try:

@@ -24,6 +24,7 @@ from eddy.messaging.ports import (
     Partition,
     Reader,
     Record,
+    TopicMissing,
     TransactionalProducer,
 )
 from eddy.messaging.topics import TopicPlan
@@ -308,7 +309,7 @@ def test_a_publisher_keeps_the_order_of_a_key(world: World) -> None:
 
 
 def test_a_topic_that_does_not_exist_is_an_error_that_names_it(world: World) -> None:
-    with pytest.raises(BrokerError, match="nowhere"):
+    with pytest.raises(TopicMissing, match="nowhere"):
         list(world.reader().read("nowhere"))
 
 

@@ -11,7 +11,7 @@ from eddy.cli.main import app
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.topics import TopicAdmin, TopicPlan, TopicState, check, create, plans
-from eddy.settings import Settings, load
+from eddy.settings import TOPICS, Settings, load
 
 
 @pytest.fixture(params=["memory", "kafka"])
@@ -26,7 +26,7 @@ def made(request: pytest.FixtureRequest) -> Any:
 
 def own_settings(address: str, **overrides: Any) -> Settings:
     mark = uuid.uuid4().hex[:8]
-    names = {f"topic_{name}": f"{name}-{mark}" for name in ("transactions", "alerts", "dead_letters", "ledger")}
+    names = {name: f"{name}-{mark}" for name in TOPICS}
     return load(kafka_bootstrap_servers=address, **{**names, "topic_partitions": 3, **overrides})
 
 
@@ -47,16 +47,19 @@ def test_topics_that_exist_are_left_as_they_are(made: tuple[TopicAdmin, Settings
 
 def test_every_difference_is_found_with_its_remedy(made: tuple[TopicAdmin, Settings]) -> None:
     admin, wanted = made
-    transactions, alerts, dead_letters, ledger = plans(wanted)
+    transactions, alerts, dead_letters, ledger, control = plans(wanted)
     admin.create(TopicPlan(transactions.name, 2, 1, transactions.configs))
     admin.create(TopicPlan(alerts.name, 3, 1, {**alerts.configs, "cleanup.policy": "compact"}))
     admin.create(TopicPlan(dead_letters.name, 3, 1, {**dead_letters.configs, "max.message.bytes": "1000"}))
+    admin.create(TopicPlan(control.name, 2, 1, {**control.configs, "retention.ms": "1000"}))
     found = [str(finding) for finding in check(admin, plans(wanted))]
-    assert len(found) == 4
+    assert len(found) == 6
     assert all(part in found[0] for part in (transactions.name, "2 partitions", "EDDY_TOPIC_PARTITIONS=2"))
     assert all(part in found[1] for part in (alerts.name, "compact", "--add-config cleanup.policy=delete"))
     assert all(part in found[2] for part in (dead_letters.name, "1000", "max.message.bytes=2162688"))
     assert all(part in found[3] for part in (ledger.name, "missing", "eddy topics create"))
+    assert all(part in found[4] for part in (control.name, "2 partitions", "EDDY_TOPIC_CONTROL"))
+    assert all(part in found[5] for part in (control.name, "retention.ms is 1000", "--add-config retention.ms=-1"))
 
 
 class Known:
@@ -118,8 +121,8 @@ def environment(kafka: Any, monkeypatch: pytest.MonkeyPatch) -> Settings:
     wanted = own_settings(kafka.address)
     monkeypatch.setenv("EDDY_KAFKA_BOOTSTRAP_SERVERS", kafka.address)
     monkeypatch.setenv("EDDY_TOPIC_PARTITIONS", "3")
-    for name in ("transactions", "alerts", "dead_letters", "ledger"):
-        monkeypatch.setenv(f"EDDY_TOPIC_{name.upper()}", getattr(wanted, f"topic_{name}"))
+    for name in TOPICS:
+        monkeypatch.setenv(f"EDDY_{name.upper()}", getattr(wanted, name))
     return wanted
 
 
@@ -127,9 +130,9 @@ def test_the_command_makes_topics_twice_and_checks_them(environment: Settings) -
     run = CliRunner().invoke
     missing = run(app, ["topics", "check"])
     assert missing.exit_code == 1
-    assert missing.output.count("eddy topics create") == 4
-    assert run(app, ["topics", "create"]).output.count(": created") == 4
-    assert run(app, ["topics", "create"]).output.count(": exists") == 4
+    assert missing.output.count("eddy topics create") == 5
+    assert run(app, ["topics", "create"]).output.count(": created") == 5
+    assert run(app, ["topics", "create"]).output.count(": exists") == 5
     assert run(app, ["topics", "check"]).exit_code == 0
     assert environment.topic_alerts in run(app, ["topics", "check"]).output
 

@@ -22,6 +22,7 @@ from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.training.assemble import assemble
 from eddy.model.training.fit_calibration import calibrate
 from eddy.model.training.preprocessing import fit_preprocessing
+from eddy.model.training.split import split
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Measured = dict[str, float]
@@ -31,6 +32,8 @@ CONFIG = TrainingConfig(members=1, steps=100, batch=128)
 ROWS, FRESH_ROWS, PROBED = 3_000, 4_000, 100
 KINDS = 4
 FAR = 1_000.0
+TABLES = ((500, 5, 12), (1_000, 300, 3), (20_000, 30, 3))
+"""Rows, columns, and how many such tables: of few rows each says little."""
 
 
 def numbers(rows: int, width: int, seed: int) -> Floats:
@@ -66,11 +69,11 @@ class Model:
         return np.asarray(self.contributions(rows).sum(axis=1))
 
 
-def models(rows: Columns, config: TrainingConfig = CONFIG) -> dict[str, Model]:
+def models(rows: Columns, config: TrainingConfig = CONFIG, choices: tuple[Parts, ...] = CHOICES) -> dict[str, Model]:
     """By choice, as in `model.training.fit.learn`, but for the graph, which is checked to do the same."""
     of = schema(rows.numeric.shape[1])
-    fold = np.random.default_rng(1).random(len(rows)) < config.held_out
-    prepared = fit_preprocessing(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)], of, config)
+    parts_of = split(len(rows), config)
+    prepared = fit_preprocessing(rows[parts_of.learned], rows[parts_of.held_out], of, config)
     network = Autoencoder(prepared.u.shape[1], config.members, seed=config.seed)
     network.fit(prepared.u, prepared.u_held_out, config.steps, config.batch, trim=5 * config.contamination)
     belongs = prepared.encoder.field_of_feature[:, None] == np.arange(len(of.scored))
@@ -82,7 +85,7 @@ def models(rows: Columns, config: TrainingConfig = CONFIG) -> dict[str, Model]:
         contributions = lambda some: built.contributions(some, network.reconstruct) @ belongs  # noqa: E731
         return Model(contributions, calibrate(scores).score_at)
 
-    return {parts: one(parts) for parts in CHOICES}
+    return {parts: one(parts) for parts in choices}
 
 
 def with_value(rows: Columns, place: int, value: float) -> Columns:
@@ -132,16 +135,26 @@ def with_frauds(rows: int, width: int, seed: int) -> tuple[Floats, Floats]:
 
 
 def lost_to_gaps(share: float) -> dict[str, float]:
-    """By choice the average precision, with this share of all numbers missing in training and test rows."""
-    learned, (tested, fraud) = numbers(ROWS, 12, 1), with_frauds(FRESH_ROWS, 12, 2)
-    rng = np.random.default_rng(3)
-    for values in (learned, tested):
-        values[rng.random(values.shape) < share] = np.nan
-    rows = columns(tested, 4)
-    return {
-        parts: float(average_precision_score(fraud, model.score(rows)))
-        for parts, model in models(columns(learned, 3)).items()
-    }
+    """By choice the average precision, with this share of all values missing in training and test rows."""
+    learned, (tested, fraud) = columns(numbers(ROWS, 12, 1), 3), with_frauds(FRESH_ROWS, 12, 2)
+    rows, rng = columns(tested, 4), np.random.default_rng(3)
+    for some in (learned, rows):
+        some.numeric[rng.random(some.numeric.shape) < share] = np.nan
+        some.categorical[rng.random(some.categorical.shape) < share] = ""
+    return {parts: float(average_precision_score(fraud, model.score(rows))) for parts, model in models(learned).items()}
+
+
+def rate(rows: int, width: int, tables: int) -> float:
+    """The share of new rows that a threshold for 1 in 100 flags; geometric mean over tables of so many rows."""
+    found = []
+    for seed in range(tables):
+        learned, fresh = (
+            columns(numbers(rows, width, seed), seed),
+            columns(numbers(20_000, width, 1_000 + seed), seed),
+        )
+        model = models(learned, replace(CONFIG, seed=seed), ("combined",))["combined"]
+        found.append(float((model.score(fresh) >= model.threshold(0.01)).mean()))
+    return float(np.exp(np.log(found).mean()))
 
 
 def main() -> None:
@@ -157,9 +170,14 @@ def main() -> None:
     repeated = np.r_[np.arange(12), np.zeros(32, np.intp)]
     for parts, model in models(columns(learned[:, repeated], 1)).items():
         found[parts]["repeated"] = absurd(model, learned[:, repeated], columns(some[:, repeated], 5))
+    learned = numbers(ROWS, 12, 1)
+    learned[: ROWS // 50, :KINDS] = (-999_999_999.0, -1.0, 99_999.0, -1.0)
+    for parts, model in models(columns(learned, 1)).items():
+        found[parts]["sentinels"] = absurd(model, numbers(ROWS, 12, 1), columns(numbers(PROBED, 12, 5), 5))
     gaps = {share: lost_to_gaps(share) for share in (0.0, 0.01, 0.05)}
     for parts in CHOICES:
         found[parts]["gaps"] = {f"{share:g} missing": gaps[0.0][parts] - gaps[share][parts] for share in (0.01, 0.05)}
+    found["combined"]["rate"] = {f"{rows} x {width}": rate(rows, width, tables) for rows, width, tables in TABLES}
     Path(sys.argv[1]).write_text(json.dumps(found, indent=1))
 
 

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, MetricsPortTaken, serve
+from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, MetricsPortTaken, serve
 
 
 def samples(text: str) -> dict[str, float]:
@@ -61,13 +61,21 @@ def test_the_lag_of_a_revoked_partition_is_forgotten():
 
 def test_only_the_model_in_use_is_exposed():
     metrics = ConsumerMetrics()
-    metrics.model("v1", 3.0, 0.001)
-    metrics.model("v2", 4.0, None)
+    metrics.in_force(InForceFigures("v1", 3.0, 0.001, None, 0))
+    assert scrape(metrics)["eddy_control_offset"] == -1
+    metrics.in_force(InForceFigures("v2", 4.0, None, 7, 1))
     scraped = scrape(metrics)
     assert scraped['eddy_model_info{version="v2"}'] == 1
     assert scraped["eddy_threshold_score"] == 4.0
     assert 'eddy_model_info{version="v1"}' not in scraped
     assert "eddy_threshold_rate" not in scraped
+    assert (scraped["eddy_control_offset"], scraped["eddy_control_problems"]) == (7, 1)
+
+
+def test_the_age_of_what_is_known_about_changes_is_asked_for_at_each_scrape():
+    metrics, age = ConsumerMetrics(), iter([0.5, 3.0])
+    metrics.control_age(lambda: next(age))
+    assert [scrape(metrics)["eddy_control_age_seconds"] for _ in range(2)] == [0.5, 3.0]
 
 
 def test_failures_are_counted_by_kind():

@@ -61,10 +61,12 @@ POISON: dict[str, tuple[bytes | None, Category]] = {
         Category.DUPLICATE_KEY,
     ),
     "missing field": (raw(b'"amount":77,', b""), Category.MISSING_FIELD),
-    "text for a number": (raw(b"77", b'"77"'), Category.WRONG_TYPE),
+    "text for a number": (raw(b"77", b'"77 EUR"'), Category.WRONG_TYPE),
     "boolean for a number": (raw(b"77", b"true"), Category.WRONG_TYPE),
     "null for a number": (raw(b"77", b"null"), Category.WRONG_TYPE),
-    "number for a text": (raw(b'"grocery"', b"3"), Category.WRONG_TYPE),
+    "list for a text": (raw(b'"grocery"', b'["grocery"]'), Category.WRONG_TYPE),
+    "object for a number": (raw(b"77", b'{"EUR":77}'), Category.WRONG_TYPE),
+    "in an envelope": (b'{"payload":' + message() + b"}", Category.ENVELOPE),
     "NaN": (raw(b"77", b"NaN"), Category.NOT_FINITE),
     "Infinity": (raw(b"77", b"-Infinity"), Category.NOT_FINITE),
     "1e999": (raw(b"77", b"1e999"), Category.OUT_OF_RANGE),
@@ -98,7 +100,6 @@ class RawName(str):
 
 
 ENVELOPES: dict[str, tuple[bytes, tuple[tuple[str, bytes], ...], Category]] = {
-    "key not UTF-8": (b"c-\xff\xfe", (), Category.KEY_NOT_UTF8),
     "key of 5,000 bytes": (b"k" * 5_000, (), Category.KEY_TOO_LONG),
     "header name not UTF-8": (b"c-1", ((RawName(b"tr\xffce"), b"1"),), Category.HEADER_NOT_UTF8),
     "header name of one bad byte": (b"c-1", (("trace", b"1"), (RawName(b"\x80"), b"2")), Category.HEADER_NOT_UTF8),

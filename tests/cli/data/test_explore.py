@@ -43,6 +43,21 @@ def test_progress_goes_to_standard_error_and_not_into_json(table: Path) -> None:
     assert printed["report"] == str(table.with_name("report.html"))
 
 
+def test_numbers_that_stand_for_missing_ones_are_named_until_the_schema_says_so(table: Path) -> None:
+    payments().assign(distance=lambda t: t["distance"].where(t.index >= 12, -999_999_999)).to_parquet(table)
+    arguments = ["explore", str(table), "--out", str(table.with_name("r.html"))]
+    said = " ".join(CliRunner().invoke(app, arguments).stdout.split())
+    assert "`distance` is -999999999 in 12 of 1,200 rows (1 %)" in said
+    assert 'distance = {kind = "numeric", nullable = true, missing = [-999999999]}' in said
+    schema = table.with_name("schema.toml")
+    schema.write_text('[fields]\ndistance = {kind = "numeric", missing = [-999999999]}\n')
+    result = CliRunner().invoke(app, [*arguments, "--json", "--schema", str(schema)])
+    facts = next(facts for facts in json.loads(result.stdout)["columns"] if facts["name"] == "distance")
+    assert facts["missing"] == pytest.approx(0.01)
+    assert facts["least"] > -100
+    assert "999999999" not in result.stdout
+
+
 def test_a_sample_is_looked_at_where_one_is_asked_for(table: Path) -> None:
     result = CliRunner().invoke(
         app, ["explore", str(table), "--out", str(table.with_name("r.html")), "--json", "--sample-rows", "700"]

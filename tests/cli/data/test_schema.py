@@ -52,6 +52,23 @@ def test_a_sample_is_reported_and_scripts_read_json(payments: Path) -> None:
     assert "500 of 2,000 rows" in CliRunner().invoke(app, ["schema", str(payments), "--sample-rows", "500"]).stderr
 
 
+def test_numbers_that_seem_to_stand_for_missing_ones_are_suggested_as_a_comment(payments: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(payments)
+    table.loc[table.index[:20], "amount_ratio_30d"] = -1.0
+    table.to_parquet(tmp_path / "t.parquet")
+    text = CliRunner().invoke(app, ["schema", str(tmp_path / "t.parquet")]).stdout
+    line = next(line for line in text.splitlines() if line.startswith("# amount_ratio_30d"))
+    assert "if -1 (20 rows) stands for a missing value" in line
+    assert all(field.missing is None for field in TransactionSchema.from_toml(text).fields)
+    edited = (
+        text.replace(line, "")
+        .replace("amount_ratio_30d = {kind", "# was: {kind")
+        .replace("[fields]", f"[fields]\n{line[2:]}")
+    )
+    field = next(field for field in TransactionSchema.from_toml(edited).fields if field.name == "amount_ratio_30d")
+    assert (field.missing, field.nullable) == ((-1.0,), True)
+
+
 def test_roles_that_nobody_plays_are_named(tmp_path: Path) -> None:
     pd.DataFrame({"x": [1.5, 2.5], "z": [2.0, 1.0]}).to_csv(tmp_path / "t.csv", index=False)
     result = CliRunner().invoke(app, ["schema", str(tmp_path / "t.csv")])

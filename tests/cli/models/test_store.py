@@ -54,9 +54,9 @@ def test_a_model_shows_what_it_was_made_of(store: ArtifactStore) -> None:
 
 def test_a_chosen_model_becomes_the_active_one(store: ArtifactStore) -> None:
     version = store.active()
-    assert version in run(store, "use", version)
+    assert version in run(store, "use", version, "--store-only")
     assert (store.path / "ACTIVE").read_text().strip() == version
-    assert version in run(store, "use", "20200101T000000Z-000000", code=1)
+    assert version in run(store, "use", "20200101T000000Z-000000", "--store-only", code=1)
 
 
 def test_verify_is_content_with_what_was_stored_and_with_nothing_else(store: ArtifactStore) -> None:

@@ -14,11 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from eddy.cli.main import app
-from eddy.cli.models.train import CALIBRATION_ROWS, train
+from eddy.cli.models.train import train
 from eddy.model.config import Loss, NetworkInput, Parts, Score, TrainingConfig
 from eddy.model.features.encoder import GROUPS
 from eddy.model.serving.artifact import ArtifactStore
-from eddy.model.training import fit
 from eddy.producer.synthetic import SyntheticStream
 from tests.places import ROOT
 
@@ -32,7 +31,10 @@ def payments(rows: int) -> pd.DataFrame:
 def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], Path]:
     """What `eddy train --json` says about a table of 2,000 payments, and where it stored the model."""
     here = tmp_path_factory.mktemp("train")
-    payments(2_000).to_csv(here / "payments.csv", index=False)
+    table = payments(2_000)
+    unknown = table.index[~table.is_fraud][:30]
+    table.loc[unknown, "distance_km"] = -1.0
+    table.to_csv(here / "payments.csv", index=False)
     done = subprocess.run(
         [
             sys.executable,
@@ -66,6 +68,14 @@ def test_a_csv_becomes_the_active_model(answer: tuple[dict[str, object], Path]) 
     assert card.name == "card_id"
 
 
+def test_numbers_that_seem_to_stand_for_missing_ones_are_named_with_the_line_that_says_so(
+    answer: tuple[dict[str, object], Path],
+) -> None:
+    notes = " ".join(map(str, answer[0]["notes"]))
+    assert "Column distance_km is -1 in 30 of" in notes
+    assert 'distance_km = {kind = "numeric", nullable = true, missing = [-1]}' in notes
+
+
 def test_settings_given_as_options_are_those_of_the_model(answer: tuple[dict[str, object], Path]) -> None:
     printed, path = answer
     noted = ArtifactStore(path).manifest(str(printed["version"])).training
@@ -83,7 +93,6 @@ def test_the_help_names_every_group_of_features_and_every_choice() -> None:
     printed = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).stdout
     choices = [*get_args(Loss), *get_args(Parts), *get_args(NetworkInput), *get_args(Score)]
     assert [word for word in (*GROUPS, *choices) if word not in printed] == []
-    assert CALIBRATION_ROWS == fit.CALIBRATION_ROWS
 
 
 @pytest.mark.parametrize(

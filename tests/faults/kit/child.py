@@ -23,10 +23,12 @@ from typing import Any, Self
 
 from eddy.consumer import worker, workers
 from eddy.consumer.batch import BatchProcessor
+from eddy.control.change import StoresActive
+from eddy.control.live import Loader
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker, Membership, Message, Offsets, TransactionalProducer
 from eddy.settings import Settings, load
-from tests.plugins.rule import rule_processor
+from tests.plugins.rule import rule_detector
 
 
 class Place(IntEnum):
@@ -231,9 +233,9 @@ class Scribe:
         """Nothing to write."""
 
 
-def rule_of(settings: Settings) -> BatchProcessor:
-    """The rule-based processor in place of the active artifact's."""
-    return rule_processor(settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger)
+def rule_of(settings: Settings) -> Loader:  # noqa: ARG001
+    """Loads the rule-based detector, whatever model is asked for."""
+    return lambda body: rule_detector() if isinstance(body, StoresActive) else rule_detector(body.version)
 
 
 def work(plan: Plan, settings: Settings, slot: int) -> None:
@@ -243,12 +245,17 @@ def work(plan: Plan, settings: Settings, slot: int) -> None:
     real = worker.loop_of
 
     def marked_loop(
-        broker: Broker, settings: Settings, slot: int, processor: BatchProcessor, observers: Sequence[Any], stop: Any
+        broker: Broker,
+        settings: Settings,
+        slot: int,
+        processor: Callable[[], BatchProcessor],
+        observers: Sequence[Any],
+        stop: Any,
     ):  # type: ignore[no-untyped-def]
         marked: Any = MarkedBroker(broker, board, plan.trap)
         return real(marked, settings, slot, processor, [*observers, Scribe(board)], stop)
 
-    worker.load_processor, worker.loop_of, worker.KafkaBroker = rule_of, marked_loop, KafkaBroker  # type: ignore[assignment]
+    worker.loader_of, worker.loop_of, worker.KafkaBroker = rule_of, marked_loop, KafkaBroker  # type: ignore[assignment]
     worker.run(settings, slot)
 
 

@@ -63,7 +63,7 @@ class Worker:
 
     def start(self, variant: Variant, settings: Settings, slot: int, processor: BatchProcessor) -> Self:
         with mock.patch("eddy.consumer.worker.Loop", variant.loop):
-            self.loop = loop_of(variant.broker(settings), settings, slot, processor, [self], self.stop)
+            self.loop = loop_of(variant.broker(settings), settings, slot, lambda: processor, [self], self.stop)
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"slot {slot}")
         self._thread.start()
         return self

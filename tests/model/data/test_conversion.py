@@ -99,6 +99,13 @@ def test_codes_that_are_whole_numbers_in_messages_are_so_in_tables(values: list[
     assert columns_of(pd.DataFrame({"mcc": values}), schema).categorical[:, 0].tolist() == levels
 
 
+@pytest.mark.parametrize("values", [[2, -1, None], [2.0, -1.0, None], ["2", "-1", None], ["2.0", "-1.0", None]])
+def test_numbers_that_stand_for_a_missing_value_are_missing(values: list[object]) -> None:
+    schema = TransactionSchema((Field("days", Kind.NUMERIC, missing=(-1.0,)),))
+    read = columns_of(pd.DataFrame({"days": values}), schema)
+    np.testing.assert_array_equal(read.numeric[:, 0], [2, np.nan, np.nan])
+
+
 @pytest.mark.parametrize("value", ["A17", 5411.5])
 def test_a_code_that_is_no_whole_number_is_told(value: object) -> None:
     schema = TransactionSchema((Field("mcc", Kind.CATEGORICAL, unit="integer"),))

@@ -142,7 +142,7 @@ CASES: dict[str, tuple[Change, Severity, str, tuple[str, ...]]] = {
     "a stand-in": (
         lambda t: t.assign(distance=t["distance"].where(~some(t, 0.05), -999)),
         Severity.WARNING,
-        "`distance` is -999 in many rows",
+        "`distance` is -999 in 54 of 1,200 rows (4.5 %), outside all other values",
         ("distance",),
     ),
     "extreme": (

@@ -37,6 +37,41 @@ def test_a_missing_number_is_taken_for_the_median_and_counts_by_how_rare_that_is
     assert not encoder.lacking(columns)[:9].any()
 
 
+def test_a_category_that_is_rarely_missing_is_taken_for_the_usual_level_and_counts_by_how_rare_that_is() -> None:
+    columns, schema = levels(*["grocery"] * 60, *["fuel"] * 39, "")
+    encoder = fit.fit(columns, schema)
+    assert encoder.raw(columns)[-1] == encoder.raw(columns)[0] < encoder.raw(columns)[60]
+    assert encoder.lacking(columns)[-1] == pytest.approx(-np.log(1.5 / 101))
+    assert not encoder.lacking(columns)[:-1].any()
+
+
+def test_a_category_that_was_never_missing_counts_most_where_it_is() -> None:
+    learned, schema = levels(*["grocery"] * 60, *["fuel"] * 40)
+    lacking, _ = levels("")
+    assert fit.fit(learned, schema).lacking(lacking)[0] == pytest.approx(-2 * np.log(0.5 / 101))
+
+
+def test_a_category_that_is_often_missing_has_one_level_more() -> None:
+    columns, schema = levels(*["grocery"] * 60, *["fuel"] * 30, *[""] * 10)
+    encoder = fit.fit(columns, schema)
+    assert encoder.raw(columns)[-1] > encoder.raw(columns)[60] > encoder.raw(columns)[0]
+    assert not encoder.lacking(columns).any()
+
+
+def test_a_number_that_seems_to_stand_for_a_missing_one_counts_as_missing_unless_the_schema_says_otherwise() -> None:
+    values = np.random.default_rng(0).normal(1_000, 30, 1_000)
+    values[:10], values[10:20] = -999_999_999, np.nan
+    columns, schema = numbers(values.tolist())
+    encoder = fit.fit(columns, schema)
+    assert encoder.scale[0] == pytest.approx(30, rel=0.1)
+    np.testing.assert_array_equal(encoder.encode(columns)[:10], encoder.encode(columns)[10:20])
+    np.testing.assert_array_equal(encoder.lacking(columns)[:20], encoder.absent[0])
+    assert encoder.absent[0] == pytest.approx(-np.log(20.5 / 1_001))
+    kept = fit.fit(columns, TransactionSchema((Field("n0", Kind.NUMERIC, missing=()),)))
+    assert not kept.aside
+    assert kept.scale[0] > 1e6
+
+
 def test_the_amount_is_logarithmic_and_other_numbers_are_not() -> None:
     values = np.random.default_rng(0).lognormal(3, 1.5, (1_000, 2))
     schema = TransactionSchema((Field("heavy", Kind.NUMERIC), Field("paid", Kind.NUMERIC, role="amount")))

@@ -52,7 +52,10 @@ def schemas(draw: st.DrawFn) -> TransactionSchema:
         ]
         unit = draw(units.get(kind, st.none()))
         nullable = kind in (Kind.NUMERIC, Kind.CATEGORICAL) and draw(st.booleans())
-        fields.append(Field(name, kind, draw(st.sampled_from(left)), unit or None, nullable))
+        plain = kind is Kind.NUMERIC and unit != "boolean"
+        finite = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3).map(tuple)
+        missing = draw(st.none() | finite) if plain else None
+        fields.append(Field(name, kind, draw(st.sampled_from(left)), unit or None, nullable, missing))
     return TransactionSchema(tuple(fields))
 
 
@@ -69,7 +72,15 @@ WRONG_EDITS = [
     ('[fields]\nshop = {kind = "categorical", role = "amount"}', ["line 2", "shop", "numeric", "categorical"]),
     ('[fields]\nwhen = {kind = "numeric", role = "time"}', ["line 2", "when", "timestamp", "numeric"]),
     ('[fields]\na = {kind = "numeric", nullable = "yes"}', ["line 2", "nullable true or false"]),
-    ('[fields]\nid = {kind = "identifier", nullable = true}', ["line 2", "id", "only numeric and categorical"]),
+    ('[fields]\na = {kind = "numeric", missing = -1}', ["line 2", "a", "missing a list of numbers"]),
+    ('[fields]\na = {kind = "numeric", missing = ["-1"]}', ["line 2", "a", "missing a list of numbers"]),
+    ('[fields]\na = {kind = "numeric", missing = [nan]}', ["line 2", "a", "finite numbers, such as [-1]"]),
+    (
+        '[fields]\na = {kind = "categorical", missing = [-1]}',
+        ["line 2", "a", "is for numbers", "categorical", "remove"],
+    ),
+    ('[fields]\na = {kind = "numeric", unit = "boolean", missing = [0]}', ["line 2", "is for numbers", "boolean"]),
+    ('[fields]\nat = {kind = "timestamp", nullable = true}', ["line 2", "at", "only fields of kind", "identifier"]),
     ('[fields]\nfraud = {kind = "label", unit = "boolean"}', ["line 2", "fraud", "not read from messages", "remove"]),
     ('[fields]\nfraud = {kind = "label", role = "card"}', ["line 2", "fraud", "identifier", "label"]),
     ('[fields]\nfraud = {kind = "label", nullable = true}', ["line 2", "fraud", "can be null"]),
@@ -113,6 +124,28 @@ def test_reasons_are_comments_that_change_nothing(schema: TransactionSchema) -> 
     assert TransactionSchema.from_toml(text) == schema
     assert "# what was paid # and?not refunded\n" in text
     assert "nobody" not in text
+
+
+def test_other_lines_are_put_below_as_comments_that_change_nothing(schema: TransactionSchema) -> None:
+    text = schema.to_toml({}, {"temperature": 'temperature = {kind = "ignored"}\n'})
+    assert TransactionSchema.from_toml(text) == schema
+    assert '\n# temperature = {kind = "ignored"}?\n' in text
+
+
+def test_numbers_that_stand_for_a_missing_value_are_read_as_null_is() -> None:
+    schema = one_field(Kind.NUMERIC, missing=(-1.0, -999_999_999.0))
+    assert schema.fields[1].nullable
+    rows = [decode(schema, {"amount": -1, "it": value}) for value in (-1, None, -999999999, -2, 1e300)]
+    read = schema.columns(rows).numeric
+    np.testing.assert_array_equal(read[:, 1], [np.nan, np.nan, np.nan, -2, 1e300])
+    np.testing.assert_array_equal(read[:, 0], [-1] * 5)
+    without_null = schema.columns([rows[0], rows[3]]).numeric
+    np.testing.assert_array_equal(without_null[:, 1], [np.nan, -2])
+
+
+def test_that_there_are_none_can_be_said_too() -> None:
+    said = TransactionSchema.from_toml('[fields]\na = {kind = "numeric", missing = []}').fields[0]
+    assert (said.missing, said.nullable) == ((), False)
 
 
 def test_categories_may_be_whole_numbers_in_messages() -> None:

@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from eddy.messaging.codec import TransactionCodec
 from eddy.model.schema.columns import Columns
 from eddy.model.serving.artifact import ACTIVE, FORMAT, GRAPH, ArtifactError, ArtifactStore, Manifest
 from eddy.model.serving.scorer import Scorer
@@ -44,6 +46,24 @@ def test_the_version_tells_when_it_was_made_and_the_directory_holds_the_promised
         "manifest.json",
         "manifest.sha256",
     }
+
+
+def test_numbers_that_stand_for_a_missing_value_are_kept_and_score_as_null_does(
+    store: ArtifactStore, draft: Manifest, graph_bytes: bytes
+) -> None:
+    fields = tuple(
+        replace(field, missing=(-1.0, -999_999_999.0)) if field.name == "temperature" else field
+        for field in draft.fields
+    )
+    version = add_later(store, msgspec.structs.replace(draft, fields=fields), graph_bytes, 1)
+    detector = store.detector(version)
+    assert detector.schema.fields == fields
+    message = {"transaction_id": "t", "card_id": "c", "event_time": "2026-03-01T12:00:00Z", "amount": 9.5}
+    message |= {"distance_km": 2.0, "shop": "fuel", "country": "DE"}
+    values = [msgspec.json.encode(message | {"temperature": each}) for each in (None, -1, -999999999, 10)]
+    verdicts = detector.detect(TransactionCodec(detector.schema).decode_values(values).columns)
+    assert verdicts.score[0] == verdicts.score[1] == verdicts.score[2] != verdicts.score[3]
+    assert verdicts.contributions(0) == verdicts.contributions(1) == verdicts.contributions(2)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,6 +45,13 @@ def test_rarity_falls_with_the_score_and_is_never_zero(shape: float) -> None:
 def test_the_score_of_a_rate_has_that_rarity(shape: float, rate: float) -> None:
     calibration = with_shape(shape)
     assert calibration.rarity(np.array([calibration.score_at(rate)]))[0] == pytest.approx(rate, rel=1e-5)
+
+
+def test_a_calibration_in_use_is_stored_and_compared_as_before() -> None:
+    used, fresh = with_shape(0.2), with_shape(0.2)
+    used.rarity(np.array([1.0]))
+    assert used == fresh
+    assert msgspec.json.encode(used) == msgspec.json.encode(fresh)
 
 
 def test_a_score_beyond_all_data_has_a_finite_rarity() -> None:

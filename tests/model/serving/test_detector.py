@@ -58,6 +58,22 @@ def test_contributions_add_up_to_the_verdicts_score(detector: Detector, columns:
     assert verdicts.reasons([]) == []
 
 
+def test_reasons_found_in_the_same_run_are_those_found_later_bit_for_bit(detector: Detector, columns: Columns) -> None:
+    batch = detector.detect(columns[slice(0, 100)])
+    at_once = detector.detect(columns[slice(0, 100)], explain=True)
+    np.testing.assert_array_equal(at_once.score, batch.score)
+    np.testing.assert_array_equal(at_once.rarity, batch.rarity)
+    assert at_once.reasons([3, 99], 2) == batch.reasons([3, 99], 2)
+    for i in range(100):
+        alone = detector.detect(columns[slice(i, i + 1)], explain=True)
+        assert (alone.score[0], alone.rarity[0], alone.anomalous[0]) == (
+            batch.score[i],
+            batch.rarity[i],
+            batch.anomalous[i],
+        )
+        assert alone.contributions(0) == batch.contributions(i)
+
+
 def test_missing_unseen_and_extreme_values_get_verdicts(detector: Detector) -> None:
     for unusual in (one(np.nan), one(1e15), one(-1e15), one(0.0), one(shop="never seen"), one(shop=""), one(at=5e9)):
         verdicts = detector.detect(unusual)

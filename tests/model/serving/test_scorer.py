@@ -56,6 +56,22 @@ def test_the_graph_and_the_pipeline_agree_on_what_no_table_has(
     np.testing.assert_allclose(scores.score, expected, rtol=graph.PARITY)
 
 
+def test_graph_and_pipeline_set_the_same_numbers_aside(
+    make_table: MakeTable, schema: TransactionSchema, random_model: RandomModel, reconstructions: Reconstructions
+) -> None:
+    """Two in one column, one in the amount, of which more than one feature is made."""
+    columns = columns_of(make_table(3_000), schema)
+    columns.numeric[:30, 0], columns.numeric[30:60, 1], columns.numeric[60:90, 1] = 9_999_999.0, -1.0, 99_999.0
+    model = random_model(columns, schema, parts="combined")
+    assert model.encoder.aside == {0: (9_999_999.0,), 1: (99_999.0, -1.0)}
+    scores = Scorer(graph.build(schema, model), schema.scored).score(columns).score
+    np.testing.assert_allclose(scores, model.score(columns, lambda u: reconstructions(model, u)), rtol=graph.PARITY)
+    gaps = columns.numeric.copy()
+    gaps[:30, 0], gaps[30:90, 1] = np.nan, np.nan
+    missing = Columns(gaps, columns.categorical, columns.timestamp)
+    np.testing.assert_array_equal(Scorer(graph.build(schema, model), schema.scored).score(missing).score, scores)
+
+
 @pytest.mark.parametrize(
     "choice",
     [

@@ -28,4 +28,6 @@ def test_an_artifact_of_this_format_evaluates_and_explains(name: str) -> None:
         parts = verdicts.contributions(i)
         assert {part.field for part in parts} == {"event_time", "amount", "category", "distance_km"}
         assert sum(part.contribution for part in parts) == pytest.approx(verdicts.score[i], rel=1e-5)
+        alone = detector.detect(rows[slice(i, i + 1)], explain=True)
+        assert (alone.score[0], alone.contributions(0)) == (verdicts.score[i], parts)
         assert next(part for part in parts if part.field == "distance_km").expected is not None

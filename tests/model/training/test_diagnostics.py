@@ -21,5 +21,5 @@ def test_a_sample_of_rows_reaches_from_the_first_to_the_last() -> None:
 
 
 def test_levels_that_no_training_row_has_are_counted_by_column() -> None:
-    known = Categories(np.array([0]), ({"grocery": 0.1, "fuel": 2.0, "": 3.0},), np.array([9.0]))
+    known = Categories(np.array([0]), ({"grocery": 0.1, "fuel": 2.0, "": 3.0},), np.array([9.0]), np.array([False]))
     assert unseen_levels(known, columns(8)) == {0: 0.25}

@@ -1,0 +1,163 @@
+"""The OpenAPI document is well-formed, complete and true: requests made from it get the answers that it promises."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from eddy.api.app import OPERATIONS, create_app
+from eddy.api.detectors import NotReady
+from eddy.api.openapi.transaction import transaction_schema
+from eddy.messaging.codec import TransactionCodec
+from eddy.model.schema.schema import Field, Kind, TransactionSchema
+from eddy.settings import Settings
+from tests.api.conftest import serving
+from tests.places import ROOT
+
+HERE, SCHEMATHESIS = Path(__file__).parent, Path(sys.executable).parent / "st"
+EXAMPLES = 200  # of each operation
+
+
+def document_of(client: FlaskClient) -> dict[str, Any]:
+    found = client.get("/openapi.json").json
+    validate(found)
+    return found
+
+
+@pytest.fixture
+def client(fake: Any) -> FlaskClient:
+    return create_app(lambda: fake.DETECTOR, Settings()).test_client()
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    return document_of(client)
+
+
+def test_every_operation_is_in_the_document(document):
+    there = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert there == {(operation.method, operation.path) for operation in OPERATIONS}
+
+
+def test_every_property_of_an_answer_is_explained(document):
+    of_answers = {name: of for name, of in document["components"]["schemas"].items() if "properties" in of}
+    explained_as_a_whole = ("Contribution", "Index", "Live", "Models", "Ready")
+    assert [
+        (name, key)
+        for name, of in of_answers.items()
+        if name not in explained_as_a_whole
+        for key, value in of["properties"].items()
+        if not value.get("description")
+    ] == []
+    assert all(of["description"] for of in of_answers.values())
+
+
+def test_without_a_model_the_document_says_so():
+    def none() -> Any:
+        raise NotReady("There is no model.")
+
+    found = document_of(create_app(none, Settings()).test_client())
+    assert "none is loaded" in found["components"]["schemas"]["Transaction"]["description"]
+
+
+def test_the_example_and_its_answer_are_real(client, document):
+    operation = document["paths"]["/v1/check"]["post"]
+    sent = operation["requestBody"]["content"]["application/json"]["example"]
+    answer = client.post("/v1/check", json=sent)
+    assert answer.json == operation["responses"]["200"]["content"]["application/json"]["example"]
+
+
+ALL_KINDS = TransactionSchema(
+    (
+        Field("id", Kind.IDENTIFIER, role="transaction", unit="integer"),
+        Field("card", Kind.CATEGORICAL, role="card"),
+        Field("at", Kind.TIMESTAMP, role="time", unit="ms"),
+        Field("posted", Kind.TIMESTAMP, unit="s"),
+        Field("written", Kind.TIMESTAMP, unit="iso8601"),
+        Field("online", Kind.NUMERIC, unit="boolean"),
+        Field("amount", Kind.NUMERIC, role="amount", unit="EUR"),
+        Field("distance km", Kind.NUMERIC, nullable=True),
+        Field("mcc", Kind.CATEGORICAL, unit="integer", nullable=True),
+        Field("shop", Kind.CATEGORICAL, nullable=True),
+        Field("note", Kind.IGNORED),
+        Field("fraud", Kind.LABEL),
+    )
+)
+SOUND = {
+    "id": 17,
+    "card": "c",
+    "at": 1_772_368_496_789,
+    "posted": 1.5,
+    "written": "2026-03-01T12:34:56Z",
+    "online": False,
+    "amount": 3,
+    "distance km": None,
+    "mcc": None,
+    "shop": None,
+}
+CHANGES: dict[str, list[Any]] = {
+    "id": [0, 2**70, "17", 1.5, None],
+    "card": ["", "x" * 4_000, "x" * 4_001, "a\0b", None, 3],
+    "at": [0, -1, 7_258_118_399_999, 7_258_118_400_000, "1"],
+    "posted": [0.0, -0.5, 7_258_118_399.9, 7_258_118_400, None],
+    "written": ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2199-12-31T23:59:59Z", "2200-01-01T00:00:00Z", 5],
+    "online": [True, 1, "true", None],
+    "amount": [1e15, -1e15, 1.1e15, -1.1e15, None, "3", True],
+    "distance km": [1.5, 1e16, "x"],
+    "mcc": [5_411, 2**63 - 1, 2**63, -(2**63), "5411"],
+    "shop": ["s", "x" * 4_001, 1],
+    "note": [None, "anything", {"a": 1}],
+    "other": [1],
+    "n" * 256: [1],
+    "n" * 257: [1],
+}
+
+
+@pytest.mark.parametrize("unknown_fields", ["ignore", "refuse"])
+@pytest.mark.parametrize("name", CHANGES, ids=lambda name: name[:10] + str(len(name)))
+def test_the_schema_accepts_exactly_what_the_codec_accepts(unknown_fields, name):
+    schema, codec = transaction_schema(ALL_KINDS, unknown_fields), TransactionCodec(ALL_KINDS, unknown_fields)
+    validator = jsonschema.Draft202012Validator(schema)
+    candidates = [SOUND, *(SOUND | {name: value} for value in CHANGES[name])]
+    if name in SOUND:
+        candidates.append({key: value for key, value in SOUND.items() if key != name})
+    for candidate in candidates:
+        accepted = not codec.decode_values([json.dumps(candidate).encode()]).refused
+        assert validator.is_valid(candidate) == accepted, (name, str(candidate.get(name))[:40])
+
+
+def test_requests_made_from_the_document_are_answered_as_it_says(tmp_path):
+    """Schemathesis with all its checks against a real server."""
+    with serving(tmp_path / "log", max_body=1_000_000) as server:
+        document = f"http://127.0.0.1:{server.port}/openapi.json"
+        command = [SCHEMATHESIS, "--no-color", "--config-file", HERE / "schemathesis.toml", "run", document]
+        options = ["--checks", "all", "--max-examples", str(EXAMPLES), "--continue-on-failure"]
+        environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [*command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"Tested: {len(OPERATIONS) - 1}" in done.stdout  # all but the document's own
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_every_process_makes_the_same_document_with_the_same_entity_tag():
+    code = (
+        "from tests.api.fake import DETECTOR; from eddy.api.app import create_app; from eddy.settings import Settings;"
+        "print(create_app(lambda: DETECTOR, Settings()).test_client().get('/openapi.json').headers['ETag'])"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(made) == 1
+    assert made != {b""}
