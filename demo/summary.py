@@ -85,10 +85,11 @@ def _findings(outcome: Outcome, began: float) -> Iterator[str]:
     yield f"Frauds caught: {seen.caught} of {seen.frauds} ({kinds or 'none were sent'})."
     yield f"Alerts about honest cardholders: {seen.alerted - seen.caught} of {seen.alerted}."
     yield f"Dead letters, corrupted on purpose: {seen.dead} ({', '.join(sorted(seen.categories)) or 'none came'})."
-    if seen.first_alert_at is not None and seen.p50_ms is not None and seen.p99_ms is not None:
+    if seen.first_alert_at is not None and seen.latency_ms is not None:
+        p50, p99 = seen.latency_ms
         yield (
             f"First alert {seen.first_alert_at - began:.0f} s after the start. From sending a transaction to "
-            f"reading its alert: p50 {seen.p50_ms:.0f} ms, p99 {seen.p99_ms:.0f} ms."
+            f"reading its alert: p50 {p50:.0f} ms, p99 {p99:.0f} ms."
         )
 
 

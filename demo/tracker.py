@@ -38,7 +38,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything at one moment. `shown` are the last alerts, newest first; latencies in milliseconds."""
+    """Everything at one moment. `shown` are the last alerts, newest first; `latency_ms` are p50 and p99."""
 
     sent: int = 0
     passed: int = 0
@@ -48,8 +48,7 @@ class Snapshot:
     frauds: int = 0
     caught: int = 0
     missed: int = 0
-    p50_ms: float | None = None
-    p99_ms: float | None = None
+    latency_ms: tuple[float, float] | None = None
     first_alert_at: float | None = None
     shown: tuple[Shown, ...] = ()
 
@@ -130,7 +129,7 @@ class Tracker:
             caught = self._caught()
             undecided_from = self._clock() - UNDECIDED_S
             missed = [one for one in self._frauds.keys() - caught if self._messages[one][0] <= undecided_from]
-            p50, p99 = np.percentile(self._latencies, [50, 99]) * 1_000 if self._latencies else (None, None)
+            p50, p99 = np.percentile(self._latencies or [0.0], [50, 99]) * 1_000
             numbered = list(enumerate(self._alerts, 1))[-SHOWN_MOST:]
             return Snapshot(
                 sent=self._sent,
@@ -141,8 +140,7 @@ class Tracker:
                 frauds=len(self._frauds),
                 caught=len(caught),
                 missed=len(missed),
-                p50_ms=p50,
-                p99_ms=p99,
+                latency_ms=(p50, p99) if self._latencies else None,
                 first_alert_at=self._first_alert_at,
                 shown=tuple(Shown(n, one, self._frauds.get(one.transaction_id or "")) for n, one in numbered[::-1]),
             )

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from eddy.demo.model import Step
 from eddy.demo.tracker import Shown, Snapshot
-from eddy.model.serving.text import contributions_text, one_in, value_text
+from eddy.model.serving.text import contributions_text, one_in
 from eddy.monitoring.progress import sharing
 
 CONTRIBUTIONS = 2
@@ -111,9 +111,7 @@ def render(snapshot: Snapshot, elapsed_s: float, seconds: float, width: int, hei
 
 def numbers(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     """Every counter with its name."""
-    latency = "-"
-    if snapshot.p50_ms is not None and snapshot.p99_ms is not None:
-        latency = f"{snapshot.p50_ms:.0f} / {snapshot.p99_ms:.0f} ms"
+    latency = "{:.0f} / {:.0f} ms".format(*snapshot.latency_ms) if snapshot.latency_ms else "-"
     return (
         ("sent", f"{snapshot.sent:,}"),
         ("passed", f"{snapshot.passed:,}"),
@@ -128,12 +126,6 @@ def numbers(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
 def truth(shown: Shown) -> str:
     """What the transaction really was."""
     return (shown.fraud or "honest").replace("_", " ")
-
-
-def _why(shown: Shown) -> str:
-    """The largest contributions: observed (expected)."""
-    parts = shown.alert.contributions[:CONTRIBUTIONS]
-    return ", ".join(f"{part.field} {value_text(part.observed)} ({value_text(part.expected)})" for part in parts)
 
 
 def _progress(elapsed_s: float, seconds: float) -> RenderableType:
@@ -161,10 +153,10 @@ def _alerts(snapshot: Snapshot, width: int, height: int) -> RenderableType:
     table = Table(box=None, expand=True, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("rarity", justify="right", no_wrap=True, width=_RARITY)
     table.add_column("in truth", no_wrap=True, width=_TRUTH)
-    table.add_column("largest contributions: observed (expected)", ratio=1, overflow="fold")
+    table.add_column("largest contributions", ratio=1, overflow="fold")
     left, room = height - _AROUND_ALERTS, width - _RARITY - _TRUTH - 3
     for shown in snapshot.shown:
-        why = _why(shown)
+        why = contributions_text(shown.alert.contributions[:CONTRIBUTIONS])
         left -= max(1, math.ceil(cell_len(why) / room))
         if left < 0:
             break

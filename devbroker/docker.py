@@ -84,10 +84,14 @@ class DockerBroker(ThrowAwayBroker):
             removal = '"$1" -P -m eddy.devbroker.docker "$2"; rm -rf "$3"'
             self._guard = Guard(removal, (sys.executable, self._name, str(self._own)))
             self._guard.start()
-            with self._failing("start"):
-                self._node = self._described()
-                self._node.start()
-            self._wait()
+            try:
+                with self._failing("start"):
+                    self._node = self._described()
+                    self._node.start()
+                self._wait()
+            except BaseException:
+                self.stop()
+                raise
         return self
 
     def _end(self) -> None:
@@ -147,12 +151,8 @@ class DockerBroker(ThrowAwayBroker):
         return str(self._container().logs(since=since).decode(errors="replace"))
 
     def _wait(self) -> None:
-        try:
-            with self._failing("start"):
-                wait_started(self._read_log, lambda: self.running, f"docker logs {self._name}")
-        except BrokerStartError:
-            self.stop()
-            raise
+        with self._failing("start"):
+            wait_started(self._read_log, lambda: self.running, f"docker logs {self._name}")
 
     @contextlib.contextmanager
     def _failing(self, what: str) -> Iterator[None]:

@@ -13,21 +13,12 @@ Cell = tuple[str, str]
 """The text of a cell, and the class that styles it: number, long or none."""
 
 
-class Page:
-    """A report: a template of `reports/templates`, and the values by name that it shows.
+def page(template: str, **values: object) -> str:
+    """A report (HTML): a template of `reports/templates`, and the values by name that it shows.
 
     Text in the values is escaped, whatever it holds.
     """
-
-    def __init__(self, template: str, **values: object) -> None:
-        self._template, self._values = template, values
-
-    def html(self) -> str:
-        """The whole page."""
-        return environment().get_template(self._template).render(self._values, sections=[])
-
-    def write(self, path: Path) -> None:
-        path.write_text(self.html(), encoding="utf-8")
+    return environment().get_template(template).render(values, sections=[])
 
 
 @cache

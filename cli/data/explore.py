@@ -54,7 +54,7 @@ def explore(
         page = exploration_report(found, data)
         progress("drawn", 1.0)
     with written_to(report):
-        page.write(report)
+        report.write_text(page, encoding="utf-8")
     if as_json:
         print_json({"report": report, **figures(found, data)})
     else:

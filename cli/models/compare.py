@@ -14,12 +14,10 @@ from eddy.cli.tables import Artifacts, AsJson, Data, SampleRows, read
 from eddy.model.serving.text import contributions_text, one_in
 
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
-    from collections.abc import Sequence
     from pathlib import Path
 
     from eddy.model.evaluation.compare import Comparison, Opinion
     from eddy.model.evaluation.evaluate import Evaluation
-    from eddy.model.serving.detector import Detector
 
 First = Annotated[str, typer.Argument(help="First model version; `active` for the active one.", metavar="A")]
 Second = Annotated[str, typer.Argument(help="Model version to compare it with.", metavar="B")]
@@ -46,34 +44,24 @@ def compare(
 
         eddy models compare active 20260401T090000Z-77ab01 april.csv --out comparison.html
     """
+    from eddy.model.evaluation.compare import compare_models
+    from eddy.model.evaluation.evaluate import prepare, run
+
     store = store_of(artifacts)
     detectors = [detector_of(store, version) for version in (first, second)]
-    evaluation, found = _compare(detectors, data, budget, label, rows, quiet=as_json)
+    schema = detectors[0].schema
+    evaluated, _, notes = prepare(read(data, rows, schema=schema, quiet=as_json), schema, label, with_baselines=False)
+    evaluation = run(detectors, evaluated, budget, None, notes)
+    found = compare_models(evaluation)
     if out_file is not None:
-        _write(evaluation, found, data, out_file)
+        from eddy.reports.evaluation.comparison import comparison_report
+
+        with written_to(out_file):
+            out_file.write_text(comparison_report(evaluation, found, table_name(data)), encoding="utf-8")
     if as_json:
         print_json({**summary(evaluation, out_file), **asdict(found)})
     else:
         _report(evaluation, found, out_file)
-
-
-def _compare(
-    detectors: Sequence[Detector], data: str, budget: float, label: str | None, rows: int, quiet: bool
-) -> tuple[Evaluation, Comparison]:
-    from eddy.model.evaluation.compare import compare_models
-    from eddy.model.evaluation.evaluate import prepare, run
-
-    schema = detectors[0].schema
-    evaluated, _, notes = prepare(read(data, rows, schema=schema, quiet=quiet), schema, label, with_baselines=False)
-    evaluation = run(detectors, evaluated, budget, None, notes)
-    return evaluation, compare_models(evaluation)
-
-
-def _write(evaluation: Evaluation, found: Comparison, data: str, path: Path) -> None:
-    from eddy.reports.evaluation.comparison import comparison_report
-
-    with written_to(path):
-        comparison_report(evaluation, found, table_name(data)).write(path)
 
 
 def _report(evaluation: Evaluation, found: Comparison, out_file: Path | None) -> None:

@@ -17,7 +17,6 @@ from eddy.monitoring.progress import sharing
 if TYPE_CHECKING:  # pandas and scikit-learn would cost every command seconds
     from eddy.model.evaluation.evaluate import Evaluation
     from eddy.model.evaluation.metrics import Confusion, Figures
-    from eddy.model.serving.detector import Detector
 
 Versions = Annotated[
     list[str],
@@ -67,42 +66,25 @@ def evaluate(
 
         eddy evaluate 20260301T101500Z-3f2a9c 20260401T090000Z-77ab01 april.csv --no-baselines --json
     """
+    from eddy.model.evaluation.evaluate import prepare, run
+
     store = store_of(artifacts)
     detectors = [detector_of(store, version) for version in dict.fromkeys(versions)]
-    evaluation = _run(detectors, data, budget, train, label, not no_baselines, rows, quiet=as_json)
+    schema = detectors[0].schema
+    sample = read(data, rows, schema=schema, quiet=as_json)
+    training = None if train is None or no_baselines else read(train, rows, schema=schema, quiet=as_json)
+    evaluated, learned, notes = prepare(sample, schema, label, training, not no_baselines)
+    with sharing(as_json) as progress:
+        evaluation = run(detectors, evaluated, budget, learned, notes, progress)
     if out_file is not None:
-        _write(evaluation, data, out_file)
+        from eddy.reports.evaluation.report import evaluation_report
+
+        with written_to(out_file):
+            out_file.write_text(evaluation_report(evaluation, table_name(data)), encoding="utf-8")
     if as_json:
         print_json(summary(evaluation, out_file))
     else:
         _report(evaluation, out_file)
-
-
-def _run(
-    detectors: Sequence[Detector],
-    data: str,
-    budget: float,
-    train: str | None,
-    label: str | None,
-    with_baselines: bool,
-    rows: int,
-    quiet: bool,
-) -> Evaluation:
-    from eddy.model.evaluation.evaluate import prepare, run
-
-    schema = detectors[0].schema
-    sample = read(data, rows, schema=schema, quiet=quiet)
-    training = None if train is None or not with_baselines else read(train, rows, schema=schema, quiet=quiet)
-    evaluated, learned, notes = prepare(sample, schema, label, training, with_baselines)
-    with sharing(quiet) as progress:
-        return run(detectors, evaluated, budget, learned, notes, progress)
-
-
-def _write(evaluation: Evaluation, data: str, path: Path) -> None:
-    from eddy.reports.evaluation.report import evaluation_report
-
-    with written_to(path):
-        evaluation_report(evaluation, table_name(data)).write(path)
 
 
 def table_name(data: str) -> str:

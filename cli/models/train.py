@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eddy.cli.console import print_json, say
 from eddy.cli.interruption import interruptible
@@ -25,8 +25,6 @@ from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
 from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
-    from pathlib import Path
-
     from eddy.model.data.conversion import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
@@ -77,35 +75,19 @@ def train(
     Exit codes: 0 stored; 1 the table, the schema or a setting cannot be used (nothing is stored); 2 wrong usage;
     130 Ctrl-C.
     """
-    settings = _settings(locals())
+    given = locals()
+    config = TrainingConfig(**{field.name: given[field.name] for field in fields(TrainingConfig)})
     store = store_of(artifacts)
     before = set(store.versions())
     with interruptible(lambda: _left(store, before)):
-        sample, trained = _train(data, schema, store, settings, as_json, report)
+        known = schema_of(schema)
+        sample = read(data, _rows_to_read(config), config.seed, known, as_json)
+        known = checked_schema(schema, known, sample.table)
+        trained = _train(sample, known, store, config, as_json, report)
     if as_json:
         print_json({**asdict(trained), "rows_in_data": sample.rows, "path": store.path / trained.version})
     else:
         _report(trained, store, alert_rate)
-
-
-def _settings(given: dict[str, Any]) -> dict[str, Any]:
-    """The settings of training among a command's arguments; lists are written with commas."""
-    return {field.name: given[field.name] for field in fields(TrainingConfig)}
-
-
-def _train(
-    data: str,
-    schema_file: Path | None,
-    store: ArtifactStore,
-    settings: dict[str, Any],
-    quiet: bool,
-    report: bool,
-) -> tuple[Sample, Trained]:
-    config = TrainingConfig(**settings)
-    schema = schema_of(schema_file)
-    sample = read(data, _rows_to_read(config), config.seed, schema, quiet)
-    known = checked_schema(schema_file, schema, sample.table)
-    return sample, _train_model(sample, known, store, config, quiet, report)
 
 
 def _rows_to_read(config: TrainingConfig) -> int:
@@ -113,7 +95,7 @@ def _rows_to_read(config: TrainingConfig) -> int:
     return config.sample_rows and config.sample_rows + config.held_out_rows + CALIBRATION_ROWS
 
 
-def _train_model(
+def _train(
     sample: Sample,
     schema: TransactionSchema | None,
     store: ArtifactStore,

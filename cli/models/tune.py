@@ -132,7 +132,8 @@ def _write(tuned: Tuned, data: str, sample: Sample, report: Path) -> None:
     rows = len(sample.table)
     used = "all of them" if sample.whole else f"{rows:,} of them, sampled at random"
     report.parent.mkdir(parents=True, exist_ok=True)
-    tuning_report(tuned, [f"{data} has {sample.rows:,} rows; the search used {used}."]).write(report)
+    page = tuning_report(tuned, [f"{data} has {sample.rows:,} rows; the search used {used}."])
+    report.write_text(page, encoding="utf-8")
 
 
 def _as_json(tuned: Tuned, trained: Trained, store: ArtifactStore, report: Path) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def compare_models(evaluation: Evaluation) -> Comparison:
     a, b = first.verdicts, second.verdicts
     return Comparison(
         rank_correlation(a.score, b.score),
-        _top_scoring_shared(a.score, b.score),
+        top_scoring_shared(a.score, b.score),
         int((a.anomalous & b.anomalous).sum()),
         int((a.anomalous & ~b.anomalous).sum()),
         int((~a.anomalous & b.anomalous).sum()),
@@ -79,10 +79,15 @@ def rank_correlation(first: Floats, second: Floats) -> float:
     return float(spearmanr(first, second).statistic.round(12))
 
 
-def _top_scoring_shared(first: Floats, second: Floats) -> float:
-    count = max(1, round(TOP_SHARE * len(first)))
-    a, b = (np.argsort(-score, kind="stable")[:count] for score in (first, second))
-    return len(np.intersect1d(a, b)) / count
+def top_scoring(score: Floats) -> Indices:
+    """The hundredth of the rows [n] that scores highest, from the highest down; one at least."""
+    return np.argsort(-score, kind="stable")[: max(1, round(TOP_SHARE * len(score)))]
+
+
+def top_scoring_shared(first: Floats, second: Floats) -> float:
+    """Of the top-scoring rows by one score, the share that is so by the other too."""
+    top = top_scoring(first)
+    return len(np.intersect1d(top, top_scoring(second))) / len(top)
 
 
 def _most_apart(first: ModelResult, second: ModelResult) -> Indices:

@@ -1,8 +1,8 @@
 """The settings that `eddy tune` chooses among: each a few named options, the default first."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 from eddy.model.components.category_pairs import countable
 from eddy.model.config import DEFAULTS, Parts, TrainingConfig
@@ -27,12 +27,6 @@ class Setting:
     @property
     def default(self) -> str:
         return next(iter(self.options))
-
-
-class Suggests(Protocol):
-    """What chooses: an Optuna trial, or a test."""
-
-    def suggest_categorical(self, name: str, choices: list[str], /) -> str: ...
 
 
 _PARTS = sorted(get_args(Parts), key=lambda parts: parts != DEFAULTS.parts)
@@ -68,12 +62,12 @@ def space(schema: TransactionSchema) -> tuple[Setting, ...]:
     return (score, CONTAMINATION, NETWORK_INPUT, _hidden(width), _bottleneck(width), *features, *hinge)
 
 
-def suggest(settings: tuple[Setting, ...], chooses: Suggests) -> dict[str, str]:
-    """An option for each setting that has an effect beside the others."""
+def suggest(settings: tuple[Setting, ...], choose: Callable[[str, list[str]], str]) -> dict[str, str]:
+    """An option for each setting that has an effect beside the others, chosen by the setting's name and options."""
     chosen: dict[str, str] = {}
     for setting in settings:
         if not setting.of_networks or chosen.get(SCORE.name) not in _WITHOUT_NETWORKS:
-            chosen[setting.name] = chooses.suggest_categorical(setting.name, list(setting.options))
+            chosen[setting.name] = choose(setting.name, list(setting.options))
     return chosen
 
 

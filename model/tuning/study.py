@@ -101,7 +101,7 @@ def _try(
     study: optuna.Study, trial: optuna.Trial, settings: tuple[Setting, ...], value: Callable[[Choices], Values]
 ) -> None:
     try:
-        chosen = suggest(settings, trial)
+        chosen = suggest(settings, trial.suggest_categorical)
         found = _known(study, chosen) or value(chosen)
     except Exception as error:  # at Ctrl-C the file is left as it is
         if isinstance(error, UNUSABLE) and chosen != defaults(settings):

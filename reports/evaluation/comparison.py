@@ -8,15 +8,15 @@ from eddy.model.evaluation.evaluate import Evaluation, ModelResult
 from eddy.model.serving.text import one_in, shares_text
 from eddy.reports.evaluation import plots
 from eddy.reports.evaluation.detection_metrics import detection_metrics
-from eddy.reports.page import Page, unbroken
+from eddy.reports.page import page, unbroken
 from eddy.reports.plots import contributions, mean_shares
 
 
-def comparison_report(evaluation: Evaluation, found: Comparison, source: str) -> Page:
-    """What two models make of the same rows, as a page of its own."""
+def comparison_report(evaluation: Evaluation, found: Comparison, source: str) -> str:
+    """What two models make of the same rows, as a page (HTML)."""
     first, second = evaluation.models[:2]
     labelled = detection_metrics(evaluation)
-    return Page(
+    return page(
         "comparison.html",
         source=source,
         first=first,

@@ -13,7 +13,7 @@ from eddy.reports.evaluation import plots
 from eddy.reports.evaluation.detection_metrics import detection_metrics
 from eddy.reports.evaluation.tables import KIND_FIGURES, calibration_points, kind_row, kind_rows
 from eddy.reports.observed_expected import observed_expected
-from eddy.reports.page import Page, unbroken
+from eddy.reports.page import page, unbroken
 from eddy.reports.plots import MOST_FIELDS, contributions, mean_shares
 
 TOP_SCORING = 15
@@ -22,10 +22,10 @@ SMALL_PICTURES = 12
 SCATTER_ROWS, SCATTER_ANOMALIES = 3_000, 400
 
 
-def evaluation_report(evaluation: Evaluation, source: str) -> Page:
-    """The results of an evaluation, as a page of its own."""
+def evaluation_report(evaluation: Evaluation, source: str) -> str:
+    """The results of an evaluation, as a page (HTML)."""
     labelled = detection_metrics(evaluation)
-    return Page(
+    return page(
         "evaluation.html",
         source=source,
         notes=evaluation.notes,

@@ -12,17 +12,17 @@ from eddy.model.exploration.profile import Exploration
 from eddy.reports.exploration import browsable_table, columns, plots, rows
 from eddy.reports.exploration.axes import percent
 from eddy.reports.exploration.columns import when
-from eddy.reports.page import Page
+from eddy.reports.page import page
 
 
-def exploration_report(found: Exploration, source: str) -> Page:
-    """The results of an exploration, as a page of its own.
+def exploration_report(found: Exploration, source: str) -> str:
+    """The results of an exploration, as a page (HTML).
 
     Args:
         source: what the table was read from, as it was given.
     """
     sentences = findings(found)
-    return Page(
+    return page(
         "exploration.html",
         source=source,
         found=found,

@@ -18,7 +18,7 @@ def build(model: Learned, prepared: Prepared, on_progress: ProgressCallback, not
     except (ArithmeticError, ValueError) as error:  # what is only tried must not cost the model that was learned
         sentences.append(f"Other settings could not be tried: {error}.")
     on_progress("drawing the report", 0.6)
-    return training_report(model, sentences, ablation).html()
+    return training_report(model, sentences, ablation)
 
 
 def _ablation(model: Learned, prepared: Prepared, on_progress: ProgressCallback) -> AblationResult:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from eddy.model.arrays import Floats, Indices
 from eddy.model.exploration import row_map
+from eddy.model.exploration.typed_table import sample_indices
 from eddy.model.serving.calibration import Calibration
 from eddy.model.serving.text import one_in
 from eddy.model.training.diagnostics import TrainingDiagnostics
@@ -65,16 +66,12 @@ def draw_map(diagnostics: TrainingDiagnostics, dimensions: int, seed: int = 0) -
     In the sample are the top-scoring held-out rows, for which the map is drawn, and others at random.
     """
     rng = np.random.default_rng(seed)
-    anomalies = _sample_indices(len(diagnostics.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), rng)
+    anomalies = sample_indices(len(diagnostics.anomaly_latent), round(ANOMALOUS_SHARE * ROWS[dimensions]), seed)
     held_out = _with_top_scoring(diagnostics.scores.score, ROWS[dimensions] - len(anomalies), rng)
     latent = np.concatenate([diagnostics.latent[held_out], diagnostics.anomaly_latent[anomalies]]).astype(np.float64)
     score = np.concatenate([diagnostics.scores.score[held_out], diagnostics.anomaly_scores.score[anomalies]])
     anomalous = np.arange(len(score)) >= len(held_out)
     return LatentMap(row_map.embed(latent, dimensions, seed), score, anomalous)
-
-
-def _sample_indices(rows: int, most: int, rng: np.random.Generator) -> Indices:
-    return np.sort(rng.permutation(rows)[:most])
 
 
 def _with_top_scoring(score: Floats, most: int, rng: np.random.Generator) -> Indices:

@@ -4,28 +4,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eddy.model.arrays import Floats
 from eddy.model.config import DEFAULTS
+from eddy.model.evaluation.compare import top_scoring, top_scoring_shared
 from eddy.model.serving.text import one_in, shares_text
 from eddy.model.training.ablation import AblationResult
 from eddy.model.training.diagnostics import TrainingDiagnostics
 from eddy.model.training.fit import Learned
 from eddy.reports.observed_expected import observed_expected
-from eddy.reports.page import Page, unbroken
+from eddy.reports.page import page, unbroken
 from eddy.reports.plots import MOST_FIELDS, contributions, mean_shares
 from eddy.reports.training import ablation, latent_map, plots
 
-TOP_SHARE = 0.01
 EXAMPLES = 12
 SMALL_PICTURES = 16
 REASONS = 3
 UNSEEN_SHARE = 0.001
 
 
-def training_report(learned: Learned, notes: Sequence[str] = (), ablated: AblationResult | None = None) -> Page:
-    """The results of a training, as a page of its own.
+def training_report(learned: Learned, notes: Sequence[str] = (), ablated: AblationResult | None = None) -> str:
+    """The results of a training, as a page (HTML).
 
     Args:
         learned: a `model.training.fit.Learned`.
@@ -34,7 +33,7 @@ def training_report(learned: Learned, notes: Sequence[str] = (), ablated: Ablati
     """
     diagnostics, config, calibration = learned.diagnostics, learned.config, learned.calibration
     threshold, history = calibration.score_at(config.alert_rate), diagnostics.history
-    return Page(
+    return page(
         "training.html",
         notes=notes,
         held_out=len(diagnostics.scores.score),
@@ -87,13 +86,13 @@ def _fields(learned: Learned) -> dict[str, object]:
     """Shares of the score, and what the score would do without each field (nothing is trained again)."""
     diagnostics, fields = learned.diagnostics, learned.schema.scored
     score, each = diagnostics.scores.score, diagnostics.scores.contributions
-    groups = [("normal", each), ("top-scoring 1 %", each[_top(score)])]
+    groups = [("normal", each), ("top-scoring 1 %", each[top_scoring(score)])]
     if len(diagnostics.anomalies):
         groups.append(("labelled anomalous", diagnostics.anomaly_scores.contributions))
     shares = [(name, mean_shares(rows)) for name, rows in groups]
     weight = shares[-1][1]
     without = [
-        (fields[field], _agreement(score, each[:, field]), _precision(diagnostics, field))
+        (fields[field], f"{top_scoring_shared(score, score - each[:, field]):.0%}", _precision(diagnostics, field))
         for field in np.argsort(-weight, kind="stable")[:MOST_FIELDS].tolist()
     ]
     return {
@@ -103,11 +102,6 @@ def _fields(learned: Learned) -> dict[str, object]:
         "precision": _precision(diagnostics),
         "without": without if len(diagnostics.anomalies) else [row[:2] for row in without],
     }
-
-
-def _agreement(score: Floats, contribution: Floats) -> str:
-    before, after = _top(score), _top(score - contribution)
-    return f"{len(np.intersect1d(before, after)) / len(before):.0%}"
 
 
 def _precision(diagnostics: TrainingDiagnostics, without: int | None = None) -> float | None:
@@ -121,14 +115,9 @@ def _precision(diagnostics: TrainingDiagnostics, without: int | None = None) -> 
     return float(average_precision_score(np.arange(len(score)) >= len(diagnostics.scores.score), score))
 
 
-def _top(score: Floats) -> NDArray[np.intp]:
-    """Indices of the top-scoring rows."""
-    return np.argsort(-score, kind="stable")[: max(1, round(TOP_SHARE * len(score)))]
-
-
 def _observed_expected(learned: Learned) -> dict[str, object]:
     diagnostics, names = learned.diagnostics, learned.schema.numeric
-    weight = mean_shares(diagnostics.scores.contributions[_top(diagnostics.scores.score)])
+    weight = mean_shares(diagnostics.scores.contributions[top_scoring(diagnostics.scores.score)])
     normal = diagnostics.held_out.numeric, diagnostics.scores.expected
     anomalous = diagnostics.anomalies.numeric, diagnostics.anomaly_scores.expected
     figure = observed_expected(names, weight, SMALL_PICTURES, normal, anomalous) if names else None

@@ -5,20 +5,20 @@ from collections.abc import Mapping, Sequence
 from eddy.model.schema.columns import Columns
 from eddy.model.tuning.search_space import Choices, defaults, differing
 from eddy.model.tuning.tune import Tuned
-from eddy.reports.page import Page
+from eddy.reports.page import page
 from eddy.reports.tuning import plots
 
 BEST = 10
 
 
-def tuning_report(tuned: Tuned, notes: Sequence[str] = ()) -> Page:
-    """The results of a search, as a page of its own.
+def tuning_report(tuned: Tuned, notes: Sequence[str] = ()) -> str:
+    """The results of a search, as a page (HTML).
 
     Args:
         notes: sentences about the table: where it is from, what was sampled.
     """
     task, gain = tuned.task, tuned.gain
-    return Page(
+    return page(
         "tuning.html",
         verdict=verdict(tuned),
         task=task,

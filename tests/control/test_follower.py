@@ -14,11 +14,12 @@ from eddy.control.follower import Follower
 from eddy.control.publisher import Author, ChangePublisher, LostRace
 from eddy.control.state import ControlState, Outcome, advance, fold
 from eddy.messaging.kafka.broker import KafkaBroker
-from eddy.messaging.memory.broker import Fault, MemoryBroker
+from eddy.messaging.memory.broker import MemoryBroker
 from eddy.messaging.ports import Broker, BrokerError, Message, TopicMissing
 from eddy.messaging.topics import TopicPlan
 from eddy.settings import load
 from tests.control.test_state import encoded
+from tests.messaging.memory.faulty import Fault, FaultyBroker
 
 WAIT_S = 10.0
 ANN = Author("ann", "a test")
@@ -170,7 +171,7 @@ def test_racing_writers_leave_one_chain_on_which_everybody_agrees(world: World) 
 
 
 def test_a_change_that_was_not_stored_is_an_error_and_may_be_repeated() -> None:
-    broker = MemoryBroker({"control": 1}, waits=True)
+    broker = FaultyBroker({"control": 1}, waits=True)
     world = World(broker, "control")
     writer, follower = world.writer()
     broker.fail(Fault.DELIVERY)

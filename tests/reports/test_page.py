@@ -6,7 +6,7 @@ import pytest
 from jinja2 import ChoiceLoader, DictLoader, UndefinedError
 
 from eddy.reports import plots
-from eddy.reports.page import Page, environment
+from eddy.reports.page import environment, page
 
 TEMPLATES = {
     "report": """{% extends "base.html" %}
@@ -44,7 +44,7 @@ def picture() -> plots.Figure:
 
 def report() -> str:
     rows = [["<b>", 12_345, 0.00012345], ["c", None, float("nan")]]
-    return Page("report", title="Training <1>", text="a < b", picture=picture(), rows=rows).html()
+    return page("report", title="Training <1>", text="a < b", picture=picture(), rows=rows)
 
 
 def test_text_is_never_read_as_html() -> None:
@@ -59,7 +59,7 @@ def test_text_is_never_read_as_html() -> None:
 
 def test_a_value_that_is_not_given_is_an_error_and_not_a_gap() -> None:
     with pytest.raises(UndefinedError, match="'rows' is undefined"):
-        Page("table").html()
+        page("table")
 
 
 def test_nothing_is_loaded_and_the_browser_refuses_it() -> None:
@@ -110,5 +110,5 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(name: str) -> None:
 
 
 def test_a_sentence_in_a_table_is_not_squeezed_on_a_narrow_screen() -> None:
-    html = Page("table", rows=[["word " * 20], ["short"]]).html()
+    html = page("table", rows=[["word " * 20], ["short"]])
     assert html.count('<td class="long">') == 1

@@ -212,6 +212,6 @@ def test_the_alert_rate_comes_out_on_fresh_rows(learned: Any) -> None:
 def test_the_training_report_is_drawn_without_a_network(learned: Any) -> None:
     from eddy.reports.training.report import training_report
 
-    html = training_report(learned, learned.notes).html()
+    html = training_report(learned, learned.notes)
     for words in ("no network was trained", "There is no map", "no curve of the loss"):
         assert words in html

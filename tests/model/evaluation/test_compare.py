@@ -101,7 +101,7 @@ def test_the_report_shows_both_and_names_nobody(
 ) -> None:
     labelled = table.assign(is_fraud=np.arange(ROWS) % 100 == 7)
     done = evaluation(labelled, by("temperature", schema, columns), by("amount", schema, columns))
-    html = comparison_report(done, compare_models(done), "march.csv").html()
+    html = comparison_report(done, compare_models(done), "march.csv")
     for words in ("by-temperature", "by-amount", "march.csv", "Rank correlation", "Where they disagree", "mislead"):
         assert words in html
     assert html.count("<svg") == 3
@@ -111,7 +111,7 @@ def test_the_report_shows_both_and_names_nobody(
 
 def test_without_labels_the_report_says_so(table: pd.DataFrame, schema: TransactionSchema, columns: Columns) -> None:
     done = evaluation(table, by("temperature", schema, columns), by("amount", schema, columns))
-    html = comparison_report(done, compare_models(done), "march.csv").html()
+    html = comparison_report(done, compare_models(done), "march.csv")
     assert "None of these rows is labelled" in html
     assert html.count("<svg") == 2
 
@@ -122,4 +122,4 @@ def test_fields_that_only_one_of_them_scores_are_named(
     fewer = TransactionSchema(tuple(field for field in schema.fields if field.name != "distance_km"))
     small = Columns(columns.numeric[:, [0, 2]], columns.categorical, columns.timestamp)
     done = evaluation(table, by("temperature", schema, columns), by("amount", fewer, small))
-    assert "distance_km is scored by by-temperature alone" in comparison_report(done, compare_models(done), "x").html()
+    assert "distance_km is scored by by-temperature alone" in comparison_report(done, compare_models(done), "x")

@@ -148,12 +148,7 @@ def test_for_categories_alone_the_default_is_their_pairs_which_have_no_network()
     schema = TransactionSchema(tuple(Field(name, Kind.CATEGORICAL) for name in ("country", "currency")))
     settings = space(schema)
     assert configured(DEFAULTS, settings, defaults(settings)) == DEFAULTS
-
-    class First:
-        def suggest_categorical(self, _: str, choices: list[str]) -> str:
-            return choices[0]
-
-    chosen = suggest(settings, First())
+    chosen = suggest(settings, lambda _, options: options[0])
     assert chosen["score"] == "pairs of categories"
     assert "bottleneck" not in chosen
 
@@ -161,12 +156,11 @@ def test_for_categories_alone_the_default_is_their_pairs_which_have_no_network()
 def test_only_what_has_an_effect_is_chosen(settings: tuple[Setting, ...]) -> None:
     tried = []
 
-    class Last:
-        def suggest_categorical(self, name: str, choices: list[str]) -> str:
-            tried.append(name)
-            return choices[-1]
+    def last(name: str, options: list[str]) -> str:
+        tried.append(name)
+        return options[-1]
 
-    chosen = suggest(settings, Last())
+    chosen = suggest(settings, last)
     assert chosen["score"] == "32 clusters"
     assert "bottleneck" not in chosen
     assert list(chosen) == tried

@@ -219,7 +219,7 @@ def test_settings_whose_graph_fails_its_check_are_noted_and_not_chosen(monkeypat
     assert {trial.failed for trial in found.trials if trial.chosen["hinge"] == "on"} == {"off by 0.1"}
     assert [finalist.chosen for finalist in found.finalists] == [defaults(found.settings)]
     assert found.config == DEFAULTS
-    assert "off by 0.1" in tuning_report(found).html()
+    assert "off by 0.1" in tuning_report(found)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_search_is_told_apart_by_rows_schema_seed_and_cost_but_not_by_its_leng
 @pytest.mark.parametrize("fraud_every", [25, 400], ids=["labelled", "injected"])
 def test_the_report_tells_the_gain_the_limits_and_every_picture(fraud_every: int) -> None:
     found = tuned(payments(fraud_every=fraud_every))
-    html = tuning_report(found, ["payments.csv has 2,000 rows; the search used all of them."]).html()
+    html = tuning_report(found, ["payments.csv has 2,000 rows; the search used all of them."])
     assert html.count("<svg") == 4
     assert "payments.csv has 2,000 rows" in html
     assert ("nobody knows" in html) == (fraud_every == 400)
@@ -259,4 +259,4 @@ def test_the_report_tells_the_gain_the_limits_and_every_picture(fraud_every: int
 
 
 def test_the_report_of_a_single_trial_is_drawn_too() -> None:
-    assert "<svg" in tuning_report(tuned(payments(), limits=replace(QUICK, trials=1))).html()
+    assert "<svg" in tuning_report(tuned(payments(), limits=replace(QUICK, trials=1)))

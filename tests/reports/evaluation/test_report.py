@@ -33,7 +33,7 @@ def test_with_labels_everything_is_there(
     labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(baselines, "NAMES", ("isolation forest", "pca"))
-    html = evaluation_report(evaluation(labelled, schema, detector), "march.parquet").html()
+    html = evaluation_report(evaluation(labelled, schema, detector), "march.parquet")
     for words in (
         "march.parquet", detector.version, "isolation forest", "pca", "Precision and recall", "Calibration",
         "Kinds of anomalies", "At the threshold", "Observed and expected", "Top-scoring rows", "mislead",
@@ -46,7 +46,7 @@ def test_with_labels_everything_is_there(
 
 
 def test_identifiers_stay_out(labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector) -> None:
-    html = evaluation_report(run_alone(labelled, schema, detector), "march.parquet").html()
+    html = evaluation_report(run_alone(labelled, schema, detector), "march.parquet")
     found = [
         name
         for name in (*labelled["transaction_id"], *labelled["card_id"])
@@ -58,7 +58,7 @@ def test_identifiers_stay_out(labelled: pd.DataFrame, schema: TransactionSchema,
 def test_without_labels_it_says_what_is_missing_and_shows_the_rest(
     make_table: MakeTable, schema: TransactionSchema, detector: Detector
 ) -> None:
-    html = evaluation_report(run_alone(make_table(2_000), schema, detector), "march.parquet").html()
+    html = evaluation_report(run_alone(make_table(2_000), schema, detector), "march.parquet")
     assert "labelled" in html
     assert "--label" in html
     for words in ("Precision and recall", "At the threshold", "Kinds of anomalies"):
@@ -70,7 +70,7 @@ def test_several_versions_stand_side_by_side(
     labelled: pd.DataFrame, schema: TransactionSchema, detector: Detector
 ) -> None:
     rows, _, notes = prepare(Sample(labelled, len(labelled)), schema, with_baselines=False)
-    html = evaluation_report(run([detector, detector], rows, 10, None, notes), "march.parquet").html()
+    html = evaluation_report(run([detector, detector], rows, 10, None, notes), "march.parquet")
     assert html.count(f"<h3>{detector.version}</h3>") == 2 * 7
 
 

@@ -61,7 +61,7 @@ def html() -> str:
         patch.setattr(row_map, "lay_out", lambda rows, *_: np.zeros((len(rows), 2)))
         table = payments(email=["ann@example.org", "bob@example.org"] * 600, note=[f"to {n}" for n in range(1_200)])
         table.loc[3, "distance"] = np.nan
-        return exploration_report(explored(table), "payments <1>.csv").html()
+        return exploration_report(explored(table), "payments <1>.csv")
 
 
 def without_browsable_table(html: str) -> str:
@@ -95,13 +95,11 @@ def test_persons_and_cards_are_shown_nowhere_and_it_says_so(html: str) -> None:
 
 def test_the_same_table_is_the_same_report() -> None:
     table = payments(600)
-    assert exploration_report(explored(table), "a").html() == exploration_report(explored(table), "a").html()
+    assert exploration_report(explored(table), "a") == exploration_report(explored(table), "a")
 
 
 def test_the_next_command_and_the_findings_stand_at_the_top() -> None:
-    html = exploration_report(
-        explored(payments().assign(refund=lambda t: t["is_fraud"] * 5.0)), "my payments.csv"
-    ).html()
+    html = exploration_report(explored(payments().assign(refund=lambda t: t["is_fraud"] * 5.0)), "my payments.csv")
     top = html[: html.index("Columns</h2>")]
     assert "Do not train yet" in top
     assert '<span class="error">Error</span>' in top
@@ -111,7 +109,7 @@ def test_the_next_command_and_the_findings_stand_at_the_top() -> None:
 
 
 def test_sampling_is_said() -> None:
-    html = exploration_report(explored(payments(), source_rows=50_000), "a").html()
+    html = exploration_report(explored(payments(), source_rows=50_000), "a")
     assert "a random sample of 1,200: every figure below is of the sample" in html
     assert "1,200 normal" not in html
     assert re.search(r"t-SNE of [\d,]+ normal and [\d,]+ anomalous rows, drawn at random", html)
@@ -140,7 +138,7 @@ ODD: dict[str, Callable[[], pd.DataFrame]] = {
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", ODD)
 def test_odd_tables_get_a_whole_report(name: str) -> None:
-    html = exploration_report(explored(ODD[name]()), name).html()
+    html = exploration_report(explored(ODD[name]()), name)
     read = Reader(without_browsable_table(html))
     assert (read.wrong, tuple(read.sections)) == ([], SECTIONS)
 

@@ -7,7 +7,7 @@ import pytest
 
 from eddy.model.config import DEFAULTS
 from eddy.model.training.ablation import CHOSEN, AblationResult, AblationRun, RunComparison
-from eddy.reports.page import Page
+from eddy.reports.page import page
 from eddy.reports.training import ablation
 
 
@@ -35,7 +35,7 @@ def result(
 
 
 def html(found: AblationResult) -> str:
-    return Page("ablation.html", ablation=ablation.shown(found)).html()
+    return page("ablation.html", ablation=ablation.shown(found))
 
 
 def text(found: AblationResult) -> str:

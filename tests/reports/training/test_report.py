@@ -35,7 +35,7 @@ def whole() -> str:
 
 
 def report(learned: Made, *notes: str) -> str:
-    return training_report(learned, notes).html()
+    return training_report(learned, notes)
 
 
 def text(html: str) -> str:
