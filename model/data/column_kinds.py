@@ -29,6 +29,8 @@ _MOSTLY = 0.9
 _PLAUSIBLE_S = (5e8, 4.2e9)  # 1985 to 2103
 _LIKELY_S = (9.4e8, 2.1e9)  # 2000 to 2036
 _DAY_S = 86_400.0
+_LONGEST_S = 10 * 366 * _DAY_S
+_EVEN_LEVELS, _CALENDAR_LEVELS = 50, 60
 _HASH = 1e13
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
@@ -78,28 +80,33 @@ def _time(column: Seen) -> Answer | None:
 
 
 def _epoch(column: Seen) -> Answer | None:
-    """Numbers since 1970, told by the name, or by rows in order of time."""
+    """Numbers since 1970, told by the name, or by a spread over some hours to years, as tables of payments have."""
     if not column.is_number:
         return None
     least, most = float(np.min(column.numbers)), float(np.max(column.numbers))
     for unit, factor, word in (("s", 1.0, "seconds"), ("ms", 1000.0, "milliseconds")):
         plausible = _PLAUSIBLE_S[0] * factor <= least and most <= _PLAUSIBLE_S[1] * factor
-        likely = _LIKELY_S[0] * factor <= least and most <= _LIKELY_S[1] * factor and most - least >= 3600 * factor
+        likely = (
+            _LIKELY_S[0] * factor <= least
+            and most <= _LIKELY_S[1] * factor
+            and 3600 <= (most - least) / factor <= _LONGEST_S
+        )
         if plausible and names.says_time(column.words):
             return _if_complete(column, unit, f"is named as times are, and holds {word} since 1970")
-        if likely and column.is_whole and column.filled == column.rows and _ascending(column.numbers):
-            return _if_complete(column, unit, f"holds {word} since 1970, in ascending order")
+        if likely and column.is_whole and column.filled == column.rows and _even(column):
+            return _if_complete(column, unit, f"holds {word} since 1970, if its size says anything")
     return None
 
 
 def _elapsed(column: Seen) -> Answer | None:
-    """A place in time without a date: seconds since the first row, or steps of any length."""
-    if not column.is_number or column.filled < column.rows or column.levels < 3 or not _ascending(column.numbers):
+    """A place in time without a date: seconds since the first row, or steps of any length, in whatever order."""
+    if not column.is_number or column.filled < column.rows or column.levels < 3:
         return None
     least, most = float(np.min(column.numbers)), float(np.max(column.numbers))
-    if names.says_time(column.words) and least >= 0 and most - least >= _DAY_S:
-        return _if_complete(column, "s", "is named as times are, and ascends: seconds from an unknown day on")
-    if column.is_whole and {"step", "day", "week", "month", "year"} & set(column.words):
+    if names.says_time(column.words) and least >= 0 and most - least >= _DAY_S and _even(column):
+        return _if_complete(column, "s", "is named as times are, and evenly spread: seconds from an unknown day on")
+    placed = _ascending(column.numbers) or (column.levels > _CALENDAR_LEVELS and _even(column))
+    if column.is_whole and placed and {"step", "day", "week", "month", "year"} & set(column.words):
         return (
             Kind.IGNORED, None,
             'is a place in time in steps of unknown length: make it seconds and a timestamp (unit = "s") to use it',
@@ -111,6 +118,15 @@ def _if_complete(column: Seen, unit: str, why: str) -> Answer:
     if column.filled == column.rows or names.rank_as_time(column.words) is not None:
         return Kind.TIMESTAMP, unit, why
     return Kind.IGNORED, None, f"{why}, but not in every row: fill the gaps to use it as a timestamp"
+
+
+def _even(column: Seen) -> bool:
+    """Whether numbers are spread as places in time are: durations crowd at the short end, times do so nowhere."""
+    if column.levels < min(_EVEN_LEVELS, column.filled):
+        return False
+    least, middle, late, most = np.quantile(column.numbers, (0.0, 0.5, 0.9, 1.0))
+    length = float(most - least)
+    return 0 < length < np.inf and 0.15 <= (middle - least) / length <= 0.85 and bool((late - least) / length >= 0.6)
 
 
 def _ascending(numbers: NDArray[np.float64]) -> bool:
