@@ -18,6 +18,7 @@ from eddy.cli.tables import (
     checked_schema,
     guesses_of,
     read,
+    rehearsed,
     say_columns,
     schema_of,
 )
@@ -133,6 +134,7 @@ def _train_model(
     known = schema or as_schema(guesses)
     if not quiet:
         say_columns(guesses)
+    rehearsed(sample.table, known)
     with sharing(quiet) as bar:
         bar("starting", 0.0)
         from eddy.model.training.train import train as train_model
