@@ -108,6 +108,11 @@ def say_columns(guesses: tuple[Guess, ...]) -> None:
     say(f"Scores: {_listed([one.field.name for one in guesses if one.field.kind in scored], ', ')}.", err)
     if ignored:
         say(f"Ignores: {_listed([f'{one.field.name} ({one.why})' for one in ignored], '; ')}.", err)
+    roles = {one.field.role for one in guesses}
+    absent = [role for role in ("amount", "time") if role not in roles]
+    if absent and any(one.field.kind is Kind.CATEGORICAL for one in guesses):  # a bare matrix has no names to go by
+        text = f"warning: no column is known to be the {' or the '.join(absent)}: if one is, say so in a schema file"
+        say(f'{text}, by role = "{absent[0]}".', err, "yellow")
     for one in ignored:
         if one.why.startswith(IN_DOUBT):
             say(f"warning: column {one.field.name} is left out: it {one.why}.", err, "yellow")

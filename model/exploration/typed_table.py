@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from eddy.model.arrays import Bools, Floats, Indices, Texts
+from eddy.model.data import values
 from eddy.model.data.conversion import NORMAL_WORDS, words_of
 from eddy.model.data.schema_inference import Guess
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, Field, Kind, Role, TransactionSchema
@@ -112,7 +113,7 @@ def view(table: pd.DataFrame, source_rows: int, guesses: Sequence[Guess]) -> Vie
     fields = [guess.field for guess in there]
     table = _with_missing(table, fields)
     numeric = {field.name: _numbers(table[field.name]) for field in fields if field.kind is Kind.NUMERIC}
-    times = {field.name: _seconds(table[field.name], field.unit) for field in fields if field.kind is Kind.TIMESTAMP}
+    times = {field.name: _seconds(table[field.name], field) for field in fields if field.kind is Kind.TIMESTAMP}
     levels = {field.name: _levels(table[field.name]) for field in fields if field.kind is Kind.CATEGORICAL}
     labels = [field for field in fields if field.kind is Kind.LABEL]
     read = {**numeric, **times}
@@ -180,15 +181,7 @@ def _levels(column: "pd.Series[Any]") -> Levels:
     return Levels(counts.index.get_indexer(pd.Index(column)), names, np.asarray(counts, np.intp))
 
 
-def _seconds(column: "pd.Series[Any]", unit: str | None) -> Floats:
-    if unit in ("s", "ms"):
-        seconds = _numbers(column) / (1000.0 if unit == "ms" else 1.0)
-    else:
-        times = pd.to_datetime(column, utc=True, errors="coerce", format=_text_format(column))
-        seconds = np.asarray((times - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), np.float64)
+def _seconds(column: "pd.Series[Any]", field: Field) -> Floats:
+    seconds = values.seconds(column, field.unit, field.format)
     within = (seconds >= EARLIEST_S) & (seconds < LATEST_S)
     return np.where(within, seconds, np.nan)
-
-
-def _text_format(column: "pd.Series[Any]") -> str | None:
-    return None if pd.api.types.is_datetime64_any_dtype(column) else "ISO8601"
