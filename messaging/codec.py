@@ -6,6 +6,7 @@ a `Refused` with a category and a reason that names fields and types, never valu
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from eddy.model.schema.schema import EARLIEST_S, LATEST_S, NUMBER_MAX, Columns, 
 TEXT_MAX_CHARS = 4_000
 FIELD_NAME_MAX_CHARS = 256
 UNKNOWN_FIELDS_MOST = 32
+_ESCAPED = re.compile(r'[\\"\x00-\x1f]')
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, Unacceptable)
 
 
@@ -185,7 +187,8 @@ class _UnknownFields:
         return sum(2 + raw.count(b'"') for raw in found)
 
     def remember(self, names: Iterable[str]) -> None:
-        new = [name for name in names if name not in self._known and name not in self._names]
+        unseen = (name for name in names if name not in self._known and name not in self._names)
+        new = [name for name in unseen if not _ESCAPED.search(name)]  # msgspec takes no others
         if new and len(self._names) + len(new) <= UNKNOWN_FIELDS_MOST:
             self._names = (*self._names, *new)
             rename = {f"field_{number}": name for number, name in enumerate(self._names)}
