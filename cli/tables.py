@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # pandas would cost every command a second
     from eddy.model.data.conversion import Sample
     from eddy.model.data.schema_inference import Guess
     from eddy.model.schema.schema import TransactionSchema
+    from eddy.producer.rehearsal import Rehearsal
 
 Data = Annotated[
     str,
@@ -107,9 +108,33 @@ def say_columns(guesses: tuple[Guess, ...]) -> None:
     say(f"Scores: {_listed([one.field.name for one in guesses if one.field.kind in scored], ', ')}.", err)
     if ignored:
         say(f"Ignores: {_listed([f'{one.field.name} ({one.why})' for one in ignored], '; ')}.", err)
+    roles = {one.field.role for one in guesses}
+    absent = [role for role in ("amount", "time") if role not in roles]
+    if absent and any(one.field.kind is Kind.CATEGORICAL for one in guesses):  # a bare matrix has no names to go by
+        text = f"warning: no column is known to be the {' or the '.join(absent)}: if one is, say so in a schema file"
+        say(f'{text}, by role = "{absent[0]}".', err, "yellow")
     for one in ignored:
         if one.why.startswith(IN_DOUBT):
             say(f"warning: column {one.field.name} is left out: it {one.why}.", err, "yellow")
+
+
+def rehearsed(table: DataFrame, schema: TransactionSchema) -> Rehearsal:
+    """Reads some of the rows as messages; says on standard error how many would be refused, and why.
+
+    Raises:
+        TableError: most would be, or a cell is not what the schema says.
+    """
+    from eddy.model.data.conversion import TableError, columns_of
+    from eddy.producer.rehearsal import rehearse
+
+    found = rehearse(table, schema)
+    if found.refused:
+        columns_of(table, schema)  # names the cell, if the table is refused as well
+    if found.fails:
+        raise TableError(f"{found.sentence}: correct the schema, or send messages as it says")
+    if found.refused:
+        say(f"warning: {found.sentence}: correct the schema where it is wrong.", err, "yellow")
+    return found
 
 
 _LISTED = 30

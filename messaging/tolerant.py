@@ -5,6 +5,7 @@ is written plainly, and only done where that has failed.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -70,7 +71,7 @@ def _reading(field: Field) -> Callable[[Any], Any]:
     if field.kind is Kind.NUMERIC:
         return spellings.boolean if field.unit == "boolean" else spellings.number
     if field.kind is Kind.TIMESTAMP:
-        return spellings.number if field.unit in ("s", "ms") else spellings.time
+        return spellings.number if field.unit in ("s", "ms") else partial(spellings.time, form=field.format)
     return spellings.whole if field.unit == "integer" else spellings.text
 
 

@@ -88,7 +88,7 @@ class Replay:
         )
 
     def _seconds(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        return values.seconds(frame[self._time.name], self._time.unit)
+        return values.seconds(frame[self._time.name], self._time.unit, self._time.format)
 
     def _frames(self) -> Iterator[pd.DataFrame]:
         """What is sent of the table, in the order of the file; the index counts its rows."""
@@ -147,7 +147,7 @@ def _check_memory(source: str | Path, size: int, time: str) -> None:
 def _as_sent(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
     """A column as it travels; what is not what the schema says travels as it is, and will be refused by name."""
     if field.kind is Kind.TIMESTAMP and field.unit == "iso8601":
-        return values.times(column)
+        return values.times(column, field.format)
     if field.kind is Kind.NUMERIC and field.unit == "boolean":
         return values.objects(column)
     if field.kind in (Kind.NUMERIC, Kind.TIMESTAMP) or field.unit == "integer":

@@ -18,6 +18,7 @@ from eddy.cli.tables import (
     checked_schema,
     guesses_of,
     read,
+    rehearsed,
     say_columns,
     schema_of,
 )
@@ -109,6 +110,7 @@ def _train(
     known = schema or as_schema(guesses)
     if not quiet:
         say_columns(guesses)
+    rehearsed(sample.table, known)
     with sharing(quiet) as on_progress:
         on_progress("starting", 0.0)
         from eddy.model.training.train import train as train_model

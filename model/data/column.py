@@ -13,6 +13,8 @@ from pandas.api import types
 from eddy.model.data import column_names as names
 
 _LOOK = 500
+_MOSTLY = 0.9
+_LOCAL_TIME = re.compile(r"\s*(\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./]\d{1,2}[./]\d{1,2})[ T]\d{1,2}:\d{2}.*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,11 @@ class Seen:
     def some(self) -> list[str]:
         """Text of some values, evenly spread."""
         return [str(value) for value in self.values.iloc[:: max(1, self.filled // _LOOK)]]
+
+    @cached_property
+    def is_local_time(self) -> bool:
+        """Text that may be days and times of day, but not in ISO 8601."""
+        return self.is_text and self.look_like(_LOCAL_TIME) >= _MOSTLY
 
     def look_like(self, pattern: "re.Pattern[str]") -> float:
         """The share of some values that match from begin to end."""

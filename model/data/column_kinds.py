@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.data import column_names as names
-from eddy.model.data import spelled_numbers
+from eddy.model.data import local_times, spelled_numbers
 from eddy.model.data.column import Seen
 from eddy.model.data.csv import CODE
 from eddy.model.schema.schema import Kind
@@ -29,10 +29,15 @@ _MOSTLY = 0.9
 _PLAUSIBLE_S = (5e8, 4.2e9)  # 1985 to 2103
 _LIKELY_S = (9.4e8, 2.1e9)  # 2000 to 2036
 _DAY_S = 86_400.0
+_LONGEST_S = 10 * 366 * _DAY_S
+_EVEN_LEVELS, _CALENDAR_LEVELS = 50, 60
 _HASH = 1e13
+_DIGITS = re.compile(r"\d+")
+IN_DOUBT = "can be read in more than one way"
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"\s*(\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})\s*")
+_CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AaPp][Mm])?\s*")
 _OTHER_TIME = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 _MONEY = re.compile(r"\s*[^\d\s.,-]{0,4}\s*-?\s*\d[\d.,' \u00a0]*\s*[^\d\s]{0,4}\s*")
 
@@ -47,7 +52,15 @@ def _empty(column: Seen) -> Answer | None:
 
 
 def _nested(column: Seen) -> Answer | None:
-    return (Kind.IGNORED, None, "holds lists or objects, not single values") if column.levels < 0 else None
+    return (
+        (
+            Kind.IGNORED,
+            None,
+            "holds lists or objects: give what counts there a column of its own, such as amount_value",
+        )
+        if column.levels < 0
+        else None
+    )
 
 
 def _unnamed(column: Seen) -> Answer | None:
@@ -78,28 +91,33 @@ def _time(column: Seen) -> Answer | None:
 
 
 def _epoch(column: Seen) -> Answer | None:
-    """Numbers since 1970, told by the name, or by rows in order of time."""
+    """Numbers since 1970, told by the name, or by a spread over some hours to years, as tables of payments have."""
     if not column.is_number:
         return None
     least, most = float(np.min(column.numbers)), float(np.max(column.numbers))
     for unit, factor, word in (("s", 1.0, "seconds"), ("ms", 1000.0, "milliseconds")):
         plausible = _PLAUSIBLE_S[0] * factor <= least and most <= _PLAUSIBLE_S[1] * factor
-        likely = _LIKELY_S[0] * factor <= least and most <= _LIKELY_S[1] * factor and most - least >= 3600 * factor
+        likely = (
+            _LIKELY_S[0] * factor <= least
+            and most <= _LIKELY_S[1] * factor
+            and 3600 <= (most - least) / factor <= _LONGEST_S
+        )
         if plausible and names.says_time(column.words):
             return _if_complete(column, unit, f"is named as times are, and holds {word} since 1970")
-        if likely and column.is_whole and column.filled == column.rows and _ascending(column.numbers):
-            return _if_complete(column, unit, f"holds {word} since 1970, in ascending order")
+        if likely and column.is_whole and column.filled == column.rows and _even(column):
+            return _if_complete(column, unit, f"holds {word} since 1970, if its size says anything")
     return None
 
 
 def _elapsed(column: Seen) -> Answer | None:
-    """A place in time without a date: seconds since the first row, or steps of any length."""
-    if not column.is_number or column.filled < column.rows or column.levels < 3 or not _ascending(column.numbers):
+    """A place in time without a date: seconds since the first row, or steps of any length, in whatever order."""
+    if not column.is_number or column.filled < column.rows or column.levels < 3:
         return None
     least, most = float(np.min(column.numbers)), float(np.max(column.numbers))
-    if names.says_time(column.words) and least >= 0 and most - least >= _DAY_S:
-        return _if_complete(column, "s", "is named as times are, and ascends: seconds from an unknown day on")
-    if column.is_whole and {"step", "day", "week", "month", "year"} & set(column.words):
+    if names.says_time(column.words) and least >= 0 and most - least >= _DAY_S and _even(column):
+        return _if_complete(column, "s", "is named as times are, and evenly spread: seconds from an unknown day on")
+    placed = _ascending(column.numbers) or (column.levels > _CALENDAR_LEVELS and _even(column))
+    if column.is_whole and placed and {"step", "day", "week", "month", "year"} & set(column.words):
         return (
             Kind.IGNORED, None,
             'is a place in time in steps of unknown length: make it seconds and a timestamp (unit = "s") to use it',
@@ -111,6 +129,15 @@ def _if_complete(column: Seen, unit: str, why: str) -> Answer:
     if column.filled == column.rows or names.rank_as_time(column.words) is not None:
         return Kind.TIMESTAMP, unit, why
     return Kind.IGNORED, None, f"{why}, but not in every row: fill the gaps to use it as a timestamp"
+
+
+def _even(column: Seen) -> bool:
+    """Whether numbers are spread as places in time are: durations crowd at the short end, times do so nowhere."""
+    if column.levels < min(_EVEN_LEVELS, column.filled):
+        return False
+    least, middle, late, most = np.quantile(column.numbers, (0.0, 0.5, 0.9, 1.0))
+    length = float(most - least)
+    return 0 < length < np.inf and 0.15 <= (middle - least) / length <= 0.85 and bool((late - least) / length >= 0.6)
 
 
 def _ascending(numbers: NDArray[np.float64]) -> bool:
@@ -185,8 +212,12 @@ def _number(column: Seen) -> Answer | None:
 def _time_as_text(column: Seen) -> Answer | None:
     if column.look_like(re.compile(_ISO.pattern + ".*")) == 1.0 and _parse_as_iso(column):
         return _if_complete(column, "iso8601", "holds times in ISO 8601")
+    if column.is_local_time:
+        return _local_time(column)
     if column.look_like(_DAY) >= _MOSTLY:
-        return Kind.IGNORED, None, "holds days without a time of day: give times such as 2026-03-01T12:00:00 to use it"
+        return Kind.IGNORED, None, f"holds days without a time of day: {_ONE_COLUMN}"
+    if column.look_like(_CLOCK) >= _MOSTLY:
+        return Kind.IGNORED, None, f"holds times of day without a day: {_ONE_COLUMN}"
     if column.look_like(_OTHER_TIME) >= _MOSTLY:
         return (
             Kind.IGNORED, None,
@@ -195,22 +226,38 @@ def _time_as_text(column: Seen) -> Answer | None:
     return None
 
 
+_ONE_COLUMN = "put day and time into one column, such as 2026-03-01T12:00:00, to use it"
+
+
+def _local_time(column: Seen) -> Answer:
+    formats = local_times.formats_of(column.values)
+    if len(formats) == 1:
+        return _if_complete(column, "iso8601", f"holds times written like {local_times.example(formats[0])}")
+    if not formats:
+        return Kind.IGNORED, None, "holds times in more than one format, or one that is unknown: write them in ISO 8601"
+    choices = " or ".join(f'format = "{each}"' for each in formats)
+    return Kind.IGNORED, None, f"{IN_DOUBT}: make it a timestamp with {choices}"
+
+
 def _parse_as_iso(column: Seen) -> bool:
     return bool(pd.to_datetime(pd.Series(column.some), utc=True, errors="coerce", format="ISO8601").notna().all())
-
-
-IN_DOUBT = "looks like amounts, but can be read in more than one way"
 
 
 def _numbers_as_text(column: Seen) -> Answer | None:
     """Text that should be numbers: training refuses it by the first cell, rather than to learn from half of it."""
     if names.rank_as_amount(column.words) is not None and column.look_like(_MONEY) >= _MOSTLY:
+        if not np.isnan(column.numbers).any():
+            return Kind.NUMERIC, None, "is an amount by its name, and holds numbers written as text"
         return Kind.NUMERIC, None, "is an amount by its name, but text: write it with a decimal point and no currency"
     if pd.to_numeric(pd.Series(column.some), errors="coerce").isna().mean() > 2 * (1 - _MOSTLY):
         in_doubt = spelled_numbers.share(column.some) >= _MOSTLY and not _has_codes(column)
         return (
-            (Kind.IGNORED, None, f"{IN_DOUBT}: write them with a decimal point and no currency") if in_doubt else None
+            (Kind.IGNORED, None, f"{IN_DOUBT} as amounts: write them with a decimal point and no currency")
+            if in_doubt
+            else None
         )
+    if (names.says_code(column.words) or names.says_identifier(column.words)) and column.look_like(_DIGITS) == 1.0:
+        return None  # who puts a code into quotes does not mean its size
     strange = np.isnan(column.numbers)
     if strange.mean() > 1 - _MOSTLY or _identifier_by_name(column) or _has_codes(column):
         return None

@@ -9,6 +9,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _FRAUD = {
     "fraud", "frauds", "fraudulent", "anomaly", "anomalous", "anomalies", "outlier", "chargeback", "laundering", "scam",
+    "betrug", "fraude", "frode", "bedrog", "fraudulento",
 }  # fmt: skip
 _BESIDE_FRAUD = {
     "is", "has", "was", "tx", "txn", "transaction", "trans", "flag", "flagged", "label", "labelled", "kind", "type",
@@ -32,18 +33,22 @@ _CODES = {
 
 _TRANSACTIONS = (
     "transactionid", "txid", "txnid", "trxid", "transid", "transnum", "transactionnumber", "paymentid", "id", "uuid",
+    "transaktionsid", "transaktionsnummer",
 )  # fmt: skip
 _CARDS = (
     "card", "cc", "pan", "account", "acct", "iban", "cardholder", "customer", "user", "client", "payer", "sender",
-    "originator", "orig", "debtor",
+    "originator", "orig", "debtor", "kartennummer", "karte", "kontonummer", "konto", "kundennummer", "kunde",
 )  # fmt: skip
-_PLAIN_CARDS = {"card", "cc", "pan", "account", "acct", "iban", "customer", "user", "client"}
+_PLAIN_CARDS = {
+    "card", "cc", "pan", "account", "acct", "iban", "customer", "user", "client", "kartennummer", "kontonummer",
+    "kundennummer",
+}  # fmt: skip
 _JOINED_CARDS = {
     "cardid", "cardno", "cardnum", "cardnumber", "accountid", "accountno", "accountnumber", "acctnum", "customerid",
     "custid", "userid", "clientid",
 }  # fmt: skip
 _BESIDE_CARDS = {"id", "no", "nr", "num", "number", "key", "hash", "token", "ref", "name", "from", "source", "of", "tx"}
-_AMOUNTS = ("amount", "amt")
+_AMOUNTS = ("amount", "amt", "betrag", "montant", "importe", "importo", "bedrag")
 _PAYING = {"transaction", "trans", "tx", "txn", "payment", "purchase", "order", "event", "paid"}
 _DERIVED = {
     "ratio", "rate", "avg", "average", "mean", "median", "std", "var", "max", "min", "count", "cnt", "num", "diff",
@@ -52,8 +57,12 @@ _DERIVED = {
 _TIMES = (
     "eventtime", "transactiontime", "txtime", "txdatetime", "transdatetranstime", "transactiondatetime", "datetime",
     "timestamp", "time", "createdat", "transactiondate", "transactiondt", "date", "ts", "t", "unixtime",
+    "buchungsdatum", "buchungszeit", "zeitstempel", "zeitpunkt", "datum", "fecha",
 )  # fmt: skip
-_TIME_WORDS = {"time", "timestamp", "datetime", "date", "ts", "dt", "at", "unixtime", "eventtime", "t", "epoch"}
+_TIME_WORDS = {
+    "time", "timestamp", "datetime", "date", "ts", "dt", "at", "unixtime", "eventtime", "t", "epoch", "datum",
+    "buchungsdatum", "buchungszeit", "zeitstempel", "zeitpunkt", "fecha",
+}  # fmt: skip
 _TIME_UNITS = {"s", "ms", "sec", "seconds", "utc", "unix"}
 
 

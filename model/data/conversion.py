@@ -22,7 +22,25 @@ from eddy.model.schema.columns import lacking
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, NUMBER_MAX, Columns, Field, Kind, TransactionSchema
 
 NORMAL_WORDS = frozenset(
-    {"", "0", "0.0", "false", "f", "no", "n", "none", "nan", "normal", "legit", "genuine", "honest"}
+    {
+        "",
+        "0",
+        "0.0",
+        "false",
+        "f",
+        "no",
+        "n",
+        "none",
+        "nan",
+        "normal",
+        "legit",
+        "genuine",
+        "honest",
+        "nein",
+        "non",
+        "nee",
+        "nej",
+    }
 )
 """What a text label says of a normal row; everything else is an anomaly."""
 
@@ -255,7 +273,7 @@ def _integers(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[Any]:
-    seconds = values.seconds(column, field.unit)
+    seconds = values.seconds(column, field.unit, field.format)
     _refuse(
         column,
         ~((seconds >= EARLIEST_S) & (seconds < LATEST_S)),

@@ -55,9 +55,15 @@ def frames(path: Path, known: dict[str, str]) -> Iterator[pd.DataFrame]:
             raise _csv_error(path, error) from None
 
 
+_DATUM = re.compile(r"[-+]?\d+[.,]\d+|\d{10,}|\d{4}-\d\d-\d\d([ T].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( .*)?")
+"""What no column is called: a decimal number, a card's number, a time."""
+
+
 def _refuse_data_as_header(names: list[str]) -> None:
     """Numbers are no names, unless they count the columns."""
     counted = names == [str(place) for place in range(len(names))]
+    if sum(_DATUM.fullmatch(name) is not None for name in names) > 1:
+        raise TableError("its first line holds data, not the names of the columns: add a line with names")
     if not counted and all(re.fullmatch(r"\s*[-+]?\d*\.?\d+(e[-+]?\d+)?\s*", name, re.I) for name in names):
         raise TableError("its first line holds numbers, not the names of the columns: add a line with names")
 
@@ -132,12 +138,19 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
 
 
 def _typed_frame(batch: pa.RecordBatch, known: dict[str, str]) -> pd.DataFrame:
-    columns = {name: _typed(batch.column(name), name, known) for name in batch.schema.names}
+    columns = {name: _typed(_unquoted(batch.column(name)), name, known) for name in batch.schema.names}
     frame = cast(pd.DataFrame, pa.table(columns).to_pandas())
     frame.attrs[ONLY_WORDS] = [
         name for name, typed in columns.items() if typed.null_count == len(typed) > batch.column(name).null_count
     ]
     return frame
+
+
+def _unquoted(cells: pa.Array) -> pa.Array:
+    """Without the ="..." by which Excel is made to leave digits alone."""
+    if not pc.any(pc.starts_with(cells[:_PROBE], '="')).as_py():
+        return cells
+    return pc.replace_substring_regex(cells, r'^="(.*)"$', r"\1")
 
 
 _LONGEST_CELL = 100_000

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.data import column_names as names
-from eddy.model.data import values
+from eddy.model.data import local_times, values
 from eddy.model.data.column import Seen, look_at
 from eddy.model.data.column_kinds import kind_of
 from eddy.model.schema.schema import NULLABLE, Field, Kind, Role, SchemaError, TransactionSchema
@@ -85,7 +85,8 @@ def guess(table: pd.DataFrame, drop: bool = True) -> tuple[Guess, ...]:
 
 def _guess(column: Seen) -> Guess:
     kind, unit, why = kind_of(column)
-    return Guess(Field(column.name, kind, None, unit), why)
+    written = local_times.formats_of(column.values) if unit == "iso8601" and column.is_local_time else ()
+    return Guess(Field(column.name, kind, None, unit, format=next(iter(written), None)), why)
 
 
 def _nullable(guessed: Guess, column: "pd.Series[Any]") -> Guess:
@@ -155,15 +156,19 @@ def _without_copies_of_time(guesses: list[Guess], table: pd.DataFrame) -> list[G
     main = next((place for place, one in enumerate(guesses) if one.field.role == "time"), None)
     if main is None:
         return guesses
-    time = values.seconds(table.iloc[:, main], guesses[main].field.unit)
+    time = _seconds(table.iloc[:, main], guesses[main].field)
     for place, guessed in enumerate(guesses):
         if guessed.field.kind is Kind.TIMESTAMP and place != main:
-            apart = values.seconds(table.iloc[:, place], guessed.field.unit) - time
+            apart = _seconds(table.iloc[:, place], guessed.field) - time
             if np.nanstd(apart) <= _SAME_TIME_S:
                 guesses[place] = _ignored(
                     guessed, f"is always as far from {guesses[main].field.name}: it says the same"
                 )
     return guesses
+
+
+def _seconds(column: "pd.Series[Any]", field: Field) -> NDArray[np.float64]:
+    return values.seconds(column, field.unit, field.format)
 
 
 def _without_facts_about_the_card(guesses: list[Guess], table: pd.DataFrame) -> list[Guess]:

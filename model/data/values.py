@@ -43,12 +43,18 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def times(column: "pd.Series[Any]") -> NDArray[np.datetime64]:
-    """Times in UTC [n], to the microsecond; those without an offset are UTC, NaT where there is none."""
+def times(column: "pd.Series[Any]", form: str | None = None) -> NDArray[np.datetime64]:
+    """Times in UTC [n], to the microsecond; those without an offset are UTC, NaT where there is none.
+
+    Args:
+        form: how they may be written besides ISO 8601, as of a timestamp's `Field`.
+    """
     if types.is_numeric_dtype(column):  # would pass for nanoseconds
         return np.full(len(column), np.datetime64("NaT", "us"))
     written = None if types.is_datetime64_any_dtype(column) else "ISO8601"
     read: pd.Series[Any] = pd.to_datetime(column, utc=True, errors="coerce", format=written)
+    if written and form:
+        read = read.fillna(pd.to_datetime(column.astype(str).str.strip(), utc=True, errors="coerce", format=form))
     found = np.array(read.dt.tz_localize(None), "datetime64[us]")
     if written:
         for index in np.flatnonzero(np.isnat(found) & column.notna().to_numpy()):
@@ -65,13 +71,13 @@ def _time(value: Any) -> np.datetime64:
     return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time)
 
 
-def seconds(column: "pd.Series[Any]", unit: str | None) -> NDArray[np.float64]:
+def seconds(column: "pd.Series[Any]", unit: str | None, form: str | None = None) -> NDArray[np.float64]:
     """Times in Unix seconds [n]; NaN where there is none.
 
     Args:
-        unit: as of a timestamp's `Field`.
+        unit, form: as of a timestamp's `Field`.
     """
     if unit != "iso8601":
         return numbers(column) / (1000.0 if unit == "ms" else 1.0)
-    read = times(column)
+    read = times(column, form)
     return np.where(np.isnat(read), np.nan, read.astype(np.int64) / 1e6)

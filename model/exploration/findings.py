@@ -21,6 +21,7 @@ _LOOKS: tuple[_Look, ...] = (
     findings_columns.far_values,
     findings_labels.time,
     findings_columns.rare_levels,
+    findings_columns.level_spellings,
     findings_columns.no_amount,
 )
 _MOST_SEVERE_FIRST = tuple(Severity)

@@ -140,6 +140,27 @@ def rare_levels(found: Exploration) -> Iterator[Finding]:
         yield Finding(Severity.INFO, "levels", text, rare)
 
 
+def level_spellings(found: Exploration) -> Iterator[Finding]:
+    shown = [name for name in found.view.levels if name not in found.view.hidden]
+    twice = {name: pair for name in shown if (pair := _spelled_twice(found.view.levels[name].names.tolist()))}
+    for name, (one, other) in twice.items():
+        text = (
+            f"`{name}` has levels that differ only in case or spaces, such as {one!r} and {other!r}: to the model they "
+            "are as different as any others; write them alike, in messages too"
+        )
+        yield Finding(Severity.WARNING, "levels", text, (name,))
+
+
+def _spelled_twice(levels: list[str]) -> tuple[str, str] | None:
+    """The first two levels that differ only in case or in spaces around them."""
+    seen: dict[str, str] = {}
+    for level in levels:
+        first = seen.setdefault(level.strip().casefold(), level)
+        if first != level:
+            return first, level
+    return None
+
+
 def _unless_ignored(found: Exploration, names: tuple[str, ...]) -> Severity:
     """What is left out of the model anyway needs no correction."""
     kinds = {facts.name: facts.kind for facts in found.columns}

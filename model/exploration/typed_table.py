@@ -113,7 +113,7 @@ def view(table: pd.DataFrame, source_rows: int, guesses: Sequence[Guess]) -> Vie
     fields = [guess.field for guess in there]
     table = _with_missing(table, fields)
     numeric = {field.name: values.numbers(table[field.name]) for field in fields if field.kind is Kind.NUMERIC}
-    times = {field.name: _seconds(table[field.name], field.unit) for field in fields if field.kind is Kind.TIMESTAMP}
+    times = {field.name: _seconds(table[field.name], field) for field in fields if field.kind is Kind.TIMESTAMP}
     levels = {field.name: _levels(table[field.name]) for field in fields if field.kind is Kind.CATEGORICAL}
     labels = [field for field in fields if field.kind is Kind.LABEL]
     read = {**numeric, **times}
@@ -175,7 +175,7 @@ def _levels(column: "pd.Series[Any]") -> Levels:
     return Levels(counts.index.get_indexer(pd.Index(column)), names, np.asarray(counts, np.intp))
 
 
-def _seconds(column: "pd.Series[Any]", unit: str | None) -> Floats:
-    seconds = values.seconds(column, unit or "iso8601")
+def _seconds(column: "pd.Series[Any]", field: Field) -> Floats:
+    seconds = values.seconds(column, field.unit, field.format)
     within = (seconds >= EARLIEST_S) & (seconds < LATEST_S)
     return np.where(within, seconds, np.nan)

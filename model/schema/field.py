@@ -63,6 +63,7 @@ class Field:
         nullable: fields that may be null, or left out: numbers, categories and identifiers.
         missing: numbers that stand for a missing value, such as -1; a numeric field that has some is nullable. Empty:
             there are none, whatever it looks like. None: nothing is said.
+        format: timestamps in "iso8601": how times may be written besides, such as "%d.%m.%Y %H:%M:%S".
     """
 
     name: str
@@ -71,6 +72,7 @@ class Field:
     unit: str | None = None
     nullable: bool = False
     missing: tuple[float, ...] | None = None
+    format: str | None = None
 
     def __post_init__(self) -> None:
         if self.missing:
@@ -105,8 +107,26 @@ def check_field(field: Field) -> None:
         kinds = listed(kind.value for kind in _KINDS_OF_ROLE[field.role])
         raise SchemaError(f'{where}: role = "{field.role}" is for the kind {kinds}; received "{field.kind.value}"')
     _check_missing(field, where)
+    _check_format(field, where)
     if field.nullable and field.kind not in NULLABLE:
         raise SchemaError(f"{where}: only fields of kind {listed(NULLABLE)} can be null; received {field.kind.value}")
+
+
+def _check_format(field: Field, where: str) -> None:
+    if field.format is None:
+        return
+    if field.kind is not Kind.TIMESTAMP or field.unit != "iso8601":
+        raise SchemaError(f'{where}: format = "..." is for timestamps in the unit "iso8601": remove it')
+    moment = datetime(2026, 12, 31, 23, 59)
+    try:
+        told = datetime.strptime(moment.strftime(field.format), field.format).replace(tzinfo=None)
+    except ValueError:
+        told = None
+    if told != moment:
+        raise SchemaError(
+            f'{where}: format is one of day, month, year, hour and minute, such as "%d.%m.%Y %H:%M:%S" or '
+            f'"%m/%d/%Y %I:%M %p"; received {field.format!r}'
+        )
 
 
 def _check_missing(field: Field, where: str) -> None:

@@ -1,6 +1,7 @@
 """Other ways to write a value than the plain one, such as a number as text: tables and messages accept the same."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -57,8 +58,15 @@ def text(value: Any) -> str:
     raise SpellingError("is no text")
 
 
-def time(value: Any) -> datetime:
-    """A time in ISO 8601: with or without seconds and offset (UTC then); a day alone is its begin."""
+def time(value: Any, form: str | None = None) -> datetime:
+    """A time in ISO 8601: with or without seconds and offset (UTC then); a day alone is its begin.
+
+    Args:
+        form: another format, as of `datetime.strptime`.
+    """
+    if form and isinstance(value, str):
+        with suppress(ValueError):
+            return datetime.strptime(value.strip(), form)
     found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
         day, clock, offset = found.groups("") if found else ("", "", "")

@@ -20,10 +20,11 @@ _HEADER = """\
 # unit: of a timestamp "iso8601" (text), "s" or "ms" (numbers since 1970); of an identifier or category that is a number
 #   without quotes in messages "integer"; of a numeric field that is true or false "boolean".
 # nullable = true: the field may be null or left out (numeric, categorical, identifier).
+# format = "%d.%m.%Y %H:%M:%S": how a timestamp may be written besides ISO 8601.
 # missing = [-1]: numbers that stand for a missing value, in tables and messages; null is allowed then, too (numeric).
 [fields]
 """
-_SETTINGS = ("kind", "role", "unit", "nullable", "missing")
+_SETTINGS = ("kind", "role", "unit", "nullable", "missing", "format")
 _WIDEST = 72
 
 
@@ -111,7 +112,11 @@ def _one_line(comment: str) -> str:
 
 def _value(field: Field) -> str:
     parts = [f'kind = "{field.kind.value}"']
-    parts += [f"{key} = {_quoted(text)}" for key, text in (("role", field.role), ("unit", field.unit)) if text]
+    parts += [
+        f"{key} = {_quoted(text)}"
+        for key, text in (("role", field.role), ("unit", field.unit), ("format", field.format))
+        if text
+    ]
     parts += ["nullable = true"] if field.nullable else []
     parts += [] if field.missing is None else [f"missing = [{', '.join(map(number, field.missing))}]"]
     return "{" + ", ".join(parts) + "}"

@@ -71,6 +71,12 @@ def test_rows_keep_their_places_among_refused_messages(codec: TransactionCodec) 
     assert decoded.columns.numeric[:, 0].tolist() == [1.0, 2.0]
 
 
+@pytest.mark.parametrize("name", [b'\\"amount', b"a\\\\b", b"a\\u0000b", b"a\\nb"])
+def test_unknown_fields_may_have_names_with_escapes(codec: TransactionCodec, name: bytes) -> None:
+    value = with_unknown(b'"' + name + b'":1')
+    assert codec.decode_values([value, message(), value]).kept == [0, 1, 2]
+
+
 def test_no_messages_are_no_rows(codec: TransactionCodec) -> None:
     decoded = codec.decode_values([])
     assert (len(decoded.rows), decoded.refused, decoded.columns.numeric.shape) == (0, {}, (0, 2))

@@ -416,10 +416,27 @@ def test_the_amount_is_what_was_paid(names: list[str], amount: str | None, rng: 
     assert (found.name if found else None) == amount
 
 
-def test_times_without_a_telling_name_are_known_by_their_order() -> None:
-    table = pd.DataFrame({"x": 1_700_000_000 + 60 * np.arange(ROWS), "z": np.linspace(0, 1, ROWS)})
-    assert kinds(table)["x"] == "timestamp time s"
-    assert kinds(table.sample(frac=1, random_state=0))["x"] != "timestamp time s"
+PLACES_IN_TIME = {
+    "x": 1_700_000_000 + 60 * np.arange(2_000),
+    "y": 1_700_000_000_000 + 60_000 * np.arange(2_000),
+    "Time": np.sort(np.random.default_rng(0).integers(0, 172_800, 2_000)).astype(float),
+    "step": np.sort(np.random.default_rng(1).integers(1, 744, 2_000)),
+}
+
+
+def test_what_a_place_in_time_is_does_not_depend_on_the_order_of_the_rows() -> None:
+    table = pd.DataFrame({**PLACES_IN_TIME, "amount": np.random.default_rng(2).lognormal(3, 1, 2_000)})
+    for one in PLACES_IN_TIME:
+        alone = table[[one, "amount"]]
+        expected = {"x": "timestamp time s", "y": "timestamp time ms", "Time": "timestamp time s"}.get(one, "ignored")
+        for rows in (alone, alone.sample(frac=1, random_state=0), alone[::-1]):
+            assert kinds(rows.reset_index(drop=True))[one] == expected
+
+
+@pytest.mark.parametrize("name", ["time", "Time", "settlement_time"])
+def test_durations_are_numbers_whatever_they_are_called(name: str) -> None:
+    seconds = np.random.default_rng(0).exponential(100_000, 2_000).round()
+    assert kinds(pd.DataFrame({name: seconds, "amount": seconds / 7}))[name] == "numeric"
 
 
 def test_a_time_that_is_not_always_there_is_not_scored(make_table: MakeTable) -> None:

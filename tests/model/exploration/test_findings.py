@@ -145,6 +145,12 @@ CASES: dict[str, tuple[Change, Severity, str, tuple[str, ...]]] = {
         "`distance` is -999 in 54 of 1,200 rows (4.5 %), outside all other values",
         ("distance",),
     ),
+    "two spellings": (
+        lambda t: t.assign(shop=t["shop"].where(~some(t, 0.2), t["shop"].str.upper() + " ")),
+        Severity.WARNING,
+        "`shop` has levels that differ only in case or spaces, such as 'fuel' and 'FUEL '",
+        ("shop",),
+    ),
     "extreme": (
         lambda t: t.assign(distance=t["distance"].where(t.index != 5, 1e6)),
         Severity.INFO,
