@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eddy.control.budget import LastDay
 from eddy.control.change import (
     MODEL,
     THRESHOLD,
@@ -64,7 +65,7 @@ class Operator:
         self._broker, self._topic, self._ledger = broker, settings.topic_control, settings.topic_ledger
         self._follower, self._publisher = follower, publisher
         self._store = ArtifactStore(settings.artifacts)
-        self._limits = Limits(settings.alert_rate_floor, settings.alert_rate_ceiling)
+        self.limits = Limits(settings.alert_rate_floor, settings.alert_rate_ceiling)
 
     @property
     def state(self) -> ControlState:
@@ -91,11 +92,15 @@ class Operator:
         with closing(self._broker.reader()) as reader:
             return read_windows(reader, self._ledger, int(time.time() * 1000), seconds)
 
+    def last_day(self) -> LastDay:
+        """What is scored from now on in the last 24 hours, for a budget."""
+        return LastDay(self._broker, self._ledger)
+
     def set_threshold(self, body: ThresholdBody, author: Author, *, force: bool = False) -> int:
         """Changes the threshold; returns the change's offset. `force` allows a change of the rate by more than 10 x."""
         base, now = self.state.base(THRESHOLD), self.threshold()
         proposed = self.proposed(body)
-        self._limits.check(proposed.alert_rate, now.alert_rate, force=force)
+        self.limits.check(proposed.alert_rate, now.alert_rate, force=force)
         return self._publisher.publish(THRESHOLD, base, body, author)
 
     def use_model(self, version: str, author: Author, *, force: bool = False) -> int:
