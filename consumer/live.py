@@ -59,7 +59,7 @@ class LiveProcessor:
     def _next(self, found: InForce) -> BatchProcessor:
         running = self._processor
         if running is not None and running.detector.schema == found.detector.schema:
-            return replace(running, detector=found.detector, control_offset=found.control_offset)
+            return replace(running, detector=found.detector, control_offset=found.control_offset, shadow=found.shadow)
         return processor_of(self._settings, found)
 
 
@@ -77,4 +77,5 @@ def processor_of(settings: Settings, found: InForce) -> BatchProcessor:
             payload_max_bytes=settings.dead_letter_max_bytes,
         ),
         control_offset=found.control_offset,
+        shadow=found.shadow,
     )

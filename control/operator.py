@@ -10,10 +10,12 @@ import numpy as np
 from eddy.control.budget import LastDay
 from eddy.control.change import (
     MODEL,
+    SHADOW,
     THRESHOLD,
     AlertRate,
     Body,
     ModelsOwn,
+    NoShadow,
     Score,
     StoresActive,
     ThresholdBody,
@@ -111,6 +113,30 @@ class Operator:
         base = self.state.base(MODEL)
         self._check_swap(version, force)
         return self._publisher.publish(MODEL, base, UseModel(version, self._store.manifest_sha256(version)), author)
+
+    def set_shadow(self, version: str, author: Author) -> int:
+        """Has every worker score by a second model, too, without alerts; returns the change's offset."""
+        base, now = self.state.base(SHADOW), self._manifest()
+        if version == now.version:
+            raise ChangeRefused(f"{version} is the model in force: choose another one, see `eddy models list`")
+        if self._store.detector(version).schema != now.schema:
+            raise ChangeRefused(
+                f"{version} needs other fields than {now.version}, which is in force, so it cannot score what comes: "
+                "compare the two with `eddy models show`"
+            )
+        return self._publisher.publish(SHADOW, base, UseModel(version, self._store.manifest_sha256(version)), author)
+
+    def shadow(self) -> str | None:
+        """The version of the model in shadow; None for none."""
+        change = self.state.last(SHADOW)
+        return change.change.body.version if change is not None and isinstance(change.change.body, UseModel) else None
+
+    def end_shadow(self, author: Author) -> int:
+        """Ends the shadow; returns the change's offset."""
+        base = self.state.base(SHADOW)
+        if self.shadow() is None:
+            raise ChangeRefused("no model runs in shadow: `eddy shadow set VERSION` starts one")
+        return self._publisher.publish(SHADOW, base, NoShadow(), author)
 
     def undo(self, key: str, author: Author) -> Body:
         """Takes back the last change of a key that was not taken back yet; returns what is in force instead."""

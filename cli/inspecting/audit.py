@@ -11,7 +11,7 @@ from rich.table import Table
 from eddy.cli.console import out
 from eddy.cli.inspecting.messages import AsJson
 from eddy.cli.inspecting.since import Since
-from eddy.control.change import AlertRate, Body, ModelsOwn, Score, UseModel
+from eddy.control.change import AlertRate, Body, ModelsOwn, NoShadow, Score, UseModel
 from eddy.control.history import Entry, entries
 from eddy.messaging.ports import Reader
 from eddy.model.serving.text import one_in
@@ -63,4 +63,6 @@ def text(body: Body) -> str:
         return f"score {body.score:.6g} of {body.model}"
     if isinstance(body, UseModel):
         return f"use {body.version}"
+    if isinstance(body, NoShadow):
+        return "no shadow"
     return "the model's own" if isinstance(body, ModelsOwn) else "the store's active model"

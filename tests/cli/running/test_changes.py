@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from eddy.cli.main import app
 from eddy.messaging.kafka import broker as kafka
 from eddy.messaging.memory.broker import MemoryBroker
-from eddy.messaging.messages import LedgerRecord, ledger_message
+from eddy.messaging.messages import LedgerRecord, ShadowCounts, ledger_message
 from eddy.messaging.ports import Message
 from eddy.messaging.topics import TopicPlan
 from eddy.model.arrays import Floats
@@ -158,10 +158,10 @@ def test_a_preview_says_what_would_have_been_flagged_and_changes_nothing(broker:
     assert "0 in total" in run("audit")
 
 
-def fill_ledger(broker: MemoryBroker, hours_ago: float, rarities: Floats) -> None:
+def fill_ledger(broker: MemoryBroker, hours_ago: float, rarities: Floats, shadow: ShadowCounts | None = None) -> None:
     admin = broker.topic_admin()
     admin.create(TopicPlan("ledger", 1, 1, {}))
-    entry = LedgerRecord("t", 0, 0, 0, len(rarities), 0, 0, "m", 1.0, tuple(rarity_histogram(rarities)))
+    entry = LedgerRecord("t", 0, 0, 0, len(rarities), 0, 0, "m", 1.0, tuple(rarity_histogram(rarities)), shadow=shadow)
     broker.clock_ms = int((time.time() - hours_ago * 3_600) * 1000)  # type: ignore[attr-defined]
     broker.publisher().send(ledger_message("ledger", entry))
     del broker.clock_ms  # type: ignore[attr-defined]
@@ -183,6 +183,21 @@ def test_a_budget_needs_ten_minutes_of_transactions(broker: MemoryBroker) -> Non
     fill_ledger(broker, 0.1, np.full(1_000, 0.5))
     assert "10 minutes" in run("budget", "--alerts-per-day", "150", "--once")
     assert shown()["control_offset"] is None
+
+
+def test_a_shadow_is_set_compared_and_ended(broker: MemoryBroker, store: ArtifactStore) -> None:
+    newer, older = store.versions()
+    assert "is the model in force" in run("shadow", "set", older, *WHY, code=1)
+    assert f"{newer} runs in shadow" in run("shadow", "set", newer, *WHY)
+    fill_ledger(broker, 0.5, np.full(1_000, 0.5), ShadowCounts(newer, 3, 2, 1))
+    fill_ledger(broker, 5, np.full(1_000, 0.5), ShadowCounts(newer, 30, 20, 10))
+    said = run("shadow", "show", "--window", "1h", "--window", "1d")
+    assert f"1h {newer} 3 2 1 1d {newer} 33 22 11" in said
+    found = json.loads(run("shadow", "show", "--json"))
+    assert found["windows"] == [{"window": "1h", "model": newer, "both": 3, "only_live": 2, "only_shadow": 1}]
+    assert f"{newer} no longer" in run("shadow", "off", *WHY)
+    assert "no model runs in shadow" in run("shadow", "off", *WHY, code=1)
+    assert "no shadow" in run("audit")
 
 
 def test_the_audit_lists_every_change_with_who_and_why(broker: MemoryBroker, store: ArtifactStore) -> None:
