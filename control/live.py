@@ -4,7 +4,7 @@ Everything is a function of state and store, so that a process that starts again
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from eddy.control.change import MODEL, SHADOW, THRESHOLD, AlertRate, ModelBody, Score, StoresActive, UseModel
@@ -144,9 +144,10 @@ class LiveDetector:
 
     def _say(self, found: InForce) -> None:
         detector, before = found.detector, self._current
-        if before is not None and (before.detector, before.control_offset) != (detector, found.control_offset):
+        if before is not None and replace(before, problems=()) != replace(found, problems=()):
             log.info(
                 "another model or threshold is in force",
+                shadow=None if found.shadow is None else found.shadow.version,
                 model=detector.version,
                 threshold=detector.threshold.score,
                 alert_rate=detector.threshold.rate,

@@ -127,9 +127,10 @@ class Operator:
         return self._publisher.publish(SHADOW, base, UseModel(version, self._store.manifest_sha256(version)), author)
 
     def shadow(self) -> str | None:
-        """The version of the model in shadow; None for none."""
+        """The version of the model in shadow; None for none, also while the one asked for is in force."""
         change = self.state.last(SHADOW)
-        return change.change.body.version if change is not None and isinstance(change.change.body, UseModel) else None
+        body = change.change.body if change is not None else None
+        return body.version if isinstance(body, UseModel) and body.version != self._manifest().version else None
 
     def end_shadow(self, author: Author) -> int:
         """Ends the shadow; returns the change's offset."""

@@ -195,6 +195,9 @@ def test_a_shadow_is_set_compared_and_ended(broker: MemoryBroker, store: Artifac
     assert f"1h {newer} 3 2 1 1d {newer} 33 22 11" in said
     found = json.loads(run("shadow", "show", "--json"))
     assert found["windows"] == [{"window": "1h", "model": newer, "both": 3, "only_live": 2, "only_shadow": 1}]
+    run("models", "use", newer, *WHY)
+    assert "No model runs in shadow" in run("shadow", "show"), "it is in force"
+    run("models", "undo", *WHY)
     assert f"{newer} no longer" in run("shadow", "off", *WHY)
     assert "no model runs in shadow" in run("shadow", "off", *WHY, code=1)
     assert "no shadow" in run("audit")
