@@ -102,7 +102,9 @@ class Follower:
     def _follow(self, reader: Reader) -> None:
         place = Partition(self._topic, 0)
         start, end = reader.offsets(self._topic)[place]
-        self._check_range(start, end)
+        if end <= self._state.offset:
+            log.error(f"{self._topic} was deleted and made anew: what was in force is not any more", end=end)
+            self._reset()
         records = reader.follow(
             self._topic, from_start=True, idle_s=IDLE_S, starts={place: max(start, self._state.offset + 1)}
         )
@@ -114,19 +116,6 @@ class Follower:
             if record is None or record.offset + 1 >= end:
                 self._complete()
 
-    def _check_range(self, start: int, end: int) -> None:
-        """Says when records are gone that must be kept; a topic that was made anew is read from its start."""
-        if start > self._state.offset + 1:
-            log.error(
-                f"records of {self._topic} are gone before they were read, so processes that started earlier may have "
-                "another threshold or model in force: start all of them again, and see `eddy topics check`",
-                expected=self._state.offset + 1,
-                first=start,
-            )
-        if end <= self._state.offset:
-            log.error(f"{self._topic} was deleted and made anew: what was in force is not any more", end=end)
-            self._reset()
-
     def _reset(self) -> None:
         with self._changed:
             self._state = ControlState()
@@ -134,6 +123,7 @@ class Follower:
         self._call()
 
     def _advance(self, record: Record) -> None:
+        missing = self._state.missing
         state, outcome = advance(self._state, record.offset, record.value)
         if outcome is None:
             return
@@ -143,6 +133,13 @@ class Follower:
             if len(self._outcomes) > OUTCOMES_KEPT:
                 self._outcomes.popitem(last=False)
             self._changed.notify_all()
+        if state.missing > missing:
+            log.error(
+                f"records of {self._topic} are missing, so processes that started earlier may have another threshold "
+                "or model in force: see `eddy topics check`, then start all of them again",
+                missing=state.missing,
+                before=record.offset,
+            )
         if outcome in (Outcome.UNREADABLE, Outcome.NOT_UNDERSTOOD):
             log.warning(f"a record of {self._topic} is {outcome}: see `eddy audit`", offset=record.offset)
         self._call()

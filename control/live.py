@@ -80,6 +80,7 @@ class LiveDetector:
             ArtifactError: none runs yet, and none can be loaded.
         """
         problems = [_diverged(key) for key in state.diverged]
+        problems += [_missing(state.missing)] if state.missing else []
         problems += self._choose_model(state)
         assert self._loaded is not None
         change = state.last(THRESHOLD)
@@ -184,6 +185,12 @@ def _body(choice: Accepted | None) -> ModelBody:
     body = choice.change.body if choice is not None else StoresActive()
     assert isinstance(body, UseModel | StoresActive)
     return body
+
+
+def _missing(count: int) -> str:
+    return (
+        f"{count:,} records of the control topic are missing: see `eddy topics check`, then start all processes again"
+    )
 
 
 def _diverged(key: str) -> str:

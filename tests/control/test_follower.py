@@ -96,6 +96,24 @@ def test_a_follower_is_ready_when_it_has_read_everything_and_then_follows(world:
     assert follower.age_s < WAIT_S
 
 
+def test_a_topic_of_10_000_records_with_anything_on_it_is_read_to_its_end(world: World) -> None:
+    world.create()
+    log: list[bytes | None] = []
+    last = NONE
+    for offset in range(10_000):
+        if offset % 10 == 9:
+            log.append(None)
+        elif offset % 10 == 5:
+            log.append(encoded(last - 1 if last > 0 else 7, AlertRate(0.5)))
+        else:
+            log.append(encoded(last, AlertRate(0.1), format=2 if offset % 10 == 8 else 1))
+            last = offset
+    world.append(*log)
+    state = world.follower().state
+    assert (state.offset, state.rejected, state.unreadable, state.missing) == (9_999, 1_000, 1_000, 0)
+    assert (state.base(THRESHOLD), rate(state), state.diverged) == (9_998, 0.1, (THRESHOLD,))
+
+
 def test_an_empty_topic_is_ready_at_once(world: World) -> None:
     world.create()
     assert world.follower().state == ControlState()

@@ -205,6 +205,12 @@ def test_a_change_that_cannot_be_read_is_a_problem_and_what_was_in_force_stays()
     assert "update it" in found.problems[0]
 
 
+def test_missing_records_are_a_problem() -> None:
+    (problem,) = live(Models(), fold(records(encoded(NONE), first=5)))[0].current.problems
+    assert "5 records" in problem
+    assert "eddy topics check" in problem
+
+
 def test_a_model_is_loaded_only_if_its_manifest_is_the_one_that_was_meant(
     artifact_store: ArtifactStore, tmp_path: Path
 ) -> None:
