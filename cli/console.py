@@ -21,6 +21,11 @@ def say(sentence: str, console: Console = out, style: str = "") -> None:
     console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
+def printable(text: str) -> str:
+    """Text from elsewhere, which must not move the cursor or colour the terminal; what cannot be seen becomes `?`."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def print_json(value: object) -> None:
     out.print_json(json.dumps(value))
 

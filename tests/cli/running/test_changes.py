@@ -219,6 +219,15 @@ def test_the_audit_lists_every_change_with_who_and_why(broker: MemoryBroker, sto
     assert "0 in total" in run("audit", "--since", "2030-01-01")
 
 
+def test_what_others_wrote_is_shown_as_it_is_and_controls_no_terminal() -> None:
+    run("threshold", "set", "--alert-rate", "0.002", "--who", "eve[/x]", "--why", "\x1b[2Jgone [red]")
+    for said in (run("audit"), run("threshold", "show")):
+        assert "\x1b" not in said
+        assert "?[2Jgone" in said
+        assert "[red]" in said
+        assert "eve[/x]" in said
+
+
 def test_without_a_control_topic_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka, "KafkaBroker", lambda _: MemoryBroker(waits=True))
     assert "control does not exist" in run("threshold", "set", "--alert-rate", "0.002", *WHY, code=1)
