@@ -156,10 +156,17 @@ class Follower:
         self._problem = None
         self._ready.set()
 
+    def _consequence(self, error: BrokerError) -> str:
+        if self._ready.is_set():
+            return f"cannot follow {self._topic}: what was in force stays in force"
+        if isinstance(error, TopicMissing):
+            return "no changes can be followed: the store's active model runs, under its own threshold"
+        return f"waiting for {self._topic}: nothing is done before it was read"
+
     def _failed(self, error: BrokerError) -> None:
         """Says each kind of problem once, not at every attempt."""
         if type(error) is not type(self._problem):
-            log.warning(f"cannot follow {self._topic}: what was in force stays in force", reason=str(error))
+            log.warning(self._consequence(error), reason=str(error))
         self._problem = error
         if isinstance(error, TopicMissing):
             self._ready.set()

@@ -135,6 +135,7 @@ def test_a_missing_topic_is_reported_once_with_what_to_do(capsys: pytest.Capture
     world.close()
     said = capsys.readouterr()
     assert (said.out + said.err).count("create it first") == 1
+    assert "under its own threshold" in said.out + said.err
 
 
 def test_a_change_is_in_force_for_its_writer_once_it_is_published(world: World) -> None:
