@@ -105,6 +105,8 @@ class Follower:
         if end <= self._state.offset:
             log.error(f"{self._topic} was deleted and made anew: what was in force is not any more", end=end)
             self._reset()
+        if end <= self._state.offset + 1:
+            self._complete()
         records = reader.follow(
             self._topic, from_start=True, idle_s=IDLE_S, starts={place: max(start, self._state.offset + 1)}
         )

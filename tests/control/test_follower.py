@@ -188,6 +188,23 @@ def test_racing_writers_leave_one_chain_on_which_everybody_agrees(world: World) 
     assert world.follower().state == state
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_follower_whose_thread_has_died_says_so() -> None:
+    world = World(MemoryBroker({"control": 1}, waits=True), "control")
+    follower = world.follower()
+
+    def fail(state: ControlState) -> None:
+        if state.offset >= 0:
+            raise ZeroDivisionError
+
+    follower.subscribe(fail)
+    assert follower.problem is None
+    world.append(encoded(NONE))
+    until(lambda: follower.problem is not None)
+    assert "start this process again" in str(follower.problem)
+    world.close()
+
+
 def test_a_change_that_was_not_stored_is_an_error_and_may_be_repeated() -> None:
     broker = MemoryBroker({"control": 1}, waits=True)
     world = World(broker, "control")
