@@ -11,6 +11,7 @@ from eddy.monitoring import logs
 
 IDLE_S = 0.2  # how often the thread looks whether it is to end
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
+REPEAT_S = 10.0
 OUTCOMES_KEPT = 10_000
 
 OnChange = Callable[[ControlState], None]
@@ -28,7 +29,7 @@ class Follower:
     def __init__(self, broker: Broker, topic: str) -> None:
         self._broker, self._topic = broker, topic
         self._on_change: OnChange | None = None
-        self._calling = threading.Lock()
+        self._calling, self._called_at = threading.Lock(), time.monotonic()
         self._changed = threading.Condition()
         self._state = ControlState()
         self._outcomes: OrderedDict[int, Outcome] = OrderedDict()
@@ -45,7 +46,11 @@ class Follower:
         return self._ready.wait(timeout_s)
 
     def subscribe(self, on_change: OnChange) -> None:
-        """Calls `on_change` with the state now, in this thread, and with every later one in the follower's."""
+        """Calls `on_change` with the state now, in this thread, and with every later one in the follower's.
+
+        Also every REPEAT_S with the same state: what could not be done the first time, such as loading a model that
+        was not there yet, may be possible by then.
+        """
         with self._calling:
             on_change(self._state)
             self._on_change = on_change
@@ -117,6 +122,8 @@ class Follower:
                 self._advance(record)
             if record is None or record.offset + 1 >= end:
                 self._complete()
+            if record is None and time.monotonic() - self._called_at > REPEAT_S:
+                self._call()
 
     def _reset(self) -> None:
         with self._changed:
@@ -147,6 +154,7 @@ class Follower:
         self._call()
 
     def _call(self) -> None:
+        self._called_at = time.monotonic()
         with self._calling:  # else a subscriber could get an older state after a newer one
             if self._on_change is not None:
                 self._on_change(self._state)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eddy.control import follower as follower_module
 from eddy.control.change import NONE, THRESHOLD, AlertRate
 from eddy.control.follower import Follower
 from eddy.control.publisher import Author, ChangePublisher, LostRace
@@ -186,6 +187,17 @@ def test_racing_writers_leave_one_chain_on_which_everybody_agrees(world: World) 
     for _, follower in writers:
         until(lambda follower=follower: follower.state == state)
     assert world.follower().state == state
+
+
+def test_a_state_is_given_again_for_what_could_not_be_done_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "REPEAT_S", 0.0)
+    world = World(MemoryBroker({"control": 1}, waits=True), "control")
+    world.append(encoded(NONE, AlertRate(0.1)))
+    follower, seen = world.follower(), list[ControlState]()
+    follower.subscribe(seen.append)
+    until(lambda: len(seen) > 2)
+    assert set(map(rate, seen)) == {0.1}
+    world.close()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

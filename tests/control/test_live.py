@@ -183,11 +183,11 @@ def test_a_change_of_the_threshold_loads_no_model_again() -> None:
     assert models.loaded == ["b"]
 
 
-def test_a_model_that_is_mended_runs_from_the_next_change_on() -> None:
+def test_a_model_that_is_mended_runs_when_the_state_is_applied_again() -> None:
     models = Models("b")
     detector, _ = live(models, state_of(), state_of(UseModel("b", "")))
     models.broken.clear()
-    detector.apply(state_of(UseModel("b", ""), AlertRate(0.01)))
+    detector.apply(state_of(UseModel("b", "")))
     assert (detector.current.detector.version, detector.current.problems) == ("b", ())
 
 
