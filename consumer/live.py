@@ -31,13 +31,19 @@ class LiveProcessor:
         self.follower = Follower(broker, settings.topic_control)
         self._processor: BatchProcessor | None = None
 
-    def start(self, stop: threading.Event, on_wait: Callable[[], None]) -> None:
+    def start(
+        self, stop: threading.Event, on_wait: Callable[[], None], meanwhile: Callable[[], None] | None = None
+    ) -> None:
         """Returns once the control topic was read to its end, or `stop` is set; calls `on_wait` every second.
+
+        `meanwhile` is done while the topic is being read.
 
         Raises:
             ArtifactError: no model can be loaded.
         """
         self.follower.start()
+        if meanwhile is not None:
+            meanwhile()
         while not self.follower.wait_ready(1.0):
             on_wait()
             if stop.is_set():

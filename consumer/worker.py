@@ -90,9 +90,9 @@ def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading
     live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap, heartbeat.on_swap])
     observer.metrics.control_age(lambda: live.follower.age_s)
     serve(observer.metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
-    with closing(live):
-        live.start(stop, lambda: heartbeat.on_poll(stable=False))
-        loop = loop_of(broker, settings, slot, live, [heartbeat, observer], stop)
+    loop = loop_of(broker, settings, slot, live, [heartbeat, observer], stop)
+    with closing(live), closing(loop):
+        live.start(stop, lambda: heartbeat.on_poll(stable=False), loop.take_over)
         gc.collect()
         gc.freeze()  # what is alive now stays alive: no collection needs to look at it
         if not stop.is_set():
