@@ -12,7 +12,7 @@ try:  # Imports take half a second; Ctrl-C must end them without a traceback too
     from eddy.cli.data import explore, produce, schema
     from eddy.cli.inspecting import audit, messages, settings
     from eddy.cli.models import compare, evaluate, score, store, train, tune, use
-    from eddy.cli.running import check, consume, serve, threshold
+    from eddy.cli.running import budget, check, consume, serve, shadow, threshold
     from eddy.cli.start import broker, demo, topics
     from eddy.model.errors import EddyError
 except KeyboardInterrupt:
@@ -29,7 +29,14 @@ PANELS: dict[str, dict[str, Any]] = {
         "evaluate": evaluate.evaluate,
         "models": store.app,
     },
-    "Running": {"consume": consume.consume, "serve": serve.serve, "check": check.check, "threshold": threshold.app},
+    "Running": {
+        "consume": consume.consume,
+        "serve": serve.serve,
+        "check": check.check,
+        "threshold": threshold.app,
+        "budget": budget.budget,
+        "shadow": shadow.app,
+    },
     "Inspecting": {
         "alerts": messages.alerts,
         "dead-letters": messages.dead_letters,

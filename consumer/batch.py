@@ -14,7 +14,7 @@ import numpy as np
 
 from eddy.messaging import messages
 from eddy.messaging.codec import Decoded, TransactionCodec
-from eddy.messaging.messages import Publishing
+from eddy.messaging.messages import Publishing, ShadowCounts
 from eddy.messaging.ports import Message, Offsets, Partition, Record, Records
 from eddy.messaging.refusals import UNSCORABLE
 from eddy.model.serving.calibration import rarity_histogram
@@ -39,6 +39,7 @@ class Decision:
         dead: refused messages by category.
         rarities: of the messages that were scored.
         alerted_ms: when the broker had stored each alerted message, in milliseconds since 1970.
+        shadows: how the model in shadow compares, per partition; empty while there is none.
     """
 
     messages: tuple[Message, ...]
@@ -47,6 +48,7 @@ class Decision:
     dead: Mapping[str, int]
     rarities: np.ndarray[Any, np.dtype[np.float64]]
     alerted_ms: tuple[int, ...]
+    shadows: tuple[ShadowCounts, ...] = ()
 
     @property
     def alerted(self) -> int:
@@ -61,13 +63,15 @@ class Decision:
 class BatchProcessor:
     """Turns records into a decision: a detector, the codec of its transactions, and where the outcomes go.
 
-    `control_offset` is that of the last change that the detector rests on; None if it rests on none.
+    `control_offset` is that of the last change that the detector rests on; None if it rests on none. `shadow` scores
+    the same transactions, is counted, and alerts nobody.
     """
 
     detector: Detector
     codec: TransactionCodec
     publishing: Publishing
     control_offset: int | None = None
+    shadow: Detector | None = None
 
     def decide(self, records: Records, ranges: Mapping[Partition, OffsetRange], now: datetime) -> Decision:
         """Decides on every record of a poll.
@@ -87,11 +91,13 @@ class BatchProcessor:
             dead=sum((Counter(part.dead) for part in parts), Counter()),
             rarities=np.concatenate([part.rarities for part in parts]) if parts else np.empty(0),
             alerted_ms=tuple(stored for part in parts for stored in part.alerted_ms),
+            shadows=tuple(shadow for part in parts for shadow in part.shadows),
         )
 
     def _decide(self, partition: Partition, records: Sequence[Record], covered: OffsetRange, now: datetime) -> Decision:
         decoded, verdicts = self._score(self.codec.decode(records))
         anomalous = np.flatnonzero(verdicts.anomalous).tolist()
+        shadow = self._compared(decoded, verdicts)
         publishing, ruling = self.publishing, messages.Ruling(self.detector.version, self.control_offset)
         entry = messages.LedgerRecord(
             topic=partition.topic,
@@ -105,6 +111,7 @@ class BatchProcessor:
             threshold=verdicts.threshold,
             histogram=tuple(rarity_histogram(verdicts.rarity)),
             control_offset=ruling.control_offset,
+            shadow=shadow,
         )
         return Decision(
             messages=(
@@ -117,7 +124,15 @@ class BatchProcessor:
             dead=Counter(refused.category.value for refused in decoded.refused.values()),
             rarities=verdicts.rarity,
             alerted_ms=tuple(records[decoded.kept[k]].timestamp for k in anomalous),
+            shadows=() if shadow is None else (shadow,),
         )
+
+    def _compared(self, decoded: Decoded, verdicts: Verdicts) -> ShadowCounts | None:
+        if self.shadow is None:
+            return None
+        live, shadow = verdicts.anomalous, self.shadow.detect(decoded.columns).anomalous
+        both = int((live & shadow).sum())
+        return ShadowCounts(self.shadow.version, both, int(live.sum()) - both, int(shadow.sum()) - both)
 
     def _score(self, decoded: Decoded) -> tuple[Decoded, Verdicts]:
         """Refuses what the model gives no score for."""

@@ -31,13 +31,19 @@ class LiveProcessor:
         self.follower = Follower(broker, settings.topic_control)
         self._processor: BatchProcessor | None = None
 
-    def start(self, stop: threading.Event, on_wait: Callable[[], None]) -> None:
+    def start(
+        self, stop: threading.Event, on_wait: Callable[[], None], meanwhile: Callable[[], None] | None = None
+    ) -> None:
         """Returns once the control topic was read to its end, or `stop` is set; calls `on_wait` every second.
+
+        `meanwhile` is done while the topic is being read.
 
         Raises:
             ArtifactError: no model can be loaded.
         """
         self.follower.start()
+        if meanwhile is not None:
+            meanwhile()
         while not self.follower.wait_ready(1.0):
             on_wait()
             if stop.is_set():
@@ -59,7 +65,7 @@ class LiveProcessor:
     def _next(self, found: InForce) -> BatchProcessor:
         running = self._processor
         if running is not None and running.detector.schema == found.detector.schema:
-            return replace(running, detector=found.detector, control_offset=found.control_offset)
+            return replace(running, detector=found.detector, control_offset=found.control_offset, shadow=found.shadow)
         return processor_of(self._settings, found)
 
 
@@ -77,4 +83,5 @@ def processor_of(settings: Settings, found: InForce) -> BatchProcessor:
             payload_max_bytes=settings.dead_letter_max_bytes,
         ),
         control_offset=found.control_offset,
+        shadow=found.shadow,
     )

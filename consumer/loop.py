@@ -87,6 +87,19 @@ class Loop:
         self._stable_at = time.monotonic()
         self._breaker = Breaker(config.dead_letter_limit, config.dead_letter_window)
 
+    def take_over(self) -> None:
+        """Ends what a predecessor left open, as a worker's first act: what it holds back need not wait for a model.
+
+        What fails is tried again by `run`.
+
+        Raises:
+            SlotTaken: another process has this worker's slot.
+        """
+        try:
+            self._producer = self._new_producer()
+        except BrokerError as error:
+            self._recover(error)
+
     def run(self) -> None:
         """Iterates until stopped.
 

@@ -8,18 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import partial, reduce
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-from eddy.consumer.batch import BatchProcessor
+from eddy.consumer.batch import BatchProcessor, Decision
 from eddy.consumer.breaker import TooManyDeadLetters
 from eddy.consumer.live import LiveProcessor
 from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
 from eddy.consumer.observer import Iteration, Observer
 from eddy.control.live import InForce, Loader, StoreLoader
 from eddy.messaging.kafka.broker import KafkaBroker
+from eddy.messaging.messages import ShadowCounts
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.monitoring import logs, signals
@@ -89,9 +90,9 @@ def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading
     live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap, heartbeat.on_swap])
     observer.metrics.control_age(lambda: live.follower.age_s)
     serve(observer.metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
-    with closing(live):
-        live.start(stop, lambda: heartbeat.on_poll(stable=False))
-        loop = loop_of(broker, settings, slot, live, [heartbeat, observer], stop)
+    loop = loop_of(broker, settings, slot, live, [heartbeat, observer], stop)
+    with closing(live), closing(loop):
+        live.start(stop, lambda: heartbeat.on_poll(stable=False), loop.take_over)
         gc.collect()
         gc.freeze()  # what is alive now stays alive: no collection needs to look at it
         if not stop.is_set():
@@ -121,7 +122,12 @@ class MetricsObserver:
         threshold = found.detector.threshold
         self.metrics.in_force(
             InForceFigures(
-                found.detector.version, threshold.score, threshold.rate, found.control_offset, len(found.problems)
+                found.detector.version,
+                threshold.score,
+                threshold.rate,
+                found.control_offset,
+                len(found.problems),
+                None if found.shadow is None else found.shadow.version,
             )
         )
 
@@ -139,6 +145,7 @@ class MetricsObserver:
                 ages_s=[now - stored / 1000 for stored in iteration.stored_ms],
                 alert_ages_s=[now - stored / 1000 for stored in decision.alerted_ms],
                 rarities=decision.rarities,
+                shadow=_shadow_figures(decision),
             )
         )
         if iteration.lag:
@@ -146,6 +153,13 @@ class MetricsObserver:
 
     def on_failure(self, kind: str) -> None:
         self.metrics.failed(kind)
+
+
+def _shadow_figures(decision: Decision) -> dict[str, int]:
+    if not decision.shadows:
+        return {}
+    found = reduce(ShadowCounts.plus, decision.shadows)
+    return {"both": found.both, "only_live": found.only_live, "only_shadow": found.only_shadow}
 
 
 class Heartbeat:
@@ -173,6 +187,7 @@ class Heartbeat:
             "model": found.detector.version,
             "threshold": found.detector.threshold.score,
             "control_offset": found.control_offset,
+            "shadow": found.shadow and found.shadow.version,
             "problems": found.problems,
         }
 

@@ -15,7 +15,7 @@ from eddy.messaging.ports import Message
 from eddy.model.serving.calibration import RAREST
 
 FORMAT = 1
-THRESHOLD, MODEL = "threshold", "model"
+THRESHOLD, MODEL, SHADOW = "threshold", "model", "shadow"
 NONE = -1
 """The base of a key's first change."""
 
@@ -57,15 +57,21 @@ class StoresActive(msgspec.Struct, frozen=True, tag="stores-active", tag_field="
     """The active version of each process's own model store: what counts before the first change."""
 
 
+class NoShadow(msgspec.Struct, frozen=True, tag="none", tag_field="kind", forbid_unknown_fields=True):
+    """No model runs in shadow: what counts before the first change."""
+
+
 ThresholdBody = AlertRate | Score | ModelsOwn
 ModelBody = UseModel | StoresActive
-Body = ThresholdBody | ModelBody
+ShadowBody = UseModel | NoShadow
+Body = ThresholdBody | ModelBody | ShadowBody
 
 BODIES: dict[str, type[Body] | tuple[type[Body], ...]] = {
     THRESHOLD: (AlertRate, Score, ModelsOwn),
     MODEL: (UseModel, StoresActive),
+    SHADOW: (UseModel, NoShadow),
 }
-FIRST: dict[str, Body] = {THRESHOLD: ModelsOwn(), MODEL: StoresActive()}
+FIRST: dict[str, Body] = {THRESHOLD: ModelsOwn(), MODEL: StoresActive(), SHADOW: NoShadow()}
 """What counts before a key's first change."""
 
 

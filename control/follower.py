@@ -11,6 +11,7 @@ from eddy.monitoring import logs
 
 IDLE_S = 0.2  # how often the thread looks whether it is to end
 RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
+REPEAT_S = 10.0
 OUTCOMES_KEPT = 10_000
 
 OnChange = Callable[[ControlState], None]
@@ -28,7 +29,7 @@ class Follower:
     def __init__(self, broker: Broker, topic: str) -> None:
         self._broker, self._topic = broker, topic
         self._on_change: OnChange | None = None
-        self._calling = threading.Lock()
+        self._calling, self._called_at = threading.Lock(), time.monotonic()
         self._changed = threading.Condition()
         self._state = ControlState()
         self._outcomes: OrderedDict[int, Outcome] = OrderedDict()
@@ -45,7 +46,11 @@ class Follower:
         return self._ready.wait(timeout_s)
 
     def subscribe(self, on_change: OnChange) -> None:
-        """Calls `on_change` with the state now, in this thread, and with every later one in the follower's."""
+        """Calls `on_change` with the state now, in this thread, and with every later one in the follower's.
+
+        Also every REPEAT_S with the same state: what could not be done the first time, such as loading a model that
+        was not there yet, may be possible by then.
+        """
         with self._calling:
             on_change(self._state)
             self._on_change = on_change
@@ -102,7 +107,11 @@ class Follower:
     def _follow(self, reader: Reader) -> None:
         place = Partition(self._topic, 0)
         start, end = reader.offsets(self._topic)[place]
-        self._check_range(start, end)
+        if end <= self._state.offset:
+            log.error(f"{self._topic} was deleted and made anew: what was in force is not any more", end=end)
+            self._reset()
+        if end <= self._state.offset + 1:
+            self._complete()
         records = reader.follow(
             self._topic, from_start=True, idle_s=IDLE_S, starts={place: max(start, self._state.offset + 1)}
         )
@@ -113,19 +122,8 @@ class Follower:
                 self._advance(record)
             if record is None or record.offset + 1 >= end:
                 self._complete()
-
-    def _check_range(self, start: int, end: int) -> None:
-        """Says when records are gone that must be kept; a topic that was made anew is read from its start."""
-        if start > self._state.offset + 1:
-            log.error(
-                f"records of {self._topic} are gone before they were read, so processes that started earlier may have "
-                "another threshold or model in force: start all of them again, and see `eddy topics check`",
-                expected=self._state.offset + 1,
-                first=start,
-            )
-        if end <= self._state.offset:
-            log.error(f"{self._topic} was deleted and made anew: what was in force is not any more", end=end)
-            self._reset()
+            if record is None and time.monotonic() - self._called_at > REPEAT_S:
+                self._call()
 
     def _reset(self) -> None:
         with self._changed:
@@ -134,6 +132,7 @@ class Follower:
         self._call()
 
     def _advance(self, record: Record) -> None:
+        missing = self._state.missing
         state, outcome = advance(self._state, record.offset, record.value)
         if outcome is None:
             return
@@ -143,11 +142,19 @@ class Follower:
             if len(self._outcomes) > OUTCOMES_KEPT:
                 self._outcomes.popitem(last=False)
             self._changed.notify_all()
+        if state.missing > missing:
+            log.error(
+                f"records of {self._topic} are missing, so processes that started earlier may have another threshold "
+                "or model in force: see `eddy topics check`, then start all of them again",
+                missing=state.missing,
+                before=record.offset,
+            )
         if outcome in (Outcome.UNREADABLE, Outcome.NOT_UNDERSTOOD):
             log.warning(f"a record of {self._topic} is {outcome}: see `eddy audit`", offset=record.offset)
         self._call()
 
     def _call(self) -> None:
+        self._called_at = time.monotonic()
         with self._calling:  # else a subscriber could get an older state after a newer one
             if self._on_change is not None:
                 self._on_change(self._state)
@@ -159,10 +166,17 @@ class Follower:
         self._problem = None
         self._ready.set()
 
+    def _consequence(self, error: BrokerError) -> str:
+        if self._ready.is_set():
+            return f"cannot follow {self._topic}: what was in force stays in force"
+        if isinstance(error, TopicMissing):
+            return "no changes can be followed: the store's active model runs, under its own threshold"
+        return f"waiting for {self._topic}: nothing is done before it was read"
+
     def _failed(self, error: BrokerError) -> None:
         """Says each kind of problem once, not at every attempt."""
         if type(error) is not type(self._problem):
-            log.warning(f"cannot follow {self._topic}: what was in force stays in force", reason=str(error))
+            log.warning(self._consequence(error), reason=str(error))
         self._problem = error
         if isinstance(error, TopicMissing):
             self._ready.set()

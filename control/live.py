@@ -4,10 +4,10 @@ Everything is a function of state and store, so that a process that starts again
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from eddy.control.change import MODEL, THRESHOLD, AlertRate, ModelBody, Score, StoresActive, UseModel
+from eddy.control.change import MODEL, SHADOW, THRESHOLD, AlertRate, ModelBody, Score, StoresActive, UseModel
 from eddy.control.state import Accepted, ControlState
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.model.serving.calibration import Calibration, Threshold
@@ -19,11 +19,15 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A detector, the last change that it rests on (None: none), and the changes that could not be followed."""
+    """A detector, the last change that it rests on (None: none), and the changes that could not be followed.
+
+    `shadow` scores the same transactions and alerts nobody.
+    """
 
     detector: Detector
     control_offset: int | None
     problems: tuple[str, ...] = ()
+    shadow: Detector | None = None
 
 
 class Loader(Protocol):
@@ -62,6 +66,7 @@ class LiveDetector:
         self._current: InForce | None = None
         self._loaded: Detector | None = None
         self._model: Accepted | None = None  # the change that `_loaded` was loaded for
+        self._shadow: tuple[UseModel, Detector] | None = None
 
     @property
     def current(self) -> InForce:
@@ -75,14 +80,15 @@ class LiveDetector:
             ArtifactError: none runs yet, and none can be loaded.
         """
         problems = [_diverged(key) for key in state.diverged]
+        problems += [_missing(state.missing)] if state.missing else []
         problems += self._choose_model(state)
         assert self._loaded is not None
         change = state.last(THRESHOLD)
         threshold, problem = threshold_in_force(change, self._loaded)
         offsets = [accepted.offset for accepted in (self._model, None if problem else change) if accepted]
-        found = InForce(
-            self._loaded.under(threshold), max(offsets, default=None), (*problems, *([problem] if problem else []))
-        )
+        problems += [problem] if problem else []
+        shadow = self._choose_shadow(state, problems)
+        found = InForce(self._loaded.under(threshold), max(offsets, default=None), tuple(problems), shadow)
         if found != self._current:
             self._say(found)
             self._current = found
@@ -104,6 +110,27 @@ class LiveDetector:
             raise problems[0]
         return [f"{problem}; until then {self._loaded.version} goes on" for problem in problems]
 
+    def _choose_shadow(self, state: ControlState, problems: list[str]) -> Detector | None:
+        """The model that runs in shadow, under the threshold in force as far as that holds for it."""
+        assert self._loaded is not None
+        wanted = state.last(SHADOW)
+        body = wanted.change.body if wanted is not None else None
+        if not isinstance(body, UseModel) or body.version == self._loaded.version:
+            self._shadow = None
+            return None
+        try:
+            if self._shadow is None or self._shadow[0] != body:
+                self._shadow = body, self._load(body)
+        except ArtifactError as error:
+            self._shadow = None
+            problems.append(f"no shadow: {error}")
+            return None
+        shadow = self._shadow[1]
+        if shadow.schema != self._loaded.schema:
+            problems.append(f"no shadow: {shadow.version} needs other fields than {self._loaded.version}")
+            return None
+        return shadow.under(threshold_in_force(state.last(THRESHOLD), shadow)[0])
+
     def _choices(self, state: ControlState) -> Iterator[Accepted | None]:
         """The model wanted; then what runs, or, in a process that starts, what would."""
         chain = state.chains.get(MODEL)
@@ -118,9 +145,10 @@ class LiveDetector:
 
     def _say(self, found: InForce) -> None:
         detector, before = found.detector, self._current
-        if before is not None and (before.detector, before.control_offset) != (detector, found.control_offset):
+        if before is not None and replace(before, problems=()) != replace(found, problems=()):
             log.info(
                 "another model or threshold is in force",
+                shadow=None if found.shadow is None else found.shadow.version,
                 model=detector.version,
                 threshold=detector.threshold.score,
                 alert_rate=detector.threshold.rate,
@@ -157,6 +185,12 @@ def _body(choice: Accepted | None) -> ModelBody:
     body = choice.change.body if choice is not None else StoresActive()
     assert isinstance(body, UseModel | StoresActive)
     return body
+
+
+def _missing(count: int) -> str:
+    return (
+        f"{count:,} records of the control topic are missing: see `eddy topics check`, then start all processes again"
+    )
 
 
 def _diverged(key: str) -> str:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eddy.control.budget import LastDay
 from eddy.control.change import (
     MODEL,
+    SHADOW,
     THRESHOLD,
     AlertRate,
     Body,
     ModelsOwn,
+    NoShadow,
     Score,
     StoresActive,
     ThresholdBody,
@@ -64,7 +67,7 @@ class Operator:
         self._broker, self._topic, self._ledger = broker, settings.topic_control, settings.topic_ledger
         self._follower, self._publisher = follower, publisher
         self._store = ArtifactStore(settings.artifacts)
-        self._limits = Limits(settings.alert_rate_floor, settings.alert_rate_ceiling)
+        self.limits = Limits(settings.alert_rate_floor, settings.alert_rate_ceiling)
 
     @property
     def state(self) -> ControlState:
@@ -91,11 +94,15 @@ class Operator:
         with closing(self._broker.reader()) as reader:
             return read_windows(reader, self._ledger, int(time.time() * 1000), seconds)
 
+    def last_day(self) -> LastDay:
+        """What is scored from now on in the last 24 hours, for a budget."""
+        return LastDay(self._broker, self._ledger)
+
     def set_threshold(self, body: ThresholdBody, author: Author, *, force: bool = False) -> int:
         """Changes the threshold; returns the change's offset. `force` allows a change of the rate by more than 10 x."""
         base, now = self.state.base(THRESHOLD), self.threshold()
         proposed = self.proposed(body)
-        self._limits.check(proposed.alert_rate, now.alert_rate, force=force)
+        self.limits.check(proposed.alert_rate, now.alert_rate, force=force)
         return self._publisher.publish(THRESHOLD, base, body, author)
 
     def use_model(self, version: str, author: Author, *, force: bool = False) -> int:
@@ -106,6 +113,31 @@ class Operator:
         base = self.state.base(MODEL)
         self._check_swap(version, force)
         return self._publisher.publish(MODEL, base, UseModel(version, self._store.manifest_sha256(version)), author)
+
+    def set_shadow(self, version: str, author: Author) -> int:
+        """Has every worker score by a second model, too, without alerts; returns the change's offset."""
+        base, now = self.state.base(SHADOW), self._manifest()
+        if version == now.version:
+            raise ChangeRefused(f"{version} is the model in force: choose another one, see `eddy models list`")
+        if self._store.detector(version).schema != now.schema:
+            raise ChangeRefused(
+                f"{version} needs other fields than {now.version}, which is in force, so it cannot score what comes: "
+                "compare the two with `eddy models show`"
+            )
+        return self._publisher.publish(SHADOW, base, UseModel(version, self._store.manifest_sha256(version)), author)
+
+    def shadow(self) -> str | None:
+        """The version of the model in shadow; None for none, also while the one asked for is in force."""
+        change = self.state.last(SHADOW)
+        body = change.change.body if change is not None else None
+        return body.version if isinstance(body, UseModel) and body.version != self._manifest().version else None
+
+    def end_shadow(self, author: Author) -> int:
+        """Ends the shadow; returns the change's offset."""
+        base = self.state.base(SHADOW)
+        if self.shadow() is None:
+            raise ChangeRefused("no model runs in shadow: `eddy shadow set VERSION` starts one")
+        return self._publisher.publish(SHADOW, base, NoShadow(), author)
 
     def undo(self, key: str, author: Author) -> Body:
         """Takes back the last change of a key that was not taken back yet; returns what is in force instead."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eddy.messaging.messages import UnreadableMessage, read_ledger
+from eddy.messaging.messages import LedgerRecord, ShadowCounts, UnreadableMessage, read_ledger
 from eddy.messaging.ports import Reader, Record
 from eddy.model.serving.calibration import BINS_PER_DECADE, HISTOGRAM_BINS
 
@@ -30,12 +30,16 @@ class Flagged:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was scored within some `seconds`: counts by rarity, alerts as published, and the models that scored."""
+    """What was scored within some `seconds`: counts by rarity, alerts as published, and the models that scored.
+
+    `shadows` has one entry for each model that ran in shadow.
+    """
 
     seconds: float
     counts: tuple[int, ...] = (0,) * HISTOGRAM_BINS
     alerted: int = 0
     models: frozenset[str] = frozenset()
+    shadows: tuple[ShadowCounts, ...] = ()
 
     @property
     def scored(self) -> int:
@@ -76,21 +80,38 @@ def read_windows(reader: Reader, topic: str, now_ms: int, seconds: Sequence[floa
 
 def windows(records: Iterable[Record], now_ms: int, seconds: Sequence[float]) -> list[Window]:
     """The same of records that were read; what is no ledger record is left out, as `eddy ledger check` says."""
-    counts = np.zeros((len(seconds), HISTOGRAM_BINS), np.int64)
-    alerted, models = [0] * len(seconds), [set[str]() for _ in seconds]
+    tallies = [_Tally(span, now_ms - span * 1000) for span in seconds]
     for record in records:
         try:
             entry = read_ledger(record)
         except UnreadableMessage:
             continue
-        for at, span in enumerate(seconds):
-            if record.timestamp >= now_ms - span * 1000:
-                counts[at] += entry.histogram
-                alerted[at] += entry.alerted
-                models[at].add(entry.model)
-    return [
-        Window(span, tuple(counts[at].tolist()), alerted[at], frozenset(models[at])) for at, span in enumerate(seconds)
-    ]
+        for tally in tallies:
+            if record.timestamp >= tally.since_ms:
+                tally.add(entry)
+    return [tally.window() for tally in tallies]
+
+
+class _Tally:
+    """Adds up ledger records."""
+
+    def __init__(self, seconds: float, since_ms: float) -> None:
+        self.since_ms, self._seconds = since_ms, seconds
+        self._counts = np.zeros(HISTOGRAM_BINS, np.int64)
+        self._alerted = 0
+        self._models: set[str] = set()
+        self._shadows: dict[str, ShadowCounts] = {}
+
+    def add(self, entry: LedgerRecord) -> None:
+        self._counts += entry.histogram
+        self._alerted += entry.alerted
+        self._models.add(entry.model)
+        if (more := entry.shadow) is not None:
+            self._shadows[more.model] = self._shadows.get(more.model, ShadowCounts(more.model)).plus(more)
+
+    def window(self) -> Window:
+        counts, models = tuple(self._counts.tolist()), frozenset(self._models)
+        return Window(self._seconds, counts, self._alerted, models, tuple(self._shadows.values()))
 
 
 def _place(rate: float) -> float:

@@ -55,12 +55,17 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class ControlState:
-    """The topic up to and including `offset` (-1: nothing of it); `chains` by key."""
+    """The topic up to and including `offset` (-1: nothing of it); `chains` by key.
+
+    `missing` counts offsets without a record. The topic keeps every record, so there should be none; if there are, who
+    read it earlier may have something else in force.
+    """
 
     chains: Mapping[str, Chain] = field(default_factory=lambda: MappingProxyType({}))
     offset: int = -1
     rejected: int = 0
     unreadable: int = 0
+    missing: int = 0
 
     def base(self, key: str) -> int:
         """What the next change of a key must name."""
@@ -80,6 +85,7 @@ def advance(state: ControlState, offset: int, value: bytes | None) -> tuple[Cont
     """The state after one more record, and what became of it. A record that was read before is None, no news."""
     if offset <= state.offset:
         return state, None
+    state = replace(state, missing=state.missing + offset - state.offset - 1)
     envelope = read_envelope(value)
     if envelope is None:
         return replace(state, offset=offset, unreadable=state.unreadable + 1), Outcome.UNREADABLE

@@ -77,13 +77,28 @@ class DeadLetter(msgspec.Struct, frozen=True):
     refused_at: datetime
 
 
+class ShadowCounts(msgspec.Struct, frozen=True):
+    """How many transactions were anomalous for the model in force, for the one in shadow, or for both."""
+
+    model: str
+    both: int = 0
+    only_live: int = 0
+    only_shadow: int = 0
+
+    def plus(self, more: "ShadowCounts") -> "ShadowCounts":
+        """The sum of two counts of one model."""
+        return ShadowCounts(
+            self.model, self.both + more.both, self.only_live + more.only_live, self.only_shadow + more.only_shadow
+        )
+
+
 class LedgerRecord(msgspec.Struct, frozen=True):
     """The outcome counts of one partition in one micro-batch.
 
     `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
     `histogram` counts scored messages by rarity (`model.serving.calibration.rarity_histogram`); `control_offset` is an
-    alert's.
+    alert's; `shadow` is None while no model runs in shadow.
     """
 
     topic: str
@@ -97,6 +112,7 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     threshold: float
     histogram: tuple[int, ...]
     control_offset: int | None = None
+    shadow: ShadowCounts | None = None
 
 
 class Ruling(NamedTuple):

@@ -40,6 +40,8 @@ class CommittedBatch:
             and the newest.
         alert_ages_s: the same of those that were alerted: how late the alerts are.
         rarities: of the messages that were scored.
+        shadow: how many were anomalous by the model in force and by the one in shadow: "both", "only_live",
+            "only_shadow"; empty without one.
     """
 
     passed: int
@@ -49,6 +51,7 @@ class CommittedBatch:
     ages_s: Floats = ()
     alert_ages_s: Floats = ()
     rarities: Floats = ()
+    shadow: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -64,6 +67,7 @@ class InForceFigures:
         threshold: a score; `rate`: the alert rate that it stands for, if any.
         control_offset: of the last change that it rests on; None for none.
         problems: how many changes are not in force in this process.
+        shadow: the version of the model in shadow; None for none.
     """
 
     version: str
@@ -71,6 +75,7 @@ class InForceFigures:
     rate: float | None
     control_offset: int | None
     problems: int
+    shadow: str | None = None
 
 
 class ConsumerMetrics:
@@ -85,6 +90,8 @@ class ConsumerMetrics:
         for outcome in ("passed", "alerted", "dead"):
             self._transactions.labels(outcome)  # there from the start, so that a rate over the first one is right
         self._dead = counter("eddy_dead_letters", "Messages refused, by category.", ["category"])
+        shadow_help = "Messages that the model in force, the one in shadow, or both would alert."
+        self._shadow = counter("eddy_shadow_alerts", shadow_help, ["by"])
         self._batch = histogram("eddy_batch_messages", "Messages per micro-batch.", buckets=BATCH_BUCKETS)
         self._phase = histogram(
             "eddy_batch_phase_seconds", "Time of one micro-batch, by phase.", ["phase"], buckets=PHASE_BUCKETS
@@ -110,6 +117,8 @@ class ConsumerMetrics:
         self._transactions.labels("dead").inc(sum(batch.dead.values()))
         for category, count in batch.dead.items():
             self._dead.labels(category).inc(count)
+        for by, count in batch.shadow.items():
+            self._shadow.labels(by).inc(count)
         self._batch.observe(batch.total)
         for phase, seconds in batch.phases.items():
             self._phase.labels(phase).observe(seconds)
@@ -180,6 +189,12 @@ def _in_force_families(found: InForceFigures | None) -> Iterable[GaugeMetricFami
     info = GaugeMetricFamily("eddy_model_info", "Always 1; the label is the model in use.", labels=["version"])
     info.add_metric([found.version], 1)
     yield info
+    if found.shadow is not None:
+        shadow = GaugeMetricFamily(
+            "eddy_shadow_info", "Always 1; the label is the model in shadow.", labels=["version"]
+        )
+        shadow.add_metric([found.shadow], 1)
+        yield shadow
     yield GaugeMetricFamily("eddy_threshold_score", "Scores from this on are anomalous.", value=found.threshold)
     if found.rate is not None:
         yield GaugeMetricFamily("eddy_threshold_rate", "Alert rate the threshold stands for.", value=found.rate)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import msgspec
 from rich.table import Table
+from rich.text import Text
 
-from eddy.cli.console import out
+from eddy.cli.console import out, printable
 from eddy.cli.inspecting.messages import AsJson
 from eddy.cli.inspecting.since import Since
-from eddy.control.change import AlertRate, Body, ModelsOwn, Score, UseModel
+from eddy.control.change import AlertRate, Body, ModelsOwn, NoShadow, Score, UseModel
 from eddy.control.history import Entry, entries
 from eddy.messaging.ports import Reader
 from eddy.model.serving.text import one_in
@@ -36,7 +37,7 @@ def audit(since: Since = None, as_json: AsJson = False) -> None:
         return
     table = Table("offset", "time (UTC)", "what", "change", "outcome", "who", "why", box=None, header_style="bold")
     for entry in found:
-        table.add_row(*_row(entry))
+        table.add_row(*(Text(printable(cell)) for cell in _row(entry)))
     out.print(table)
     out.print(f"{len(found):,} in total", style="dim")
 
@@ -52,10 +53,18 @@ def _row(entry: Entry) -> tuple[str, ...]:
     if change is None:
         return str(entry.offset), time, entry.key or "", "", entry.outcome.value, "", ""
     undoes = "" if change.undoes is None else f" (undoes {change.undoes})"
-    return str(entry.offset), time, change.key, text(change.body) + undoes, entry.outcome.value, change.who, change.why
+    return (
+        str(entry.offset),
+        time,
+        change.key,
+        _change(change.body) + undoes,
+        entry.outcome.value,
+        change.who,
+        change.why,
+    )
 
 
-def text(body: Body) -> str:
+def _change(body: Body) -> str:
     """What a change says, for people."""
     if isinstance(body, AlertRate):
         return f"flag {one_in(body.alert_rate)}"
@@ -63,4 +72,6 @@ def text(body: Body) -> str:
         return f"score {body.score:.6g} of {body.model}"
     if isinstance(body, UseModel):
         return f"use {body.version}"
+    if isinstance(body, NoShadow):
+        return "no shadow"
     return "the model's own" if isinstance(body, ModelsOwn) else "the store's active model"

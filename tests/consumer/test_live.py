@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from eddy.consumer.live import LiveProcessor
 from eddy.consumer.loop import Loop, LoopConfig
-from eddy.control.change import MODEL, NONE, THRESHOLD, AlertRate, Body, StoresActive, UseModel
+from eddy.consumer.worker import MetricsObserver
+from eddy.control.change import MODEL, NONE, SHADOW, THRESHOLD, AlertRate, Body, NoShadow, StoresActive, UseModel
 from eddy.control.live import InForce
 from eddy.control.publisher import Author, ChangePublisher
 from eddy.messaging.memory.broker import MemoryBroker
-from eddy.messaging.messages import Alert, read_alert, read_ledger
+from eddy.messaging.messages import Alert, ShadowCounts, read_alert, read_ledger
 from eddy.messaging.ports import BrokerError, Message
 from eddy.messaging.topics import plans
+from eddy.model.serving.calibration import Threshold
+from eddy.monitoring.metrics import ConsumerMetrics
 from eddy.settings import load
 from tests.plugins.rule import rule_detector, transaction
 
@@ -24,7 +28,11 @@ SETTINGS = load(topic_partitions=1)
 
 
 def rule_loader(body: Any) -> Any:
-    return rule_detector() if isinstance(body, StoresActive) else rule_detector(body.version)
+    """The rule under any version; `strict` alerts amounts from 600 on."""
+    if isinstance(body, StoresActive):
+        return rule_detector()
+    found = rule_detector(body.version)
+    return found.under(Threshold(6.0)) if body.version == "strict" else found
 
 
 class Stream:
@@ -113,6 +121,25 @@ def test_without_a_control_topic_the_models_own_threshold_is_in_force_until_ther
     until(lambda: stream.live.follower.problem is None)
     assert stream.change(THRESHOLD, AlertRate(0.01)) == 0
     stream.close()
+
+
+def test_a_shadow_is_counted_in_ledger_and_metrics_and_alerts_nobody(stream: Stream) -> None:
+    stream.change(MODEL, UseModel("rule-1", "hash"))
+    stream.change(SHADOW, UseModel("strict", "hash"))
+    metrics = ConsumerMetrics()
+    observer = MetricsObserver(metrics)
+    observer.on_swap(stream.swaps[-1])
+    stream.loop._observers = [observer]
+    stream.send(10.0, 700.0, 800.0, 1_500.0)
+    assert [alert.model for alert in stream.alerts()] == ["rule-1"]
+    (entry,) = [read_ledger(record) for record in stream.broker.reader().read("ledger")]
+    assert (entry.alerted, entry.shadow) == (1, ShadowCounts("strict", both=1, only_live=0, only_shadow=2))
+    text = generate_latest(metrics.registry).decode()
+    for line in ('eddy_shadow_alerts_total{by="only_shadow"} 2.0', 'eddy_shadow_info{version="strict"} 1.0'):
+        assert line in text
+    stream.change(SHADOW, NoShadow())
+    stream.send(700.0)
+    assert [read_ledger(record).shadow for record in stream.broker.reader().read("ledger")][1] is None
 
 
 def test_each_batch_is_decided_by_one_processor(stream: Stream) -> None:

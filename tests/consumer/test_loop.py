@@ -31,16 +31,49 @@ class Counts:
         self.failures.append(kind)
 
 
-def test_a_commit_is_counted_though_the_end_offsets_cannot_be_read_after_it() -> None:
-    broker, counts = FaultyBroker({"transactions": 1, "alerts": 1, "dead-letters": 1, "ledger": 1}), Counts()
-
+def loop_on(broker: FaultyBroker, counts: Counts) -> Loop:
     def subscribe() -> Any:
         return broker.consumer(group="eddy", topic="transactions", instance="eddy-0")
 
     processor = rule_processor("alerts", "dead-letters", "ledger")
-    loop = Loop(broker, subscribe, "eddy-0", lambda: processor, CONFIG, [counts], threading.Event())
+    return Loop(broker, subscribe, "eddy-0", lambda: processor, CONFIG, [counts], threading.Event())
+
+
+def broker_of_topics() -> FaultyBroker:
+    return FaultyBroker({"transactions": 1, "alerts": 1, "dead-letters": 1, "ledger": 1})
+
+
+def test_a_commit_is_counted_though_the_end_offsets_cannot_be_read_after_it() -> None:
+    broker, counts = broker_of_topics(), Counts()
+    loop = loop_on(broker, counts)
     broker.publisher().send(Message("transactions", b"c", transaction(1)))
     broker.fail(Fault.END_OFFSETS)
     assert loop.step()
     assert counts.passed == sum(read_ledger(record).passed for record in broker.reader().read("ledger")) == 1
     assert counts.failures == []
+
+
+def test_taking_over_ends_what_a_killed_predecessor_left_open() -> None:
+    broker, counts = broker_of_topics(), Counts()
+    killed = broker.transactional_producer("eddy-0")
+    killed.start()
+    killed.begin()
+    killed.send(Message("alerts", b"c", b"never committed"))
+    broker.publisher().send(Message("alerts", b"c", b"held back"))
+    assert [record.value for record in broker.reader().read("alerts")] == []
+    loop = loop_on(broker, counts)
+    loop.take_over()
+    assert [record.value for record in broker.reader().read("alerts")] == [b"held back"]
+    broker.publisher().send(Message("transactions", b"c", transaction(1)))
+    assert loop.step()
+    assert (counts.passed, counts.failures) == (1, [])
+
+
+def test_a_take_over_that_fails_is_tried_again_by_the_loop() -> None:
+    broker, counts = broker_of_topics(), Counts()
+    loop = loop_on(broker, counts)
+    broker.fail(Fault.START)
+    loop.take_over()
+    broker.publisher().send(Message("transactions", b"c", transaction(1)))
+    assert loop.step()
+    assert (counts.passed, counts.failures) == (1, ["BrokerError"])

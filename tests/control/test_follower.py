@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eddy.control import follower as follower_module
 from eddy.control.change import NONE, THRESHOLD, AlertRate
 from eddy.control.follower import Follower
 from eddy.control.publisher import Author, ChangePublisher, LostRace
@@ -97,6 +98,24 @@ def test_a_follower_is_ready_when_it_has_read_everything_and_then_follows(world:
     assert follower.age_s < WAIT_S
 
 
+def test_a_topic_of_10_000_records_with_anything_on_it_is_read_to_its_end(world: World) -> None:
+    world.create()
+    log: list[bytes | None] = []
+    last = NONE
+    for offset in range(10_000):
+        if offset % 10 == 9:
+            log.append(None)
+        elif offset % 10 == 5:
+            log.append(encoded(last - 1 if last > 0 else 7, AlertRate(0.5)))
+        else:
+            log.append(encoded(last, AlertRate(0.1), format=2 if offset % 10 == 8 else 1))
+            last = offset
+    world.append(*log)
+    state = world.follower().state
+    assert (state.offset, state.rejected, state.unreadable, state.missing) == (9_999, 1_000, 1_000, 0)
+    assert (state.base(THRESHOLD), rate(state), state.diverged) == (9_998, 0.1, (THRESHOLD,))
+
+
 def test_an_empty_topic_is_ready_at_once(world: World) -> None:
     world.create()
     assert world.follower().state == ControlState()
@@ -118,6 +137,7 @@ def test_a_missing_topic_is_reported_once_with_what_to_do(capsys: pytest.Capture
     world.close()
     said = capsys.readouterr()
     assert (said.out + said.err).count("create it first") == 1
+    assert "under its own threshold" in said.out + said.err
 
 
 def test_a_change_is_in_force_for_its_writer_once_it_is_published(world: World) -> None:
@@ -168,6 +188,34 @@ def test_racing_writers_leave_one_chain_on_which_everybody_agrees(world: World) 
     for _, follower in writers:
         until(lambda follower=follower: follower.state == state)
     assert world.follower().state == state
+
+
+def test_a_state_is_given_again_for_what_could_not_be_done_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "REPEAT_S", 0.0)
+    world = World(MemoryBroker({"control": 1}, waits=True), "control")
+    world.append(encoded(NONE, AlertRate(0.1)))
+    follower, seen = world.follower(), list[ControlState]()
+    follower.subscribe(seen.append)
+    until(lambda: len(seen) > 2)
+    assert set(map(rate, seen)) == {0.1}
+    world.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_follower_whose_thread_has_died_says_so() -> None:
+    world = World(MemoryBroker({"control": 1}, waits=True), "control")
+    follower = world.follower()
+
+    def fail(state: ControlState) -> None:
+        if state.offset >= 0:
+            raise ZeroDivisionError
+
+    follower.subscribe(fail)
+    assert follower.problem is None
+    world.append(encoded(NONE))
+    until(lambda: follower.problem is not None)
+    assert "start this process again" in str(follower.problem)
+    world.close()
 
 
 def test_a_change_that_was_not_stored_is_an_error_and_may_be_repeated() -> None:

@@ -1,6 +1,7 @@
 """What a control state means for the models of a store."""
 
 import shutil
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,20 @@ from msgspec import structs
 from eddy.control.change import (
     MODEL,
     NONE,
+    SHADOW,
     THRESHOLD,
     AlertRate,
     Body,
     ModelBody,
     ModelsOwn,
+    NoShadow,
     Score,
     StoresActive,
     UseModel,
 )
 from eddy.control.live import InForce, LiveDetector, StoreLoader
 from eddy.control.state import ControlState, fold
+from eddy.model.schema.schema import TransactionSchema
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.model.serving.calibration import Threshold
 from eddy.model.serving.detector import Detector
@@ -44,12 +48,21 @@ class Models:
         return rule_detector(version)
 
 
-def state_of(*changes: Body) -> ControlState:
+@dataclass(frozen=True)
+class Shadow:
+    """A change of the shadow, whose bodies are those of a model, too."""
+
+    body: Body
+
+
+def state_of(*changes: Body | Shadow) -> ControlState:
     """The state after these changes, each accepted."""
-    at = {THRESHOLD: NONE, MODEL: NONE}
+    at = {THRESHOLD: NONE, MODEL: NONE, SHADOW: NONE}
     values = []
-    for offset, body in enumerate(changes):
+    for offset, change in enumerate(changes):
+        body = change.body if isinstance(change, Shadow) else change
         key = MODEL if isinstance(body, UseModel | StoresActive) else THRESHOLD
+        key = SHADOW if isinstance(change, Shadow) else key
         values.append(encoded(at[key], body, key))
         at[key] = offset
     return fold(records(*values))
@@ -122,17 +135,59 @@ def test_the_model_of_a_change_runs_though_the_stores_own_is_damaged() -> None:
         live(Models("active"), state_of())
 
 
+B_IN_SHADOW = Shadow(UseModel("b", ""))
+
+
+def shadow_of(models: Models, *changes: Body | Shadow) -> tuple[str, Threshold] | None:
+    found = live(models, state_of(*changes))[0].current
+    return None if found.shadow is None else (found.shadow.version, found.shadow.threshold)
+
+
+def test_a_shadow_runs_under_the_rate_in_force_and_changes_no_verdict() -> None:
+    assert shadow_of(Models(), B_IN_SHADOW) == ("b", OWN)
+    assert shadow_of(Models(), AlertRate(0.01), B_IN_SHADOW) == ("b", OF_RATE)
+    assert shadow_of(Models(), Score(3.5, "active"), B_IN_SHADOW) == ("b", OWN), "that score means nothing for it"
+    assert in_force(Models(), state_of(B_IN_SHADOW)) == ("active", OWN, None, 0)
+    assert shadow_of(Models(), B_IN_SHADOW, Shadow(NoShadow())) is None
+    assert shadow_of(Models(), B_IN_SHADOW, UseModel("b", "")) is None, "it is in force"
+
+
+def test_a_shadow_that_cannot_run_is_a_problem_of_its_own() -> None:
+    models = Models("b")
+    found = live(models, state_of(B_IN_SHADOW, AlertRate(0.01)))[0].current
+    assert (found.shadow, found.control_offset) == (None, 1)
+    assert found.problems == ("no shadow: b is damaged",)
+
+
+def test_a_shadow_of_other_fields_does_not_run() -> None:
+    class Others(Models):
+        def __call__(self, body: ModelBody) -> Detector:
+            found = super().__call__(body)
+            other = TransactionSchema(found.schema.fields[:-1])
+            return replace(found, schema=other) if found.version == "b" else found
+
+    found = live(Others(), state_of(B_IN_SHADOW))[0].current
+    assert found.shadow is None
+    assert "other fields" in found.problems[0]
+
+
+def test_a_shadow_is_loaded_once() -> None:
+    models = Models()
+    live(models, state_of(B_IN_SHADOW), state_of(B_IN_SHADOW, AlertRate(0.01)))
+    assert models.loaded == ["active", "b"]
+
+
 def test_a_change_of_the_threshold_loads_no_model_again() -> None:
     models = Models()
     live(models, state_of(UseModel("b", "")), state_of(UseModel("b", ""), AlertRate(0.01)))
     assert models.loaded == ["b"]
 
 
-def test_a_model_that_is_mended_runs_from_the_next_change_on() -> None:
+def test_a_model_that_is_mended_runs_when_the_state_is_applied_again() -> None:
     models = Models("b")
     detector, _ = live(models, state_of(), state_of(UseModel("b", "")))
     models.broken.clear()
-    detector.apply(state_of(UseModel("b", ""), AlertRate(0.01)))
+    detector.apply(state_of(UseModel("b", "")))
     assert (detector.current.detector.version, detector.current.problems) == ("b", ())
 
 
@@ -148,6 +203,12 @@ def test_a_change_that_cannot_be_read_is_a_problem_and_what_was_in_force_stays()
     found = live(Models(), state)[0].current
     assert (found.detector.threshold, found.control_offset) == (OF_RATE, 0)
     assert "update it" in found.problems[0]
+
+
+def test_missing_records_are_a_problem() -> None:
+    (problem,) = live(Models(), fold(records(encoded(NONE), first=5)))[0].current.problems
+    assert "5 records" in problem
+    assert "eddy topics check" in problem
 
 
 def test_a_model_is_loaded_only_if_its_manifest_is_the_one_that_was_meant(

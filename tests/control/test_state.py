@@ -119,6 +119,14 @@ def test_what_is_no_change_is_counted_and_changes_nothing(garbage: bytes | None)
     assert (state.unreadable, state.rejected, state.base(THRESHOLD)) == (1, 0, 2)
 
 
+def test_offsets_without_a_record_are_counted_however_the_topic_is_read() -> None:
+    log = [*records(encoded(NONE), first=3), *records(encoded(3), encoded(7), first=7)]
+    state = fold(log)
+    assert (state.missing, state.base(THRESHOLD), state.rejected) == (6, 8, 0)
+    assert fold(log[1:], fold(log[:1])) == state
+    assert fold(log, fold(log)) == state
+
+
 def test_keys_that_this_version_has_no_use_for_have_their_chains_too() -> None:
     rule = encoded(NONE, key="rule/night", body={"kind": "rule"})
     state = fold(records(rule, rule))

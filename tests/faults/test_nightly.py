@@ -12,6 +12,7 @@ from eddy.devbroker.brokers import RunningBroker
 from tests.conftest import BrokerFactory, TopicsFactory
 from tests.faults.kit import scenarios
 from tests.faults.kit.child import OPEN, Place
+from tests.faults.kit.control import change_while_they_run
 from tests.faults.kit.harness import SHORT, Rig
 
 pytestmark = pytest.mark.nightly
@@ -113,3 +114,10 @@ def test_f26_workers_that_are_told_to_stop_in_mid_stream(
             rig.settle()
             rig.stop_workers()
         rig.check()
+
+
+def test_f19_a_thousand_racing_changes_of_threshold_and_model(
+    kafka: RunningBroker, topics: TopicsFactory, tmp_path: Path
+) -> None:
+    with Rig(topics(**SHORT), kafka.address, tmp_path, SEED) as rig:
+        change_while_they_run(rig, changes=max(50, dose(1_000)))

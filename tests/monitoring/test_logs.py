@@ -5,15 +5,9 @@ import logging
 import pytest
 
 from eddy.monitoring import logs
+from tests.plugins.logging import logging_put_back as logging_put_back
 
-
-@pytest.fixture(autouse=True)
-def _logging_put_back():
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("logging_put_back")
 
 
 def lines(stream: io.StringIO) -> list[dict]:

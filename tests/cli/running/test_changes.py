@@ -15,19 +15,21 @@ from typer.testing import CliRunner
 from eddy.cli.main import app
 from eddy.messaging.kafka import broker as kafka
 from eddy.messaging.memory.broker import MemoryBroker
-from eddy.messaging.messages import LedgerRecord, ledger_message
+from eddy.messaging.messages import LedgerRecord, ShadowCounts, ledger_message
 from eddy.messaging.ports import Message
 from eddy.messaging.topics import TopicPlan
+from eddy.model.arrays import Floats
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.calibration import rarity_histogram
 from tests.plugins.artifacts import artifact_store as artifact_store
+from tests.plugins.logging import logging_put_back as logging_put_back
 
 WHY = ("--why", "a test")
 
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
-    made = MemoryBroker({"control": 1}, clock=lambda: int(time.time() * 1000), waits=True)
+    made = MemoryBroker({"control": 1}, clock=lambda: getattr(made, "clock_ms", int(time.time() * 1000)), waits=True)
     monkeypatch.setattr(kafka, "KafkaBroker", lambda _: made)
     return made
 
@@ -61,7 +63,7 @@ def shown() -> dict[str, object]:
     return found
 
 
-pytestmark = pytest.mark.usefixtures("broker", "store")
+pytestmark = pytest.mark.usefixtures("broker", "store", "logging_put_back")
 
 
 def test_without_changes_the_models_own_threshold_is_shown(store: ArtifactStore) -> None:
@@ -156,6 +158,51 @@ def test_a_preview_says_what_would_have_been_flagged_and_changes_nothing(broker:
     assert "0 in total" in run("audit")
 
 
+def fill_ledger(broker: MemoryBroker, hours_ago: float, rarities: Floats, shadow: ShadowCounts | None = None) -> None:
+    admin = broker.topic_admin()
+    admin.create(TopicPlan("ledger", 1, 1, {}))
+    entry = LedgerRecord("t", 0, 0, 0, len(rarities), 0, 0, "m", 1.0, tuple(rarity_histogram(rarities)), shadow=shadow)
+    broker.clock_ms = int((time.time() - hours_ago * 3_600) * 1000)  # type: ignore[attr-defined]
+    broker.publisher().send(ledger_message("ledger", entry))
+    del broker.clock_ms  # type: ignore[attr-defined]
+
+
+def test_a_budget_moves_the_rate_towards_itself_by_a_factor_of_two_at_most(broker: MemoryBroker) -> None:
+    fill_ledger(broker, 12, np.random.default_rng(1).uniform(1e-9, 1, 50_000))
+    said = run("budget", "--alerts-per-day", "150", "--once")  # 1.5 in 1,000
+    assert "From 1 in 1,000 to 1 in 6" in said
+    assert shown()["alert_rate"] == pytest.approx(0.0015, rel=0.1)
+    assert shown()["change"]["body"]["alerts_per_day"] == 150  # type: ignore[index]
+    assert "stays" in run("budget", "--alerts-per-day", "150", "--once")
+    run("budget", "--alerts-per-day", "5000", "--once")
+    assert shown()["alert_rate"] == pytest.approx(0.003, rel=0.1)
+    assert "a budget of 5000 alerts a day" in run("threshold", "show")
+
+
+def test_a_budget_needs_ten_minutes_of_transactions(broker: MemoryBroker) -> None:
+    fill_ledger(broker, 0.1, np.full(1_000, 0.5))
+    assert "10 minutes" in run("budget", "--alerts-per-day", "150", "--once")
+    assert shown()["control_offset"] is None
+
+
+def test_a_shadow_is_set_compared_and_ended(broker: MemoryBroker, store: ArtifactStore) -> None:
+    newer, older = store.versions()
+    assert "is the model in force" in run("shadow", "set", older, *WHY, code=1)
+    assert f"{newer} runs in shadow" in run("shadow", "set", newer, *WHY)
+    fill_ledger(broker, 0.5, np.full(1_000, 0.5), ShadowCounts(newer, 3, 2, 1))
+    fill_ledger(broker, 5, np.full(1_000, 0.5), ShadowCounts(newer, 30, 20, 10))
+    said = run("shadow", "show", "--window", "1h", "--window", "1d")
+    assert f"1h {newer} 3 2 1 1d {newer} 33 22 11" in said
+    found = json.loads(run("shadow", "show", "--json"))
+    assert found["windows"] == [{"window": "1h", "model": newer, "both": 3, "only_live": 2, "only_shadow": 1}]
+    run("models", "use", newer, *WHY)
+    assert "No model runs in shadow" in run("shadow", "show"), "it is in force"
+    run("models", "undo", *WHY)
+    assert f"{newer} no longer" in run("shadow", "off", *WHY)
+    assert "no model runs in shadow" in run("shadow", "off", *WHY, code=1)
+    assert "no shadow" in run("audit")
+
+
 def test_the_audit_lists_every_change_with_who_and_why(broker: MemoryBroker, store: ArtifactStore) -> None:
     newer, _ = store.versions()
     run("threshold", "set", "--alert-rate", "0.002", "--who", "ann", "--why", "too few")
@@ -170,6 +217,15 @@ def test_the_audit_lists_every_change_with_who_and_why(broker: MemoryBroker, sto
     assert [line["outcome"] for line in lines] == ["accepted", "accepted", "unreadable", "accepted"]
     assert lines[0]["body"] == {"kind": "alert-rate", "alert_rate": 0.002}
     assert "0 in total" in run("audit", "--since", "2030-01-01")
+
+
+def test_what_others_wrote_is_shown_as_it_is_and_controls_no_terminal() -> None:
+    run("threshold", "set", "--alert-rate", "0.002", "--who", "eve[/x]", "--why", "\x1b[2Jgone [red]")
+    for said in (run("audit"), run("threshold", "show")):
+        assert "\x1b" not in said
+        assert "?[2Jgone" in said
+        assert "[red]" in said
+        assert "eve[/x]" in said
 
 
 def test_without_a_control_topic_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
