@@ -7,6 +7,7 @@ between two calls.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 
 import msgspec
 import numpy as np
@@ -121,16 +122,16 @@ class Detector:
 
 
 def _plain(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+    return value if isfinite(value) else None
 
 
 def _number(value: float) -> float | None:
     """Six digits: more than that is rounding noise of the network."""
-    return float(f"{value:.6g}") if np.isfinite(value) else None
+    return float(f"{value:.6g}") if isfinite(value) else None
 
 
 def _clock(seconds: float) -> str | None:
-    if not np.isfinite(seconds):
+    if not isfinite(seconds):
         return None
     minutes = int(seconds // 60) % 1_440
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
