@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 
 from eddy.api.app import OPERATIONS, create_app
 from eddy.api.detectors import NotReady
+from eddy.api.example import example
 from eddy.api.openapi.transaction import transaction_schema
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
@@ -22,6 +23,7 @@ from tests.api.conftest import serving
 from tests.places import ROOT
 
 HERE, SCHEMATHESIS = Path(__file__).parent, Path(sys.executable).parent / "st"
+CARD = "4111111111111111"
 EXAMPLES = 200  # of each operation
 
 
@@ -118,6 +120,14 @@ CHANGES: dict[str, list[Any]] = {
     "n" * 256: [1],
     "n" * 257: [1],
 }
+
+
+@pytest.mark.parametrize("levels", [{}, {"mcc": "5411", "shop": "bakery", "card": CARD}, {"mcc": "other", "shop": ""}])
+def test_the_example_is_a_transaction_of_any_schema_and_shows_no_card(levels):
+    made = example(ALL_KINDS, levels)
+    assert not TransactionCodec(ALL_KINDS, "refuse").decode_values([json.dumps(made).encode()]).refused
+    jsonschema.validate(made, transaction_schema(ALL_KINDS, "refuse"))
+    assert CARD not in json.dumps(made)
 
 
 @pytest.mark.parametrize("unknown_fields", ["ignore", "refuse"])
