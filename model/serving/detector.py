@@ -19,10 +19,15 @@ from eddy.model.serving.scorer import Scorer, Scores
 
 
 class Contribution(msgspec.Struct, frozen=True):
-    """One field's part of a score, and why: what was observed, what would have been expected.
+    """One field's part of a score, and why.
 
-    Numbers are in original units, the time of a timestamp is its hour of the day ("03:15", UTC), the expected level of
-    a category is the most usual one. None: there was no value.
+    Attributes:
+        field: its name in the schema.
+        contribution: its part; those of all fields add up to the score.
+        observed: what the transaction has, in original units; of a time the hour of the day ("03:15", UTC); null where
+            there was no value.
+        expected: what would have been expected, in the same units; of a category the most usual level; null where there
+            is nothing to say.
     """
 
     field: str
