@@ -147,9 +147,9 @@ def test_requests_made_from_the_document_are_answered_as_it_says(tmp_path):
     """Schemathesis with all its checks against a real server."""
     with serving(tmp_path / "log", max_body=1_000_000) as server:
         document = f"http://127.0.0.1:{server.port}/openapi.json"
-        command = [SCHEMATHESIS, "--no-color", "--config-file", HERE / "schemathesis.toml", "run", document]
+        command = [SCHEMATHESIS, "--no-color", "--config-file", HERE / "kit/schemathesis.toml", "run", document]
         options = ["--checks", "all", "--max-examples", str(EXAMPLES), "--continue-on-failure"]
-        environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.api.kit.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             [*command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
         )
@@ -160,7 +160,8 @@ def test_requests_made_from_the_document_are_answered_as_it_says(tmp_path):
 
 def test_every_process_makes_the_same_document_with_the_same_entity_tag():
     code = (
-        "from tests.api.fake import DETECTOR; from eddy.api.app import create_app; from eddy.settings import Settings;"
+        "from eddy.api.app import create_app; from eddy.settings import Settings;"
+        "from tests.api.kit.fake import DETECTOR;"
         "print(create_app(lambda: DETECTOR, Settings()).test_client().get('/openapi.json').headers['ETag'])"
     )
     made = {

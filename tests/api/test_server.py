@@ -10,49 +10,12 @@ import subprocess
 import threading
 import time
 from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 
-CARD = b"4111111111111111"
+from tests.api.kit.raw import CARD, HEAD, assert_refused, chunked, post, statuses
+
 MAX_BODY = 4_000
-HEAD = b"POST /v1/check HTTP/1.1\r\nHost: eddy\r\nContent-Type: application/json\r\nConnection: close\r\n"
-
-
-def post(body: bytes, *headers: bytes) -> bytes:
-    lines = headers or (b"Content-Length: %d" % len(body),)
-    return HEAD + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
-
-
-def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
-    body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end
-    return post(body, b"Transfer-Encoding: chunked")
-
-
-def statuses(answer: bytes) -> list[int]:
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)]
-
-
-def assert_refused(answer: bytes, *allowed: int) -> None:
-    """One problem document with one of these statuses and none of what was sent."""
-    (status, *_) = statuses(answer)
-    assert status in allowed
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert b"content-type: application/problem+json" in head.lower()
-    assert json.loads(body)["status"] == status
-    assert CARD not in answer
-
-
-@pytest.fixture(autouse=True)
-def _still_well(request, transaction):
-    """After each test: the server answers, and no 5xx was counted."""
-    yield
-    if "server" in request.fixturenames:
-        server = request.getfixturevalue("server")
-        assert statuses(server.raw(post(transaction()))) == [200]
-        assert not re.search(r'eddy_http_requests_total\{[^}]*status="5', server.get("/metrics"))
-        assert "Traceback" not in server.log.read_text()
-        assert CARD.decode() not in server.log.read_text()
 
 
 def test_a_check_is_answered(server, transaction):
@@ -193,48 +156,6 @@ def test_a_connection_is_kept_for_many_checks(server, transaction):
             answer.read()
             assert answer.status == status
     connection.close()
-
-
-def many(body: bytes, *headers: bytes) -> bytes:
-    return post(body, *headers).replace(b"/v1/check ", b"/v1/checks ", 1)
-
-
-HOSTILE_ARRAYS = {
-    "half a million numbers": (b"[" + b"1," * 500_000 + b"1]", 422),
-    "half a million brackets": (b"[" * 500_000 + b"]" * 500_000, 400),
-    "an endless text": (b'["' + b"x" * 1_000_000 + b'"]', 200),
-    "an array that never ends": (b"[{},", 400),
-    "over a megabyte": (b"[" + b" " * 1_048_576 + b"]", 413),
-    "ten megabytes": (b"[" + b" " * 10_000_000 + b"]", 413),
-    "a thousand objects of unknown fields": (b"[" + b",".join([b'{"' + CARD + b'": [[]]}'] * 1_000) + b"]", 200),
-}
-
-
-@pytest.mark.parametrize(("body", "status"), HOSTILE_ARRAYS.values(), ids=HOSTILE_ARRAYS)
-def test_hostile_arrays_get_an_answer_without_what_was_sent(server, body, status):
-    for request in (many(body), many(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), b"Transfer-Encoding: chunked")):
-        answer = server.raw(request)
-        assert statuses(answer)[0] == status
-        assert CARD not in answer
-
-
-def test_memory_stays_flat_under_hostile_arrays(own_server):
-    def memory_kb() -> int:
-        workers = subprocess.run(["pgrep", "-P", str(own_server.process.pid)], capture_output=True, text=True).stdout
-        found = [re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in workers.split()]
-        return max(int(match[1]) for match in found if match)
-
-    requests = [many(body) for body, _ in HOSTILE_ARRAYS.values()]
-
-    def attack() -> None:
-        for request in requests * 2:
-            own_server.raw(request)
-
-    attack()
-    before = memory_kb()
-    for _ in range(5):
-        attack()
-    assert memory_kb() - before < 30_000
 
 
 def test_slow_clients_are_cut_off_and_do_not_hold_up_others(server, transaction):
