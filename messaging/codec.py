@@ -32,8 +32,8 @@ TEXT_MAX_CHARS = 4_000
 FIELD_NAME_MAX_CHARS = 256
 NUMBER_MAX = 1e15
 UNKNOWN_FIELDS_MOST = 32
-_ESCAPED = re.compile(r'["\\\x00-\x1f]')
-"""Characters that JSON escapes; msgspec has no fields with them in their names."""
+_ESCAPED = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
+"""Characters that stand in JSON only as escapes; msgspec has no fields with them in their names."""
 
 
 @dataclass(frozen=True, slots=True)
