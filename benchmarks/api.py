@@ -17,8 +17,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from flask import Flask, request
@@ -47,9 +48,18 @@ class Asked:
     cpu_us: list[float] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
 
+    def add(self, other: "Asked") -> None:
+        self.rates += other.rates
+        self.cpu_us += other.cpu_us
+        self.latencies_ms += other.latencies_ms
+
     @property
     def rate(self) -> float:
         return statistics.median(self.rates)
+
+    @property
+    def cpu(self) -> float:
+        return statistics.median(self.cpu_us)
 
     def percentile(self, share: float) -> float:
         return sorted(self.latencies_ms)[int(share * (len(self.latencies_ms) - 1))]
@@ -60,18 +70,15 @@ def main() -> None:
     if arguments.serve is not None:
         _serve(arguments.artifacts, arguments.serve, arguments.workers)
     store = arguments.artifacts or demo_store()
-    requests = {route: _requests(route) for route in ROUTES}
-    with _serving(store, arguments.workers) as (port, pid):
+    requests = {route: requests_for(route) for route in ROUTES}
+    with serving(partial(eddy_command, store, arguments.workers)) as (port, pid):
         for clients in arguments.clients:
             asked = {route: Asked() for route in ROUTES}
             for number in range(-1, arguments.rounds):  # the first one warms up
                 for route in ROUTES:
-                    begun = _cpu_us(pid)
-                    rate, latencies = _ask(port, requests[route], clients, arguments.seconds)
+                    found = ask(port, pid, requests[route], clients, arguments.seconds)
                     if number >= 0:
-                        asked[route].rates.append(rate)
-                        asked[route].cpu_us.append((_cpu_us(pid) - begun) / len(latencies))
-                        asked[route].latencies_ms += latencies
+                        asked[route].add(found)
             _print(asked, clients)
     print(f"{arguments.workers} server processes and 1 client process share {os.cpu_count()} cores")
 
@@ -95,7 +102,7 @@ def demo_store() -> Path:
     return store
 
 
-def _requests(route: str) -> list[bytes]:
+def requests_for(route: str) -> list[bytes]:
     """Whole HTTP requests, one per transaction."""
     bodies = next(outgoing(SyntheticStream(seed=7).chunks(BODIES))).values
     if route == "/v1/checks":
@@ -122,24 +129,18 @@ def _serve(store: Path, port: int, workers: int) -> None:
     server.serve(load, "127.0.0.1", port, workers)
 
 
+def eddy_command(store: Path, workers: int, port: int) -> list[str]:
+    options = ["--artifacts", str(store), "--workers", str(workers)]
+    return [sys.executable, "-m", "benchmarks.api", "--serve", str(port), *options]
+
+
 @contextlib.contextmanager
-def _serving(store: Path, workers: int) -> Iterator[tuple[int, int]]:
-    """The server's port and process."""
+def serving(command: Callable[[int], list[str]]) -> Iterator[tuple[int, int]]:
+    """The port and the process of a server whose command is given the port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.api",
-        "--serve",
-        str(port),
-        "--artifacts",
-        str(store),
-        "--workers",
-        str(workers),
-    ]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stderr=log)
+        process = subprocess.Popen(command(port), stderr=log, stdout=log)
         try:
             _until_it_answers(port)
             yield port, process.pid
@@ -167,8 +168,9 @@ def _cpu_us(pid: int) -> float:
     return sum(int(user) + int(system) for *_, user, system in (stat[:13] for stat in stats)) * TICK_US
 
 
-def _ask(port: int, requests: list[bytes], clients: int, seconds: float) -> tuple[float, list[float]]:
-    """Requests per second over all clients, each on a connection of its own, and the latencies in milliseconds."""
+def ask(port: int, pid: int, requests: list[bytes], clients: int, seconds: float) -> Asked:
+    """One round of that many clients, each on a connection of its own."""
+    begun = _cpu_us(pid)
     latencies: list[float] = []
     stop_at = time.perf_counter() + seconds
     threads = [threading.Thread(target=_client, args=(port, requests, i, stop_at, latencies)) for i in range(clients)]
@@ -176,7 +178,7 @@ def _ask(port: int, requests: list[bytes], clients: int, seconds: float) -> tupl
         thread.start()
     for thread in threads:
         thread.join()
-    return len(latencies) / seconds, latencies
+    return Asked([len(latencies) / seconds], [(_cpu_us(pid) - begun) / len(latencies)], latencies)
 
 
 def _client(port: int, requests: list[bytes], number: int, stop_at: float, latencies: list[float]) -> None:
@@ -201,12 +203,15 @@ def _answer(connection: socket.socket) -> bytes:
     return answer
 
 
+def line(name: str, asked: Asked) -> str:
+    latency = f"p50 {asked.percentile(0.5):6.2f} ms   p99 {asked.percentile(0.99):6.2f} ms"
+    return f"  {name:16}{asked.rate:8,.0f}/s   {latency}   {asked.cpu:8,.0f} us of the server's CPU"
+
+
 def _print(asked: dict[str, Asked], clients: int) -> None:
     print(f"{clients} busy connection{'s'[: clients > 1]}")
     for route, measured in asked.items():
-        p50, p99, cpu_us = measured.percentile(0.5), measured.percentile(0.99), statistics.median(measured.cpu_us)
-        latency = f"p50 {p50:6.2f} ms   p99 {p99:6.2f} ms"
-        print(f"  POST {route:10} {measured.rate:8,.0f}/s   {latency}   {cpu_us:8,.0f} us of the server's CPU")
+        print(line(f"POST {route}", measured))
     print(f"  check / empty  {asked['/v1/check'].rate / asked['/empty'].rate:.2f}")
     print(f"  transactions by /v1/checks  {asked['/v1/checks'].rate * BODIES:,.0f}/s")
 
