@@ -26,5 +26,5 @@ def _value(field: Field, level: str | None) -> object:
     if field.kind is Kind.TIMESTAMP:
         return {"s": 1_772_368_496, "ms": 1_772_368_496_789}.get(field.unit or "", "2026-03-01T12:34:56.789Z")
     if field.unit == "integer":
-        return int(level) if level and field.role is None else 1
+        return int(level) if level and level.isdecimal() and field.role is None else 1
     return level if level and field.role is None else f"{field.role or field.name}-1"

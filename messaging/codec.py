@@ -33,8 +33,8 @@ TEXT_MAX_CHARS = 4_000
 FIELD_NAME_MAX_CHARS = 256
 UNKNOWN_FIELDS_MOST = 32
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, TypeError, RecursionError, Unacceptable)
-_ESCAPED = re.compile(r'["\\\x00-\x1f]')
-"""Characters that JSON escapes; msgspec has no fields with them in their names."""
+_ESCAPED = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
+"""Characters that stand in JSON only as escapes; msgspec has no fields with them in their names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ between two calls.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 
 import msgspec
 import numpy as np
@@ -18,10 +19,15 @@ from eddy.model.serving.scorer import Scorer, Scores
 
 
 class Contribution(msgspec.Struct, frozen=True):
-    """One field's part of a score, and why: what was observed, what would have been expected.
+    """One field's part of a score, and why.
 
-    Numbers are in original units, the time of a timestamp is its hour of the day ("03:15", UTC), the expected level of
-    a category is the most usual one. None: there was no value.
+    Attributes:
+        field: its name in the schema.
+        contribution: its part; those of all fields add up to the score.
+        observed: what the transaction has, in original units; of a time the hour of the day ("03:15", UTC); null where
+            there was no value.
+        expected: what would have been expected, in the same units; of a category the most usual level; null where there
+            is nothing to say.
     """
 
     field: str
@@ -121,16 +127,16 @@ class Detector:
 
 
 def _plain(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+    return value if isfinite(value) else None
 
 
 def _number(value: float) -> float | None:
     """Six digits: more than that is rounding noise of the network."""
-    return float(f"{value:.6g}") if np.isfinite(value) else None
+    return float(f"{value:.6g}") if isfinite(value) else None
 
 
 def _clock(seconds: float) -> str | None:
-    if not np.isfinite(seconds):
+    if not isfinite(seconds):
         return None
     minutes = int(seconds // 60) % 1_440
     return f"{minutes // 60:02d}:{minutes % 60:02d}"

@@ -22,9 +22,10 @@ import pytest
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.serving.artifact import ArtifactStore, Manifest, Probe
 from eddy.model.serving.scorer import Scorer
-from tests.api.graph import distance_graph
+from tests.api.kit.graph import distance_graph
+from tests.api.kit.raw import CARD, post, statuses
 
-SERVER = Path(__file__).with_name("fake.py")
+SERVER = Path(__file__).parent / "kit/fake.py"
 MAX_BODY = 4_000
 REQUEST_S = 4  # rather than 10: tests wait for it
 TRANSACTION = {
@@ -43,7 +44,7 @@ def encoded(**changes: Any) -> bytes:
 
 @pytest.fixture(scope="session")
 def fake() -> ModuleType:
-    """The module `fake` beside this file."""
+    """The module `kit/fake.py`."""
     spec = importlib.util.spec_from_file_location("fake_api", SERVER)
     assert spec
     assert spec.loader
@@ -153,3 +154,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def own_server(tmp_path: Path) -> Iterator[Server]:
     with serving(tmp_path / "log") as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _still_well(request, transaction):
+    """After each test: the server answers, and no 5xx was counted."""
+    yield
+    if "server" in request.fixturenames:
+        server = request.getfixturevalue("server")
+        assert statuses(server.raw(post(transaction()))) == [200]
+        assert not re.search(r'eddy_http_requests_total\{[^}]*status="5', server.get("/metrics"))
+        assert "Traceback" not in server.log.read_text()
+        assert CARD.decode() not in server.log.read_text()

@@ -286,11 +286,6 @@ def test_the_index_lists_what_there_is(client):
     assert {tuple(route.split()) for route in routes} == there
 
 
-def test_a_body_of_no_length_is_asked_for(client):
-    answer = client.post("/v1/check", content_type="application/json")
-    assert_problem(answer, 411, "length-required")
-
-
 def test_a_transaction_that_the_model_gives_no_number_for_is_refused(fake, client, transaction, monkeypatch):
     real = fake.DistanceFromUsual.score
 

@@ -12,7 +12,7 @@ import pytest
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.producer.messages import outgoing
 from eddy.producer.synthetic import SyntheticStream
-from tests.api.eddy_serve import serving_store
+from tests.api.kit.eddy_serve import serving_store
 from tests.places import ROOT
 from tests.plugins.artifacts import artifact_store as artifact_store
 

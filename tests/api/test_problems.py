@@ -82,3 +82,8 @@ def test_whatever_the_framework_raises_is_a_problem_of_the_page(fake, status):
     assert answer.status_code == answer.json["status"]
     assert answer.json["type"] in {known.uri for known in problem_types.ALL}
     assert answer.status_code // 100 == status // 100
+
+
+def test_a_body_of_no_length_is_asked_for(client):
+    answer = client.post("/v1/check", content_type="application/json")
+    assert (answer.status_code, answer.json["type"]) == (411, "/problems#length-required")

@@ -16,7 +16,7 @@ from eddy.api.detectors import NotReady, StoredDetector
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
-from tests.api.eddy_serve import serving_store, start
+from tests.api.kit.eddy_serve import serving_store, start
 
 
 @pytest.fixture

@@ -13,45 +13,9 @@ from http.client import HTTPConnection
 
 import pytest
 
-CARD = b"4111111111111111"
+from tests.api.kit.raw import CARD, HEAD, assert_refused, chunked, post, statuses
+
 MAX_BODY = 4_000
-HEAD = b"POST /v1/check HTTP/1.1\r\nHost: eddy\r\nContent-Type: application/json\r\nConnection: close\r\n"
-
-
-def post(body: bytes, *headers: bytes) -> bytes:
-    lines = headers or (b"Content-Length: %d" % len(body),)
-    return HEAD + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
-
-
-def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
-    body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end
-    return post(body, b"Transfer-Encoding: chunked")
-
-
-def statuses(answer: bytes) -> list[int]:
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)]
-
-
-def assert_refused(answer: bytes, *allowed: int) -> None:
-    """One problem document with one of these statuses and none of what was sent."""
-    (status, *_) = statuses(answer)
-    assert status in allowed
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert b"content-type: application/problem+json" in head.lower()
-    assert json.loads(body)["status"] == status
-    assert CARD not in answer
-
-
-@pytest.fixture(autouse=True)
-def _still_well(request, transaction):
-    """After each test: the server answers, and no 5xx was counted."""
-    yield
-    if "server" in request.fixturenames:
-        server = request.getfixturevalue("server")
-        assert statuses(server.raw(post(transaction()))) == [200]
-        assert not re.search(r'eddy_http_requests_total\{[^}]*status="5', server.get("/metrics"))
-        assert "Traceback" not in server.log.read_text()
-        assert CARD.decode() not in server.log.read_text()
 
 
 def test_a_check_is_answered(server, transaction):
