@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from benchmarks import invented
 from eddy.model.config import TrainingConfig
-from eddy.model.data.conversion import columns_of, read_table
+from eddy.model.data.conversion import columns_of
+from eddy.model.data.sampling import read_table
 from eddy.model.data.schema_inference import infer
 from eddy.model.evaluation import baselines
 from eddy.model.evaluation.metrics import average_precision

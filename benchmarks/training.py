@@ -18,7 +18,7 @@ import pandas as pd
 
 from eddy.model.components.autoencoder import Autoencoder, Step
 from eddy.model.config import CALIBRATION_ROWS, DEFAULTS
-from eddy.model.data.conversion import read_sample
+from eddy.model.data.sampling import read_sample
 from eddy.model.data.schema_inference import infer
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.training.train import train

@@ -13,7 +13,7 @@ from eddy.monitoring.progress import counting
 if TYPE_CHECKING:  # pandas would cost every command a second
     from pandas import DataFrame
 
-    from eddy.model.data.conversion import Sample
+    from eddy.model.data.sampling import Sample
     from eddy.model.data.schema_inference import Guess
     from eddy.model.schema.schema import TransactionSchema
     from eddy.producer.rehearsal import Rehearsal
@@ -78,13 +78,13 @@ def checked_schema(file: Path | None, schema: TransactionSchema | None, table: D
 def read(
     data: str, rows: int = 0, seed: int = 0, schema: TransactionSchema | None = None, quiet: bool = False
 ) -> Sample:
-    """A sample of the data (`model.data.conversion.read_sample`), with a bar that shows the rate. 0 rows: all.
+    """A sample of the data (`model.data.sampling.read_sample`), with a bar that shows the rate. 0 rows: all.
 
     Raises:
         TableError: it cannot be read.
     """
-    from eddy.model.data.conversion import read_sample
-    from eddy.model.data.sources import expected_rows
+    from eddy.model.data.files.sources import expected_rows
+    from eddy.model.data.sampling import read_sample
 
     with counting(f"reading {Path(data).name}", expected_rows(data), quiet=quiet) as advance:
         return read_sample(data, rows, seed, advance, texts=schema.texts if schema else ())

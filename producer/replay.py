@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eddy.model.data import values
-from eddy.model.data.conversion import TableError, completed, read_pieces, read_sample
+from eddy.model.data.conversion import TableError, completed
+from eddy.model.data.files.sources import ROWS, STANDARD_INPUT
+from eddy.model.data.sampling import read_pieces, read_sample
 from eddy.model.data.schema_inference import LOOK_ROWS, infer
-from eddy.model.data.sources import ROWS, STANDARD_INPUT
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.producer.messages import Outgoing, encode
 
@@ -41,7 +42,7 @@ class Replay:
     """A table that has been looked through once, ready to be sent.
 
     Args:
-        source: a file or a pattern, as of `model.data.sources`.
+        source: a file or a pattern, as of `model.data.files.sources`.
         schema: what its columns are, None: inferred from a sample of its rows.
 
     Attributes:

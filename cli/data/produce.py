@@ -120,7 +120,7 @@ def connect(settings: Settings) -> Broker:
 def _write(path: Path, stream: SyntheticStream, count: int | None) -> None:
     if count is None:
         fail("--to needs --count, the number of transactions to write", code=2)
-    from eddy.model.data.writers import writing
+    from eddy.model.data.files.writers import writing
 
     written = 0
     with writing(path) as write, counting("writing", count, "transactions") as advance:

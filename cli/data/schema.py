@@ -12,7 +12,7 @@ from eddy.cli.console import err, fail, print_json, say, written_to
 from eddy.cli.tables import AsJson, Data, SampleRows, read, say_columns
 
 if TYPE_CHECKING:
-    from eddy.model.data.conversion import Sample
+    from eddy.model.data.sampling import Sample
     from eddy.model.data.schema_inference import Guess
 
 Out = Annotated[Path | None, typer.Option("--out", help="Write the schema to this file, which must not exist yet.")]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # pandas would cost every command half a second
     from rich.table import Table
 
     from eddy.model.data.batch_scoring import Piece, TopRow
-    from eddy.model.data.writers import Write
+    from eddy.model.data.files.writers import Write
     from eddy.model.serving.detector import Detector
 
 SHOWN, CONTRIBUTIONS = 10, 3
@@ -69,7 +69,7 @@ def score(
 
         zcat day.jsonl.gz | eddy score 20260301T101500Z-3f2a9c - --out scored.csv --json
     """
-    from eddy.model.data.writers import check, writing
+    from eddy.model.data.files.writers import check, writing
 
     started = time.perf_counter()
     if out_file is not None:
@@ -85,8 +85,9 @@ def score(
 
 def _score(data: str, detector: Detector, write: Write | None, quiet: bool) -> Tally:
     from eddy.model.data.batch_scoring import score_pieces
-    from eddy.model.data.conversion import TableError, read_pieces
-    from eddy.model.data.sources import expected_rows
+    from eddy.model.data.conversion import TableError
+    from eddy.model.data.files.sources import expected_rows
+    from eddy.model.data.sampling import read_pieces
 
     tally, named = Tally(), detector.schema.role("transaction") is not None
     pieces = read_pieces(data, texts=detector.schema.texts, consistent=False)

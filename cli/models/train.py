@@ -26,7 +26,7 @@ from eddy.model.config import CALIBRATION_ROWS, DEFAULTS, TrainingConfig
 from eddy.monitoring.progress import sharing
 
 if TYPE_CHECKING:  # pandas and TensorFlow would cost every command seconds
-    from eddy.model.data.conversion import Sample
+    from eddy.model.data.sampling import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
     from eddy.model.training.train import Trained

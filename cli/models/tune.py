@@ -24,7 +24,7 @@ from eddy.monitoring.progress import bars, sharing
 if TYPE_CHECKING:  # pandas, Optuna and TensorFlow would cost every command seconds
     from pandas import DataFrame
 
-    from eddy.model.data.conversion import Sample
+    from eddy.model.data.sampling import Sample
     from eddy.model.schema.schema import TransactionSchema
     from eddy.model.serving.artifact import ArtifactStore
     from eddy.model.training.train import Trained

@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from eddy.model.arrays import Floats, Indices
 from eddy.model.components.whitening import compress
@@ -57,7 +58,6 @@ class Prototypes:
 def fit(x: Floats, seed: int) -> Prototypes:
     """Learns prototypes of features x [n, d], none of which is doubtful yet."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     rows = compress(x)
     count = int(np.clip(len(rows) // ROWS_EACH, 1, MOST))

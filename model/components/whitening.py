@@ -8,6 +8,7 @@ symmetric (as close to the identity as can be), so a whitened column still belon
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from eddy.model.arrays import Bools, Floats
 
@@ -51,10 +52,12 @@ def fit(values: Floats, unit: Floats, excluded: float = 0.02, steady: Bools | No
     scale = np.maximum(deviation, np.maximum(0.05 * relative.std(axis=0), least))
     z = np.clip((relative - center) / scale, -FIT_LIMIT, FIT_LIMIT)
     kept = np.ones(len(z), np.bool_)
-    for _ in range(ROUNDS):
-        size = ((z @ _rotation(z, kept)) ** 2).sum(axis=1)
-        kept = size <= np.quantile(size, 1 - excluded)
-    return Whitening(center * unit, _rotation(z, kept) / (unit * scale)[:, None])
+    with threadpool_limits(1):  # beside other work, threads wait for each other far longer than they save
+        for _ in range(ROUNDS):
+            size = ((z @ _rotation(z, kept)) ** 2).sum(axis=1)
+            kept = size <= np.quantile(size, 1 - excluded)
+        rotation = _rotation(z, kept)
+    return Whitening(center * unit, rotation / (unit * scale)[:, None])
 
 
 def compress(values: Floats) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from eddy.model.data import column_names as names
 from eddy.model.data import local_times, spelled_numbers
 from eddy.model.data.column import Seen
-from eddy.model.data.csv import CODE
+from eddy.model.data.files.csv import CODE
 from eddy.model.schema.schema import Kind
 
 Answer = tuple[Kind, str | None, str]
@@ -52,15 +52,8 @@ def _empty(column: Seen) -> Answer | None:
 
 
 def _nested(column: Seen) -> Answer | None:
-    return (
-        (
-            Kind.IGNORED,
-            None,
-            "holds lists or objects: give what counts there a column of its own, such as amount_value",
-        )
-        if column.levels < 0
-        else None
-    )
+    why = "holds lists or objects: give what counts there a column of its own, such as amount_value"
+    return (Kind.IGNORED, None, why) if column.levels < 0 else None
 
 
 def _unnamed(column: Seen) -> Answer | None:

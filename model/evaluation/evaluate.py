@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from eddy.model.arrays import Bools, Floats, Texts
-from eddy.model.data.conversion import NORMAL_WORDS, Sample, TableError, anomalous, columns_of
+from eddy.model.data.conversion import NORMAL_WORDS, TableError, anomalous, columns_of
+from eddy.model.data.sampling import Sample
 from eddy.model.data.schema_inference import infer
 from eddy.model.evaluation import baselines
 from eddy.model.evaluation.metrics import MOST_KINDS, Figures, figures

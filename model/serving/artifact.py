@@ -106,9 +106,8 @@ class ArtifactStore:
 
     def versions(self) -> tuple[str, ...]:
         """All versions, newest first."""
-        if not self.path.is_dir():
-            return ()
-        return tuple(sorted((entry.name for entry in self.path.iterdir() if _is_version(entry)), reverse=True))
+        entries = self.path.iterdir() if self.path.is_dir() else ()
+        return tuple(sorted((entry.name for entry in entries if _is_version(entry)), reverse=True))
 
     def active(self) -> str:
         """The version that is to run: the chosen one, or else the newest.
@@ -232,10 +231,8 @@ class ArtifactStore:
         return Detector(version, manifest.schema, scorer, manifest.calibration, manifest.threshold)
 
     def _chosen(self) -> str | None:
-        try:
-            return (self.path / ACTIVE).read_text(errors="replace").strip()
-        except FileNotFoundError:
-            return None
+        file = self.path / ACTIVE
+        return file.read_text(errors="replace").strip() if file.is_file() else None
 
     def _read(self, version: str, name: str) -> bytes:
         path = self.path / version / name

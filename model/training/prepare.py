@@ -5,15 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from eddy.model.config import DEFAULTS, TrainingConfig
-from eddy.model.data.conversion import (
-    NORMAL_WORDS,
-    ROWS_DRAWN,
-    ROWS_OF_SOURCE,
-    TableError,
-    anomalous,
-    columns_of,
-    words_of,
-)
+from eddy.model.data.conversion import NORMAL_WORDS, TableError, anomalous, columns_of, words_of
+from eddy.model.data.sampling import ROWS_DRAWN, ROWS_OF_SOURCE
 from eddy.model.schema.schema import Columns, Field, Kind, SchemaError, TransactionSchema
 
 FEWEST_ROWS = 500

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from eddy.cli import tables
 from eddy.cli.main import app
-from eddy.model.data.conversion import TableError, read_table
+from eddy.model.data.conversion import TableError
+from eddy.model.data.sampling import read_table
 from eddy.model.data.schema_inference import infer
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.producer.rehearsal import rehearse

@@ -11,8 +11,8 @@ import pytest
 
 from eddy.messaging.memory.broker import MemoryBroker
 from eddy.model.data.conversion import TableError
+from eddy.model.data.files.writers import writing
 from eddy.model.data.schema_inference import infer
-from eddy.model.data.writers import writing
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.producer import replay as replay_module
 from eddy.producer.messages import outgoing

@@ -10,7 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from eddy.messaging.codec import TransactionCodec
-from eddy.model.data.conversion import columns_of, read_table
+from eddy.model.data.conversion import columns_of
+from eddy.model.data.sampling import read_table
 from eddy.model.data.schema_inference import infer
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.producer.replay import Replay

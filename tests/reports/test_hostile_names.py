@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from eddy.model.config import DEFAULTS
-from eddy.model.data.conversion import Sample, columns_of
+from eddy.model.data.conversion import columns_of
+from eddy.model.data.sampling import Sample
 from eddy.model.evaluation.compare import compare_models
 from eddy.model.evaluation.evaluate import prepare, run
 from eddy.model.exploration import row_map

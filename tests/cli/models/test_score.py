@@ -74,7 +74,7 @@ def test_a_table_in_pieces_and_files_is_scored_as_one(
     run(artifact_store, "active", data, "--out", data.with_name("whole.parquet"))
     payments[:1_100].to_csv(data.with_name("day-1.csv"), index=False)
     payments[1_100:].to_csv(data.with_name("day-2.csv"), index=False)
-    monkeypatch.setattr("eddy.model.data.conversion.read_pieces.__defaults__", (700, ()))
+    monkeypatch.setattr("eddy.model.data.sampling.read_pieces.__defaults__", (700, ()))
     run(artifact_store, "active", data.with_name("day-*.csv"), "--out", data.with_name("pieces.parquet"))
     whole, pieces = (pd.read_parquet(data.with_name(f"{name}.parquet")) for name in ("whole", "pieces"))
     pd.testing.assert_frame_equal(whole, pieces)

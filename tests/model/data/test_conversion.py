@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eddy.model.data.conversion import TableError, anomalous, columns_of, read_table
+from eddy.model.data.conversion import TableError, anomalous, columns_of
+from eddy.model.data.sampling import read_table
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 
 MakeTable = Callable[..., pd.DataFrame]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from eddy.messaging.codec import TransactionCodec
-from eddy.model.data.conversion import TableError, anomalous, columns_of, read_table
+from eddy.model.data.conversion import TableError, anomalous, columns_of
+from eddy.model.data.sampling import read_table
 from eddy.model.data.schema_inference import guess, infer
 
 ROWS = 600

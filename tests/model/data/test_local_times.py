@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from eddy.messaging.codec import TransactionCodec
-from eddy.model.data.conversion import TableError, columns_of, read_table
+from eddy.model.data.conversion import TableError, columns_of
+from eddy.model.data.sampling import read_table
 from eddy.model.data.schema_inference import guess, infer
 from eddy.model.schema.schema import Field, Kind, SchemaError, TransactionSchema
 

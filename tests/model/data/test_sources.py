@@ -17,9 +17,10 @@ import pyarrow.parquet
 import pytest
 import zstandard
 
-from eddy.model.data.conversion import TableError, columns_of, read_pieces, read_sample, read_table
+from eddy.model.data.conversion import TableError, columns_of
+from eddy.model.data.files.sources import ROWS, MixedColumn
+from eddy.model.data.sampling import read_pieces, read_sample, read_table
 from eddy.model.data.schema_inference import infer
-from eddy.model.data.sources import ROWS, MixedColumn
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 
 MakeTable = Callable[..., pd.DataFrame]
@@ -166,7 +167,7 @@ def test_a_table_made_with_the_same_seed_is_sampled_fairly(tmp_path: Path) -> No
 
 
 def test_every_row_is_as_likely_to_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eddy.model.data.sources.ROWS", 7)
+    monkeypatch.setattr("eddy.model.data.files.sources.ROWS", 7)
     pd.DataFrame({"n": np.arange(40)}).to_csv(tmp_path / "t.csv", index=False)
     drawn = [read_sample(tmp_path / "t.csv", 10, seed=seed).table["n"].to_numpy() for seed in range(200)]
     assert {len(rows) for rows in drawn} == {10}
@@ -266,7 +267,7 @@ def test_no_damage_leads_to_anything_but_a_table_or_a_refusal(table: pd.DataFram
 
 
 def test_a_column_of_numbers_that_turns_to_text_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    monkeypatch.setattr("eddy.model.data.files.csv._BLOCK", 64)
     codes = [f"{n:03}" if n >= 100 else str(n) for n in range(200)] + ["A17", "007"]
     pd.DataFrame({"code": codes, "n": range(202)}).to_csv(tmp_path / "t.csv", index=False)
     assert read_table(tmp_path / "t.csv")["code"].tolist() == codes
@@ -289,7 +290,7 @@ def test_what_a_column_is_does_not_depend_on_the_order_of_its_rows(
     cells = [first] * 100 + [last] * 100
     pd.DataFrame({"c": cells, "n": 1}).to_csv(tmp_path / "whole.csv", index=False)
     whole = read_table(tmp_path / "whole.csv")["c"]
-    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    monkeypatch.setattr("eddy.model.data.files.csv._BLOCK", 64)
     for order in (cells, cells[::-1]):
         pd.DataFrame({"c": order, "n": 1}).to_csv(tmp_path / "t.csv", index=False)
         read = read_table(tmp_path / "t.csv")["c"]
@@ -325,7 +326,7 @@ def test_a_typing_error_among_numbers_is_found_by_file_and_row(tmp_path: Path) -
 
 
 def test_whole_numbers_and_fractions_in_one_column_are_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    monkeypatch.setattr("eddy.model.data.files.csv._BLOCK", 64)
     values = [str(n) for n in range(200)] + ["1.5", "", " 7 ", "NA", "1e3"]
     pd.DataFrame({"n": values, "m": range(205)}).to_csv(tmp_path / "t.csv", index=False)
     read = read_table(tmp_path / "t.csv")["n"].tolist()

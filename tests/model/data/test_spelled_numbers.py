@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eddy.model.data.conversion import TableError, read_pieces, read_table
+from eddy.model.data.conversion import TableError
+from eddy.model.data.sampling import read_pieces, read_table
 from eddy.model.data.schema_inference import guess
 from eddy.model.schema.schema import Kind
 
@@ -67,7 +68,7 @@ def test_spellings_do_not_depend_on_the_order_of_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: list[str]
 ) -> None:
     whole = column(tmp_path, cells)
-    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    monkeypatch.setattr("eddy.model.data.files.csv._BLOCK", 64)
     for order in (cells, cells[::-1]):
         many = [cell for cell in order for _ in range(100)]
         read = column(tmp_path, many)
@@ -78,7 +79,7 @@ def test_spellings_do_not_depend_on_the_order_of_rows(
 def test_pieces_that_were_read_otherwise_are_refused_not_guessed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eddy.model.data.csv._BLOCK", 64)
+    monkeypatch.setattr("eddy.model.data.files.csv._BLOCK", 64)
     path = tmp_path / "t.csv"
     path.write_text("x;n\n" + "1.234;1\n" * 100 + "100,50;1\n" * 100)
     with pytest.raises(TableError, match=r"column x.*spelling.*decimal point"):

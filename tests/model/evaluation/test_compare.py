@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eddy.model.data.conversion import Sample
+from eddy.model.data.sampling import Sample
 from eddy.model.evaluation.compare import compare_models, rank_correlation
 from eddy.model.evaluation.evaluate import Evaluation, prepare, run
 from eddy.model.schema.columns import Columns

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eddy.model.data.conversion import Sample, TableError, columns_of
+from eddy.model.data.conversion import TableError, columns_of
+from eddy.model.data.sampling import Sample
 from eddy.model.evaluation import baselines
 from eddy.model.evaluation.evaluate import half, prepare, rows_of, run
 from eddy.model.schema.schema import Field, Kind, TransactionSchema

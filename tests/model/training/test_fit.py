@@ -27,7 +27,7 @@ import sys
 from datetime import UTC, datetime
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.schema.schema import TransactionSchema
-from eddy.model.data.conversion import read_table
+from eddy.model.data.sampling import read_table
 from eddy.model.config import TrainingConfig
 from eddy.model.training.train import train
 from eddy.reports.training.build import build

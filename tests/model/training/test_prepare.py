@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from eddy.model.config import TrainingConfig
-from eddy.model.data.conversion import TableError, read_sample
+from eddy.model.data.conversion import TableError
+from eddy.model.data.sampling import read_sample
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.model.training.prepare import FEWEST_ROWS, Prepared, prepare
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eddy.model.data.conversion import Sample
+from eddy.model.data.sampling import Sample
 from eddy.model.evaluation import baselines
 from eddy.model.evaluation.evaluate import Evaluation, prepare, run
 from eddy.model.schema.schema import TransactionSchema

@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from eddy.model.data import csv, values
-from eddy.model.data.files import BROKEN, TEXT, TableError, opened, refuse_duplicates
+from eddy.model.data import values
+from eddy.model.data.files import csv
+from eddy.model.data.files.opening import BROKEN, TEXT, TableError, opened, refuse_duplicates
 
 RowsOf = Callable[[int, dict[str, str]], Iterator[pd.DataFrame]]
 """Reads a file: most rows of a piece, and what columns are known to be; CSV adds to it what it learns of them."""

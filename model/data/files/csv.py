@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from eddy.model.data import spelled_numbers
-from eddy.model.data.files import TEXT, MixedColumn, TableError, opened, refuse_duplicates
+from eddy.model.data.files.opening import TEXT, MixedColumn, TableError, opened, refuse_duplicates
 
 ONLY_WORDS = "only_words"
 CODE = r"^\s*(0\d+|\d{19,})\s*$"

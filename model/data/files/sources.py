@@ -2,7 +2,7 @@
 
 Every format gives the same columns for the same rows. Text that looks like numbers becomes numbers, as one would expect
 of a CSV. What a column is, all of its rows decide: a piece that disagrees with those before is refused (`MixedColumn`),
-and `model.data.conversion.read_sample` then reads the column as text from its first row on.
+and `model.data.sampling.read_sample` then reads the column as text from its first row on.
 """
 
 import glob
@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from eddy.model.data.csv import CODE, ONLY_WORDS
-from eddy.model.data.files import BROKEN, TEXT, TableError
-from eddy.model.data.files import MixedColumn as MixedColumn
-from eddy.model.data.formats import SPARSE, RowsOf, format_of, json_lines, rows_in, standard_input
+from eddy.model.data.files.csv import CODE, ONLY_WORDS
+from eddy.model.data.files.formats import SPARSE, RowsOf, format_of, json_lines, rows_in, standard_input
+from eddy.model.data.files.opening import BROKEN, TEXT, TableError
+from eddy.model.data.files.opening import MixedColumn as MixedColumn
 from eddy.model.data.values import numbers
 
 STANDARD_INPUT = "-"
