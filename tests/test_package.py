@@ -31,6 +31,7 @@ NEEDED_BY = {
     "model/serving": "",
     "model": "train",
     "producer/replay.py": "tables",
+    "producer/rehearsal.py": "tables",
     "reports": "train",
 }
 """The extra that folders of the package may need; all others are for the base install."""
