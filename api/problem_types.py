@@ -95,7 +95,8 @@ REFUSED = ProblemType(
     "Not a transaction of the schema",
     "The body is JSON, but no transaction that the active model can score. `category` is the word that a dead letter "
     "of the same message would carry; `errors` lists the fields that are wrong, at most 20 of them.",
-    "Compare the transaction with the schema in `/openapi.json`, or in words at `/docs`.",
+    "Compare the transaction with the schema in `/openapi.json`, or in words at `/docs`. An array of transactions goes "
+    "to `POST /v1/checks`.",
 )
 NOT_AN_ARRAY = ProblemType(
     "not-an-array",

@@ -47,6 +47,6 @@ for part in verdict["contributions"]:
     print(f"  {part['field']}: {part['observed']}, expected {part['expected']}")
 
 try:
-    check(TRANSACTION | {"amount": "1200.50"})  # a text where a number belongs
+    check(TRANSACTION | {"amount": "1200.50 EUR"})  # no number
 except ValueError as refused:
     print(refused)

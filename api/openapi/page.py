@@ -59,7 +59,7 @@ _KINDS = {known.kind: known.uri for known in problem_types.ALL}
 def type_text(schema: Mapping[str, Any]) -> str:
     """A schema in words: its type and limits.
 
-    >>> type_text({"anyOf": [{"type": "number"}, {"type": "null"}], "minimum": 0})
+    >>> type_text({"type": ["number", "null"], "minimum": 0})
     'number or null, at least 0'
     """
     limits = [words.format(_number(schema[key])) for key, words in _LIMITS.items() if key in schema]
@@ -83,7 +83,8 @@ def _plain_type(schema: Mapping[str, Any]) -> str:
         return " or ".join(dict.fromkeys(map(_plain_type, schema["anyOf"])))
     if schema.get("type") == "array":
         return f"array of {_plain_type(schema.get('items', {}))}"
-    return str(schema.get("type", "anything"))
+    types = schema.get("type", "anything")
+    return types if isinstance(types, str) else " or ".join(types)
 
 
 def _name(reference: str) -> str:

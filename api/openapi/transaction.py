@@ -1,12 +1,11 @@
-"""A transaction of the active model's schema as a msgspec type that carries everything the codec demands of it.
+"""A transaction of the active model's schema as JSON Schema: what the codec accepts, spelled plainly or not.
 
-The type is the one that messages are decoded into; added is what the codec checks after decoding: sizes and ranges.
+A limit for one type, such as a pattern, does not concern the others.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import msgspec
-
+from eddy.api.openapi import text_patterns
 from eddy.messaging.codec import FIELD_NAME_MAX_CHARS, TEXT_MAX_CHARS
 from eddy.model.schema.schema import EARLIEST_S, LATEST_S, NUMBER_MAX, Field, Kind, TransactionSchema
 
@@ -18,12 +17,11 @@ IN_WORDS = {
     "time": "When it happened.",
 }
 _TIME_IN_WORDS = {
-    "iso8601": "A time after RFC 3339, UTC where it has no offset",
-    "s": "Seconds since 1970",
-    "ms": "Milliseconds since 1970",
+    "iso8601": "A time after ISO 8601 such as 2026-03-01T12:00:00Z, UTC where it has no offset",
+    "s": "Seconds since 1970, also as text without exponent",
+    "ms": "Milliseconds since 1970, also as text without exponent",
 }
-_MILLISECONDS = 1_000.0
-_YEARS = r"^(19[7-9][0-9]|2[01][0-9]{2})-"
+_MILLISECONDS = 1_000
 _WITHOUT_NUL = r"^[^\u0000]*$"
 
 
@@ -34,9 +32,14 @@ def transaction_schema(schema: TransactionSchema, unknown_fields: Literal["ignor
         schema: the active model's.
         unknown_fields: what becomes of fields that it does not name.
     """
-    described = _described_type(schema, unknown_fields == "refuse")
-    (_,), components = msgspec.json.schema_components([described])
-    return {**components[NAME], **of_any_object("")}
+    sent = [field for field in schema.fields if field.kind not in (Kind.IGNORED, Kind.LABEL)]
+    properties: dict[str, Any] = {field.name: _described(field) for field in sent}
+    required = [field.name for field in sent if not field.nullable]
+    found = of_any_object("") | {"properties": properties, "required": required}
+    if unknown_fields == "ignore":
+        return found
+    properties |= {field.name: {} for field in schema.of_kind(Kind.IGNORED)}
+    return found | {"additionalProperties": False}
 
 
 def of_any_object(description: str) -> dict[str, Any]:
@@ -49,47 +52,53 @@ def of_any_object(description: str) -> dict[str, Any]:
     }
 
 
-def _described_type(schema: TransactionSchema, forbid_unknown: bool) -> type[msgspec.Struct]:
-    """The type that messages are decoded into, its fields annotated with what the codec checks beyond it."""
-    by_attribute = {field.attribute: field for field in schema.fields}
-    members: list[Any] = []
-    rename = {}
-    for member in msgspec.structs.fields(schema.struct(forbid_unknown)):
-        rename[member.name] = member.encode_name
-        if member.required:
-            more = msgspec.Meta(extra_json_schema=_limits(by_attribute[member.name]))
-            members.append((member.name, Annotated[member.type, more]))
-        else:  # a field that is named but not read
-            members.append((member.name, Any | msgspec.UnsetType, msgspec.UNSET))
-    return msgspec.defstruct(NAME, members, rename=rename, forbid_unknown_fields=forbid_unknown)
+def _described(field: Field) -> dict[str, Any]:
+    types, limits = _accepted(field)
+    return {"type": [*types, "null"] if field.nullable else types, **limits, "description": _in_words(field)}
 
 
-def _limits(field: Field) -> dict[str, Any]:
-    """What JSON Schema can say of a field; limits for one type do not concern null."""
-    limits: dict[str, Any] = {"description": _in_words(field)}
+def _accepted(field: Field) -> tuple[list[str], dict[str, Any]]:
+    """The types of JSON that a field may have, the plain one first, and their limits."""
     if field.kind is Kind.TIMESTAMP:
-        return limits | _times(field.unit)
+        return _accepted_as_time(field)
+    if field.kind is Kind.NUMERIC and field.unit == "boolean":
+        return ["boolean", "integer", "string"], {"minimum": 0, "maximum": 1, "pattern": text_patterns.TRUTH}
     if field.kind is Kind.NUMERIC:
-        return limits if field.unit == "boolean" else limits | {"minimum": -NUMBER_MAX, "maximum": NUMBER_MAX}
+        limits = {"minimum": -NUMBER_MAX, "maximum": NUMBER_MAX}
+        return ["number", "string"], limits | {"pattern": text_patterns.NUMBER}
     if field.unit == "integer":
-        return limits
-    return limits | {"maxLength": TEXT_MAX_CHARS, "pattern": _WITHOUT_NUL}
+        return ["integer", "string"], {"pattern": text_patterns.WHOLE}
+    return ["string", "number", "boolean"], {"maxLength": TEXT_MAX_CHARS, "pattern": _WITHOUT_NUL}
 
 
-def _times(unit: str | None) -> dict[str, Any]:
-    if unit == "iso8601":
-        return {"format": "date-time", "pattern": _YEARS}
-    scale = _MILLISECONDS if unit == "ms" else 1.0
-    return {"minimum": EARLIEST_S * scale, "exclusiveMaximum": LATEST_S * scale}
+def _accepted_as_time(field: Field) -> tuple[list[str], dict[str, Any]]:
+    if field.unit == "iso8601":  # what a format of its own admits, no pattern says
+        return ["string"], {} if field.format else {"pattern": text_patterns.TIME}
+    scale = _MILLISECONDS if field.unit == "ms" else 1
+    limits = {"minimum": EARLIEST_S * scale, "exclusiveMaximum": LATEST_S * scale}
+    return ["number", "string"], limits | {"pattern": text_patterns.number_below(int(LATEST_S) * scale)}
 
 
 def _in_words(field: Field) -> str:
     words = [IN_WORDS[field.role]] if field.role else []
-    if field.kind is Kind.TIMESTAMP:
-        words.append(f"{_TIME_IN_WORDS[field.unit or 'iso8601']}, from 1970 to 2199.")
-    elif field.kind is Kind.NUMERIC:
-        of_unit = f"A number, in {field.unit}." if field.unit else "A number."
-        words.append("Yes or no." if field.unit == "boolean" else of_unit)
-    else:
-        words.append({Kind.CATEGORICAL: "A category.", Kind.IDENTIFIER: "An identifier."}[field.kind])
-    return " ".join([*words, *(["Null where it is missing."] if field.nullable else [])])
+    words.append(_time_in_words(field) if field.kind is Kind.TIMESTAMP else _value_in_words(field))
+    if field.missing:
+        words.append(f"Missing where it is {' or '.join(f'{number:.15g}' for number in field.missing)}.")
+    return " ".join([*words, *(["Null or left out where it is missing."] if field.nullable else [])])
+
+
+def _time_in_words(field: Field) -> str:
+    form = f", or in the format `{field.format}`" if field.format else ""
+    return f"{_TIME_IN_WORDS[field.unit or 'iso8601']}{form}, from 1970 to 2199."
+
+
+def _value_in_words(field: Field) -> str:
+    if field.kind is Kind.NUMERIC and field.unit == "boolean":
+        return "Yes or no: true or false, or 1 or 0, also as text."
+    if field.kind is Kind.NUMERIC:
+        of_unit = f", in {field.unit}" if field.unit else ""
+        return f'A number{of_unit}, also as text such as "12.50".'
+    what = {Kind.CATEGORICAL: "A category", Kind.IDENTIFIER: "An identifier"}[field.kind]
+    if field.unit == "integer":
+        return f"{what}: a whole number, also as text."
+    return f"{what}. A number or a truth value is read as text."

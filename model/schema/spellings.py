@@ -7,7 +7,7 @@ from typing import Any
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
 _WHOLE = re.compile(r"[+-]?\d{1,40}(\.0*)?")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?) *([Zz]|[+-]\d\d(?::?\d\d)?)?)?")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) *([Zz]|[+-]\d\d(?::?\d\d)?)?)?")
 
 
 class SpellingError(ValueError):

@@ -41,10 +41,10 @@ def test_the_answer_can_be_had_as_json(server, transaction):
 
 
 def test_a_refused_transaction_ends_with_1_and_says_which_fields(server, transaction):
-    result = run(server, transaction(amount=CARD, country=7).decode(), code=1)
+    result = run(server, transaction(amount=f"{CARD} EUR", country=[7]).decode(), code=1)
     assert "refused: Not a transaction of the schema." in result.stderr
-    assert "/amount: Expected `float`, got `str`" in result.stderr
-    assert "/country: Expected `str`, got `int`" in result.stderr
+    assert "/amount: `amount` is no number: send 12.50" in result.stderr
+    assert "/country: `country` is no text; received a list" in result.stderr
     assert CARD not in result.output
 
 

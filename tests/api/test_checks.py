@@ -1,6 +1,5 @@
 """POST /v1/checks: many transactions, each with its own answer."""
 
-import json
 from types import ModuleType
 from typing import Any
 
@@ -52,10 +51,10 @@ def test_each_transaction_has_the_verdict_that_it_has_alone_and_in_the_stream(cl
 
 def test_what_is_refused_has_a_problem_in_its_place_and_harms_nobody(client, transaction):
     sound = transaction()
-    body = array(sound, b"{}", b"17", sound.replace(b"31.5", b'"%s"' % CARD.encode()), transaction(amount=900.0))
+    body = array(sound, b"{}", b"17", sound.replace(b"31.5", b'"%s EUR"' % CARD.encode()), transaction(amount=900.0))
     answer = checks(client, body)
     assert answer.status_code == 200
-    assert CARD.encode() not in answer.data.replace(json.dumps(CARD).encode(), b"")
+    assert CARD.encode() not in answer.data
     found = answer.json
     assert (found["anomalous"], found["refused"]) == (1, 3)
     first, missing, number, text, anomalous = found["answers"]

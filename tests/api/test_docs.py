@@ -7,9 +7,11 @@ import msgspec
 import pytest
 
 from eddy.api import app, problem_types, server
+from eddy.api.app import create_app
 from eddy.api.check import TRANSACTIONS_MOST, CheckedTransaction, Verdict
 from eddy.api.problems import FieldError, ProblemDocument
 from eddy.api.routes.checks import Answers
+from eddy.settings import Settings
 from tests.places import ROOT
 
 DOCUMENT, PROBLEMS = ROOT / "docs" / "http-api.md", ROOT / "docs" / "problems.md"
@@ -39,6 +41,16 @@ def test_the_examples_have_exactly_the_fields_that_answers_have(examples):
         assert set(document) <= set(ProblemDocument.__struct_fields__)
         assert document["type"] == problem_types.REFUSED.uri
     assert set(problem["errors"][0]) == set(FieldError.__struct_fields__)
+
+
+def test_the_refusals_shown_are_those_that_are_given(examples, fake, transaction):
+    client = create_app(lambda: fake.DETECTOR, Settings()).test_client()
+    _, many, problem = examples
+    sent = json.loads(transaction())
+    wrong = {name: value for name, value in sent.items() if name != "country"} | {"amount": "1200.50 EUR"}
+    assert client.post("/v1/check", json=wrong).json == problem
+    lacking = {name: value for name, value in sent.items() if name != "amount"}
+    assert client.post("/v1/checks", json=[lacking]).json["answers"] == many["answers"][-1:]
 
 
 def test_every_route_is_there(text):

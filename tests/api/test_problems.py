@@ -9,8 +9,11 @@ from flask.testing import FlaskClient
 
 from eddy.api import problem_types
 from eddy.api.app import create_app
+from eddy.api.field_errors import field_errors
+from eddy.messaging.codec import TransactionCodec
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.settings import Settings
+from tests.api.kit.values import ALL_KINDS, CHANGES, SOUND
 
 CARD = "4111111111111111"
 
@@ -27,23 +30,40 @@ def refused(client: FlaskClient, body: bytes) -> Any:
 
 
 def test_all_fields_that_are_wrong_are_listed_at_once(client, transaction):
-    sent = json.loads(transaction(amount=CARD, event_time=CARD, country="x" * 4_001, card_id=17))
-    del sent["distance_km"]
+    sent = json.loads(
+        transaction(amount=f"{CARD} EUR", event_time=CARD, distance_km=[], country="x" * 4_001, card_id=[CARD])
+    )
+    del sent["transaction_id"]
     problem = refused(client, json.dumps(sent).encode())
     assert [(error["pointer"], error["category"]) for error in problem["errors"]] == [
+        ("/transaction_id", "missing-field"),
         ("/card_id", "wrong-type"),
         ("/event_time", "event-time"),
         ("/amount", "wrong-type"),
-        ("/distance_km", "missing-field"),
+        ("/distance_km", "wrong-type"),
         ("/country", "bad-text"),
     ]
+    details = [error["detail"] for error in problem["errors"]]
+    assert details[0] == problem["detail"].replace("The", "the") == "the message lacks the field `transaction_id`"
+    assert all(f"`{error['pointer'][1:]}`" in error["detail"] for error in problem["errors"])
     assert "errors_left_out" not in problem
     assert CARD not in json.dumps(problem)
 
 
 def test_numbers_and_times_beyond_the_range_are_listed(client, transaction):
-    problem = refused(client, transaction(amount=1e16, event_time="1969-12-31T00:00:00Z"))
+    problem = refused(client, transaction(amount=1e31, event_time="1969-12-31T00:00:00Z"))
     assert [error["category"] for error in problem["errors"]] == ["event-time", "out-of-range"]
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_the_list_names_what_the_codec_refuses_for_the_codecs_reason(name):
+    codec = TransactionCodec(ALL_KINDS)
+    for value in CHANGES[name]:
+        body = json.dumps(SOUND | {name: value}).encode()
+        refused = codec.decode_values([body]).refused
+        pointed = [("/" + name, found.category, found.reason) for found in refused.values()]
+        errors = field_errors(body, ALL_KINDS, codec)
+        assert [(error.pointer, error.category, error.detail) for error in errors] == pointed
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"amount": 1, "amount": 2}'])

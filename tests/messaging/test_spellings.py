@@ -125,6 +125,12 @@ def test_what_no_message_may_hold_no_table_may(field: str, value: Any, category:
             columns_of(pd.DataFrame([row]), SCHEMA)
 
 
+def test_one_unusual_spelling_does_not_make_another_field_refused() -> None:
+    """Plain reading takes any number of digits behind the second, and so does reading with patience."""
+    digits = PLAIN | {"time": "2026-03-01T12:00:00.500000000000Z"}
+    same(read(digits | {"number": "12.50"}), read(digits))
+
+
 def test_one_unusual_spelling_does_not_hide_what_is_wrong() -> None:
     unusual = json.dumps(PLAIN | {"number": "12.50"})
     doubled = unusual.replace('"code": 5411', '"code": 5411, "code": 1')
