@@ -30,11 +30,6 @@ def plain(text: str) -> str:
     return "".join(each if category(each)[0] != "C" else ascii(each)[1:-1] for each in text)
 
 
-def printable(text: str) -> str:
-    """Text from elsewhere, which must not move the cursor or colour the terminal; what cannot be seen becomes `?`."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
 def print_json(value: object) -> None:
     """Dataclasses, paths and NumPy's numbers included; a number that is none becomes null."""
     import msgspec

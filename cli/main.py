@@ -10,7 +10,7 @@ try:  # Imports take half a second; Ctrl-C must end them without a traceback too
 
     from eddy.cli.console import fail
     from eddy.cli.data import explore, produce, schema
-    from eddy.cli.inspecting import audit, messages, settings
+    from eddy.cli.inspecting import audit, messages, settings, status
     from eddy.cli.models import compare, evaluate, score, store, train, tune, use
     from eddy.cli.running import budget, check, consume, serve, shadow, threshold
     from eddy.cli.start import broker, demo, topics
@@ -41,6 +41,7 @@ PANELS: dict[str, dict[str, Any]] = {
         "alerts": messages.alerts,
         "dead-letters": messages.dead_letters,
         "ledger": messages.ledger,
+        "status": status.status,
         "audit": audit.audit,
         "settings": settings.settings,
     },

@@ -73,6 +73,11 @@ class Operator:
     def state(self) -> ControlState:
         return self._follower.state
 
+    def changed_ms(self) -> int | None:
+        """When threshold or model were last changed, in milliseconds since 1970, by the writer's clock."""
+        changes = filter(None, (self.state.last(THRESHOLD), self.state.last(MODEL)))
+        return max((int(change.change.at.timestamp() * 1000) for change in changes), default=None)
+
     def threshold(self) -> ThresholdInForce:
         """The threshold in force, for the model in force."""
         change = self.state.last(THRESHOLD)

@@ -192,7 +192,8 @@ def _settings(store: Path, directory: Path, **broker: Any) -> Settings:
 
 
 # The user's settings for a stream of their own must not change the demo.
-_OURS = {*TOPICS, "topic_partitions", "group", "first_slot", "unknown_fields", "dead_letter_limit"}
+_OURS = {*TOPICS, "topic_partitions", "group", "first_slot", "unknown_fields", "dead_letter_limit", "alert_rate_floor",
+         "alert_rate_ceiling"}  # fmt: skip
 
 
 def _free_ports(count: int) -> int:

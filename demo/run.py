@@ -10,12 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from eddy.consumer.audit import Audit, audit
-from eddy.demo import model, stream, summary, tracker
+from eddy.demo import model, stream, summary, threshold, tracker
 from eddy.demo.background import Background
 from eddy.demo.environment import NOT_SHOWN, Stage, set_up
 from eddy.demo.model import TrainingFailed
 from eddy.demo.processes import Child, Children, Interrupted, Interruptions
 from eddy.demo.summary import Outcome
+from eddy.demo.threshold import Moved
 from eddy.demo.tracker import Snapshot, Tracker
 from eddy.demo.view import Output
 from eddy.devbroker import brokers
@@ -113,17 +114,24 @@ def _stream(stage: Stage, output: Output, seconds: float) -> Outcome:
         work = partial(stream.send, stage.broker, stage.settings.topic_transactions, seconds, seen)
         sending = Background("stream", work)
         stack.callback(sending.stop)
+        moving: Background[Moved] | None = None
         reader = stack.enter_context(closing(stage.broker.reader()))
         show = stack.enter_context(output.live())
         while not sending.ended:
             stage.check()
             show(seen.snapshot(), seen.elapsed_s, seconds)
+            if moving is None and seen.elapsed_s > threshold.MOVES_AFTER * seconds:
+                moving = Background("threshold", partial(threshold.move, stage.broker, stage.settings))
+                stack.callback(moving.stop)
             time.sleep(_FRAME_S)
         audited = _settle(stage, seen, reader)
         snapshot = seen.snapshot()
         show(snapshot, seconds, seconds)
     problems = summary.problems(audited, snapshot.alerted, sending.result, sending.failure)
-    return Outcome(audited, snapshot, problems, seen.by_kind(), seen.example())
+    if moving is not None and moving.failure is not None:
+        problems = (*problems, f"the threshold did not move: {moving.failure}")
+    moved = None if moving is None or moving.result is None else threshold.sentence(moving.result, seen.scored())
+    return Outcome(audited, snapshot, problems, seen.by_kind(), seen.example(), moved)
 
 
 def _settle(stage: Stage, seen: Tracker, reader: Reader) -> Audit:

@@ -27,6 +27,7 @@ class Outcome:
         problems: what makes the demo a failure, each a sentence.
         kinds: for each kind of fraud, how many were caught, and how many were sent.
         example: a transaction as it was sent, with its alert.
+        moved: what the change of the threshold did, a sentence; None if the stream ended before.
     """
 
     audit: Audit
@@ -34,6 +35,7 @@ class Outcome:
     problems: tuple[str, ...]
     kinds: Mapping[str, tuple[int, int]]
     example: Example | None
+    moved: str | None = None
 
 
 def problems(audit: Audit, seen: int, report: Report | None, failure: Exception | None) -> tuple[str, ...]:
@@ -91,6 +93,8 @@ def _findings(outcome: Outcome, began: float) -> Iterator[str]:
             f"First alert {seen.first_alert_at - began:.0f} s after the start. From sending a transaction to "
             f"reading its alert: p50 {p50:.0f} ms, p99 {p99:.0f} ms."
         )
+    if outcome.moved is not None:
+        yield outcome.moved
 
 
 def _second_opinion(stage: Stage, transaction: bytes, alert: Alert) -> str:

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from eddy.demo.background import Background
+from eddy.demo.threshold import Scored
 from eddy.messaging.messages import Alert, DeadLetter, LedgerRecord, read_alert, read_dead_letter, read_ledger
 from eddy.messaging.ports import Broker, Record
 from eddy.producer.messages import Fraud
@@ -70,6 +71,7 @@ class Tracker:
         self._latencies: list[float] = []
         self._first_alert_at: float | None = None
         self._categories: Counter[str] = Counter()
+        self._scored: dict[int | None, Scored] = {}
 
     @property
     def elapsed_s(self) -> float:
@@ -107,6 +109,13 @@ class Tracker:
     def ledger(self, entry: LedgerRecord) -> None:
         with self._lock:
             self._passed += entry.passed
+            known = self._scored.get(entry.control_offset, Scored(0, 0, self._clock()))
+            self._scored[entry.control_offset] = known.plus(entry)
+
+    def scored(self) -> dict[int | None, Scored]:
+        """What was scored under each threshold, by control offset."""
+        with self._lock:
+            return dict(self._scored)
 
     def example(self) -> tuple[bytes, Alert] | None:
         """An alerted message, as it was sent, and its alert: the rarest fraud among the last alerts."""

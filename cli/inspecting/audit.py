@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 from rich.table import Table
-from rich.text import Text
 
-from eddy.cli.console import out, printable
+from eddy.cli.console import out, plain
 from eddy.cli.inspecting.messages import AsJson
 from eddy.cli.inspecting.since import Since
 from eddy.control.change import AlertRate, Body, ModelsOwn, NoShadow, Score, UseModel
@@ -37,7 +36,7 @@ def audit(since: Since = None, as_json: AsJson = False) -> None:
         return
     table = Table("offset", "time (UTC)", "what", "change", "outcome", "who", "why", box=None, header_style="bold")
     for entry in found:
-        table.add_row(*(Text(printable(cell)) for cell in _row(entry)))
+        table.add_row(*(plain(cell) for cell in _row(entry)))
     out.print(table)
     out.print(f"{len(found):,} in total", style="dim")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eddy.cli.console import err, fail, out, print_json, printable, say
+from eddy.cli.console import err, fail, out, print_json, say
 from eddy.cli.inspecting.since import duration_s
 from eddy.cli.running.changes import Force, Who, Why, author, operating
 from eddy.cli.tables import Artifacts, AsJson
@@ -199,7 +199,7 @@ def _describe(found: ThresholdInForce) -> None:
     else:
         change = found.change.change
         at = f"{change.at:%Y-%m-%d %H:%M:%S} UTC, control offset {found.change.offset}"
-        say(printable(f"Set by {change.who} at {at}: {change.why}"))
+        say(f"Set by {change.who} at {at}: {change.why}")
     if found.problem:
         say(found.problem, err, "yellow")
 

@@ -13,6 +13,7 @@ from eddy.demo import processes, summary
 from eddy.demo.model import Step, steps
 from eddy.demo.processes import Interrupted, Interruptions
 from eddy.demo.stream import BROKEN, history, messages
+from eddy.demo.threshold import Moved, sentence
 from eddy.demo.tracker import Shown, Snapshot, Tracker
 from eddy.demo.view import Output, render
 from eddy.messaging.codec import TransactionCodec
@@ -225,3 +226,23 @@ def test_once_the_end_has_begun_a_first_signal_does_not_disturb_it() -> None:
     with Interruptions() as interruptions:
         interruptions.hold()
         signal.raise_signal(signal.SIGINT)
+
+
+# The threshold
+
+
+def test_what_a_moved_threshold_did_is_counted_by_the_change_that_verdicts_rest_on() -> None:
+    clock = Clock()
+    tracker = Tracker(clock)
+    for offset, alerted in ((None, 2), (None, 1), (0, 30)):
+        clock.now += 1
+        tracker.ledger(LedgerRecord("transactions", 0, 0, 9, 1_000, alerted, 0, "m", 1.0, (), offset))
+    said = sentence(Moved(0, clock.now - 0.25, 0.001, 0.01), tracker.scored())
+    assert "from 1 in 1,000 to 1 in 100: 3 alerts in 2,003 messages before, 30 in 1,030 after" in said
+    assert said.endswith("after 250 ms.")
+
+
+def test_a_threshold_that_moved_too_late_is_not_said_to_have_done_anything() -> None:
+    tracker = Tracker()
+    tracker.ledger(LedgerRecord("transactions", 0, 0, 9, 1_000, 2, 0, "m", 1.0, ()))
+    assert "nothing was scored after that" in sentence(Moved(0, 0.0, 0.001, 0.01), tracker.scored())

@@ -20,6 +20,7 @@ from eddy.devbroker.brokers import RunningBroker
 EDDY = [sys.executable, "-P", "-m", "eddy.cli.main"]
 SECONDS = "6"
 VERDICT = re.compile(r"3,000 in = [\d,]+ passed \+ [1-9]\d* alerted \+ 5 dead; nothing lost, nothing doubled\.")
+MOVED = re.compile(r"from 1 in 1,000 to 1 in 100: \d+ alerts in [12],\d+ messages before, \d+ in [\d,]+ after")
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="tells its processes by /proc")
 
@@ -125,6 +126,7 @@ def test_without_any_engine_it_runs_in_memory_and_says_what_that_does_not_show(
     assert "not that they survive a crash" in output
     assert VERDICT.search(output), output
     assert "The API says the same of t-" in output
+    assert MOVED.search(" ".join(output.split())), output
     assert run.left() == []
 
 
@@ -134,6 +136,7 @@ def test_on_a_real_kafka_it_ends_with_a_balanced_ledger_in_plain_lines(demo: Dem
     assert run.process.wait() == 0, output
     assert "kept from an earlier run" in output
     assert VERDICT.search(output), output
+    assert MOVED.search(" ".join(output.split())), output
     assert "5 (event-time, missing-field, not-utf8, truncated, wrong-type)" in output
     assert re.search(r"These topics remain on your broker: eddy-demo-\w+-transactions,", output)
     assert "\x1b" not in output
