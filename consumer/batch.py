@@ -105,6 +105,7 @@ class BatchProcessor:
             threshold=verdicts.threshold,
             histogram=tuple(rarity_histogram(verdicts.rarity)),
             control_offset=ruling.control_offset,
+            group=publishing.group,
         )
         return Decision(
             messages=(

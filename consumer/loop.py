@@ -19,6 +19,7 @@ from eddy.consumer.batch import BatchProcessor, Decision, OffsetRange
 from eddy.consumer.breaker import Breaker
 from eddy.consumer.observer import Iteration, Observer
 from eddy.consumer.positions import Positions
+from eddy.consumer.starts import Starts
 from eddy.messaging.ports import (
     Broker,
     BrokerError,
@@ -62,6 +63,7 @@ class Loop:
         transactional_id: stable over restarts, so that a successor aborts what this worker left open.
         processor: gives what decides, asked once per batch: another one takes its place between two batches.
         stop: set it, and `run` returns after the micro-batch at hand.
+        starts: the start rule of the consumers; what it decided is committed before the first batch.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Loop:
         config: LoopConfig,
         observers: Sequence[Observer],
         stop: threading.Event,
+        starts: Starts | None = None,
     ) -> None:
         self._broker = broker
         self._subscribe = subscribe
@@ -81,6 +84,7 @@ class Loop:
         self._config = config
         self._observers = observers
         self._stop = stop
+        self._starts = starts
         self._consumer: Consumer | None = None
         self._producer: TransactionalProducer | None = None
         self._positions = Positions()
@@ -123,6 +127,9 @@ class Loop:
             observer.on_poll(stable=membership.stable)
         self._guard_stall(membership)
         ranges = self._positions.ranges(consumer, records, membership)
+        if self._starts is not None and (started := self._starts.decision()):
+            self._publish(producer, started, membership)
+            self._starts.recorded()
         if ranges:
             self._process(consumer, producer, records, ranges, membership)
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from eddy.consumer.breaker import TooManyDeadLetters
 from eddy.consumer.live import LiveProcessor
 from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
 from eddy.consumer.observer import Iteration, Observer
+from eddy.consumer.starts import StartRefused, Starts
 from eddy.control.live import InForce, Loader, StoreLoader
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker, BrokerError, Consumer
@@ -43,9 +43,13 @@ def loop_of(
 ) -> Loop:
     """The loop of one slot; the slot names the worker towards the broker and stays the same over restarts."""
     name = f"{settings.group}-{slot}"
-    subscribe: Callable[[], Consumer] = partial(
-        broker.consumer, group=settings.group, topic=settings.topic_transactions, instance=name
-    )
+    starts = Starts(broker, settings, lambda: [o.on_poll(stable=False) for o in observers])  # type: ignore[func-returns-value]
+
+    def subscribe() -> Consumer:
+        consumer = broker.consumer(group=settings.group, topic=settings.topic_transactions, instance=name)
+        consumer.start_by(starts)
+        return consumer
+
     config = LoopConfig(
         batch_max_records=settings.batch_max_records,
         delivery_timeout_s=settings.delivery_timeout_ms / 1000,
@@ -54,7 +58,7 @@ def loop_of(
         dead_letter_limit=settings.dead_letter_limit,
         dead_letter_window=settings.dead_letter_window,
     )
-    return Loop(broker, subscribe, name, processor, config, observers, stop)
+    return Loop(broker, subscribe, name, processor, config, observers, stop, starts)
 
 
 def run(settings: Settings, slot: int) -> None:
@@ -71,7 +75,7 @@ def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
     try:
         with _watched(heartbeat, settings.watchdog_timeout_ms / 1000, stop):
             _work(settings, slot, heartbeat, stop)
-    except (ArtifactError, BrokerError, MetricsPortTaken) as error:
+    except (ArtifactError, BrokerError, MetricsPortTaken, StartRefused) as error:
         log.error("worker cannot start", reason=str(error))
         return UNUSABLE
     except SlotTaken as error:

@@ -83,6 +83,8 @@ def windows(records: Iterable[Record], now_ms: int, seconds: Sequence[float]) ->
             entry = read_ledger(record)
         except UnreadableMessage:
             continue
+        if entry.unread:
+            continue
         for at, span in enumerate(seconds):
             if record.timestamp >= now_ms - span * 1000:
                 counts[at] += entry.histogram

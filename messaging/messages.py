@@ -34,6 +34,7 @@ class Publishing:
     contributions: int
     payload: Literal["masked", "full"]
     payload_max_bytes: int
+    group: str | None = None
 
 
 class Coordinates(msgspec.Struct, frozen=True):
@@ -83,7 +84,8 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
     `histogram` counts scored messages by rarity (`model.serving.calibration.rarity_histogram`); `control_offset` is an
-    alert's.
+    alert's. `group` is the consumer group; None in records from before they named it. `unread` says that nothing was
+    scored: "skipped" by a start at the latest message.
     """
 
     topic: str
@@ -97,6 +99,8 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     threshold: float
     histogram: tuple[int, ...]
     control_offset: int | None = None
+    group: str | None = None
+    unread: Literal["skipped"] | None = None
 
 
 class Ruling(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import KafkaError, RetriableError
-from kafka.structs import MemberState
+from kafka.structs import MemberState, TopicPartition
 
 from eddy.messaging.kafka.client import (
     ERRORS,
@@ -21,7 +21,7 @@ from eddy.messaging.kafka.client_internals import (
     positions,
     refresh_metadata,
 )
-from eddy.messaging.ports import Fenced, Membership, Offsets, Records
+from eddy.messaging.ports import Fenced, Membership, Offsets, Partition, Records, StartRule, earliest
 from eddy.settings import Settings
 
 HEARTBEAT_MOST_MS = 2_000
@@ -35,6 +35,10 @@ class KafkaGroupConsumer:
         self._group, self._topic, self._instance = group, topic, instance
         self._client: Any = None
         self._identity: tuple[int, str] = (-1, "")
+        self._start_rule: StartRule = earliest
+
+    def start_by(self, rule: StartRule) -> None:
+        self._start_rule = rule
 
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         with translated("poll"):
@@ -93,14 +97,15 @@ class KafkaGroupConsumer:
             timeout_ms = self._settings.request_timeout_ms
             known = {p: client.committed(p, timeout_ms=timeout_ms) for p in assigned}
             missing = [p for p in assigned if known[p] is None]
-            starts = client.beginning_offsets(missing, timeout_ms=timeout_ms) if missing else {}
-            return {**known, **starts}
+            firsts = client.beginning_offsets(missing, timeout_ms=timeout_ms) if missing else {}
+            ends = client.end_offsets(missing, timeout_ms=timeout_ms) if missing else {}
+        return {**known, **self._start_rule({Partition(*p): (firsts[p], ends[p]) for p in missing})}
 
     def rewind(self) -> Offsets:
         offsets = self.committed()
         with translated("seek"):
             for partition, offset in offsets.items():
-                self._client.seek(partition, offset)
+                self._client.seek(TopicPartition(*partition), offset)
         return offsets
 
     def end_offsets(self) -> Offsets:
