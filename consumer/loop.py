@@ -131,7 +131,7 @@ class Loop:
             self._publish(producer, started, membership)
             self._starts.recorded()
         if ranges:
-            self._process(consumer, producer, records, ranges, membership)
+            self._process(producer, records, ranges, membership)
 
     def _poll(self, consumer: Consumer) -> Records:
         try:
@@ -145,6 +145,11 @@ class Loop:
             "(EDDY_FIRST_SLOT), or another group (EDDY_GROUP)"
         )
 
+    @property
+    def assigned(self) -> frozenset[Partition]:
+        """The partitions that the worker had when it was last a stable member of its group."""
+        return self._positions.assigned
+
     def close(self) -> None:
         """Closes both clients."""
         if self._producer is not None:
@@ -155,7 +160,6 @@ class Loop:
 
     def _process(
         self,
-        consumer: Consumer,
         producer: TransactionalProducer,
         records: Records,
         ranges: dict[Partition, OffsetRange],
@@ -173,7 +177,6 @@ class Loop:
         iteration = Iteration(
             decision=decision,
             stored_ms=tuple(part[end].timestamp for part in records.values() if part for end in (0, -1)),
-            lag=self._positions.lag(consumer),
             decide_s=decided - started,
             commit_s=committed - decided,
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 from eddy.consumer.batch import BatchProcessor
 from eddy.consumer.breaker import TooManyDeadLetters
+from eddy.consumer.lag import LagMonitor, Lags, monitored
 from eddy.consumer.live import LiveProcessor
 from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
 from eddy.consumer.observer import Iteration, Observer
@@ -23,7 +24,7 @@ from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.monitoring import logs, signals
-from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, MetricsPortTaken, serve
+from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, LagFigures, MetricsPortTaken, serve
 from eddy.settings import Settings
 
 # Exit codes. The supervisor starts a worker again only after the last two.
@@ -92,6 +93,7 @@ def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading
     broker, observer = KafkaBroker(settings), MetricsObserver(ConsumerMetrics())
     live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap, heartbeat.on_swap])
     observer.metrics.control_age(lambda: live.follower.age_s)
+    observer.metrics.poll_age(lambda: time.monotonic() - heartbeat.last_poll)
     serve(observer.metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
     with closing(live):
         live.start(stop, lambda: heartbeat.on_poll(stable=False))
@@ -100,7 +102,8 @@ def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading
         gc.freeze()  # what is alive now stays alive: no collection needs to look at it
         if not stop.is_set():
             log.info("worker started", model=live().detector.version, threshold=live().detector.threshold.score)
-        loop.run()
+        with monitored(LagMonitor(broker, settings, lambda: loop.assigned, observer.on_lag)):
+            loop.run()
 
 
 def loader_of(settings: Settings) -> Loader:
@@ -145,8 +148,9 @@ class MetricsObserver:
                 rarities=decision.rarities,
             )
         )
-        if iteration.lag:
-            self.metrics.lag({(partition.topic, partition.partition): lag for partition, lag in iteration.lag.items()})
+
+    def on_lag(self, lags: Lags) -> None:
+        self.metrics.lag({(p.topic, p.partition): LagFigures(lag.messages, lag.since) for p, lag in lags.items()})
 
     def on_failure(self, kind: str) -> None:
         self.metrics.failed(kind)

@@ -129,10 +129,6 @@ class Consumer(Protocol):
         """
         ...
 
-    def end_offsets(self) -> Offsets:
-        """One past the last committed record of every assigned partition."""
-        ...
-
     def close(self) -> None:
         """Leaves; its partitions go to the others at once. Never raises.
 

@@ -108,13 +108,6 @@ class KafkaGroupConsumer:
                 self._client.seek(TopicPartition(*partition), offset)
         return offsets
 
-    def end_offsets(self) -> Offsets:
-        with translated("read end offsets"):
-            client = self._opened()
-            timeout_ms = self._settings.request_timeout_ms
-            offsets: Offsets = client.end_offsets(sorted(client.assignment()), timeout_ms=timeout_ms)
-            return offsets
-
     def close(self) -> None:
         client, self._client, self._identity = self._client, None, (-1, "")
         if client is not None:

@@ -89,10 +89,6 @@ class MemoryConsumer:
         self._positions = dict(self.committed())
         return dict(self._positions)
 
-    def end_offsets(self) -> Offsets:
-        with self._cluster.changed:
-            return {p: self._cluster.logs[p].stable_end() for p in self._assigned}
-
     def close(self) -> None:
         with self._cluster.changed:
             if self._group in self._cluster.groups:

@@ -2,116 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
 from structlog.testing import capture_logs
 
-from eddy.consumer.audit import Audit, audit
-from eddy.consumer.loop import Loop
 from eddy.consumer.starts import StartRefused, Starts
-from eddy.consumer.worker import loop_of
-from eddy.messaging.kafka.broker import KafkaBroker
-from eddy.messaging.memory.broker import MemoryBroker
-from eddy.messaging.messages import LedgerRecord, input_of, ledger_message, read_ledger
-from eddy.messaging.ports import Broker, Message, Partition
-from eddy.messaging.topics import plans
-from eddy.settings import Settings, load
-from tests.conftest import TopicsFactory
-from tests.plugins.rule import rule_processor, transaction
+from eddy.messaging.messages import LedgerRecord, read_ledger
+from eddy.messaging.ports import Partition
+from tests.consumer.streams import Stream, running, step_until
 
-ALERTED = 5_000.0
 RESUMED = "no committed offset: resuming where the ledger ends"
-
-
-class Stream:
-    """A stream of one group, whose committed offsets can be lost."""
-
-    def __init__(self, broker: Broker, settings: Settings, forget: Callable[[], None]) -> None:
-        self.broker, self.settings, self.forget = broker, settings, forget
-        self.sent = 0
-
-    def publish(self, count: int, partition: int = 0) -> None:
-        """Messages that are all to be alerted."""
-        publisher, topic = self.broker.publisher(), self.settings.topic_transactions
-        for _ in range(count):
-            publisher.send(Message(topic, b"c", transaction(self.sent, ALERTED), (), partition))
-            self.sent += 1
-        publisher.flush(10)
-        publisher.close()
-
-    def record(self, *entries: LedgerRecord) -> None:
-        """Ledger records as earlier workers left them."""
-        publisher = self.broker.publisher()
-        for entry in entries:
-            publisher.send(ledger_message(self.settings.topic_ledger, entry))
-        publisher.flush(10)
-        publisher.close()
-
-    def loop(self, slot: int = 0, **changes: Any) -> Loop:
-        settings = self.settings.model_copy(update=changes)
-        topics = settings.topic_alerts, settings.topic_dead_letters, settings.topic_ledger
-        processor = rule_processor(*topics, group=settings.group)
-        return loop_of(self.broker, settings, slot, lambda: processor, [], threading.Event())
-
-    def work(self, alerts: int, **changes: Any) -> None:
-        """Has a worker run until there are that many alerts, and the group is at the end."""
-        with running(self.loop(**changes)) as loop:
-            deadline = time.monotonic() + 30
-            while len(self.alerted()) < alerts or not self.at_end():
-                assert time.monotonic() < deadline, (self.alerted(), self.audit())
-                loop.step()
-
-    def at_end(self) -> bool:
-        reader = self.broker.reader()
-        committed = reader.committed(self.settings.group, self.settings.topic_transactions)
-        ends = {p: end for p, (_, end) in reader.offsets(self.settings.topic_transactions).items() if end}
-        reader.close()
-        return all(committed.get(p) == end for p, end in ends.items())
-
-    def alerted(self) -> list[tuple[Partition, int]]:
-        """The coordinates of all alerts; one that is there twice stands twice."""
-        reader = self.broker.reader()
-        found = sorted(input_of(record) for record in reader.read(self.settings.topic_alerts))
-        reader.close()
-        return found
-
-    def audit(self) -> Audit:
-        reader = self.broker.reader()
-        found = audit(reader, self.settings)
-        reader.close()
-        return found
-
-
-@contextmanager
-def running(loop: Loop) -> Iterator[Loop]:
-    try:
-        yield loop
-    finally:
-        loop.close()
-
-
-@pytest.fixture(params=["memory", "kafka"])
-def stream(request: pytest.FixtureRequest) -> Stream:
-    if request.param == "kafka":
-        topics: TopicsFactory = request.getfixturevalue("topics")
-        settings = topics(partitions=2)
-        return Stream(KafkaBroker(settings), settings, lambda: _delete_group(settings))
-    settings = load(topic_partitions=2)
-    broker = MemoryBroker({plan.name: plan.partitions for plan in plans(settings)})
-    return Stream(broker, settings, broker._cluster.groups.clear)
-
-
-def _delete_group(settings: Settings) -> None:
-    """What a broker does by itself once the group was stopped for `offsets.retention.minutes`."""
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-    try:
-        admin.delete_groups([settings.group])
-    finally:
-        admin.close()
 
 
 def entry(partition: int, first: int, last: int, topic: str = "transactions", group: str | None = None) -> LedgerRecord:
@@ -154,7 +54,7 @@ def test_a_new_group_starts_at_the_earliest_message(stream: Stream) -> None:
 def test_latest_passes_over_what_is_there_once_and_the_ledger_says_so(stream: Stream) -> None:
     stream.publish(5, 0)
     with running(stream.loop(start="latest")) as loop:
-        _step_until(loop, stream.at_end)
+        step_until(loop, stream.at_end)
     stream.publish(2, 0)  # while no worker runs
     stream.publish(1, 1)
     stream.work(3, start="latest")
@@ -180,7 +80,7 @@ def test_a_committed_offset_is_never_moved(stream: Stream) -> None:
 def test_a_start_that_the_setting_does_not_allow_is_refused_with_the_remedy(stream: Stream, start: str) -> None:
     stream.publish(5)
     with running(stream.loop(start=start)) as loop, pytest.raises(StartRefused, match=r"set EDDY_START to earliest"):
-        _step_until(loop, stream.at_end)
+        step_until(loop, stream.at_end)
     assert not stream.alerted()
 
 
@@ -189,7 +89,7 @@ def test_committed_refuses_even_where_the_ledger_knows(stream: Stream) -> None:
     stream.work(5)
     stream.forget()
     with running(stream.loop(start="committed")) as loop, pytest.raises(StartRefused, match="EDDY_START=committed"):
-        _step_until(loop, stream.at_end)
+        step_until(loop, stream.at_end)
 
 
 def test_latest_resumes_from_the_ledger_though_retention_has_emptied_the_partition(stream: Stream) -> None:
@@ -242,7 +142,7 @@ def test_two_workers_of_a_group_whose_offsets_expired_double_nothing(stream: Str
     stream.publish(4, 1)
     with running(stream.loop(0)) as first, running(stream.loop(1)) as second:
         stop = threading.Event()
-        threads = [threading.Thread(target=_step_until, args=(loop, stop.is_set)) for loop in (first, second)]
+        threads = [threading.Thread(target=step_until, args=(loop, stop.is_set)) for loop in (first, second)]
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + 40
@@ -262,10 +162,3 @@ def test_the_ledger_names_the_group(stream: Stream) -> None:
     groups = [read_ledger(record).group for record in reader.read(stream.settings.topic_ledger)]
     reader.close()
     assert groups == [stream.settings.group]
-
-
-def _step_until(loop: Loop, done: Callable[[], bool], within_s: float = 30.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not done():
-        assert time.monotonic() < deadline
-        loop.step()
