@@ -79,11 +79,11 @@ class LedgerPart:
     @property
     def read_from(self) -> int:
         """The first offset behind what was skipped, which is always at the start."""
-        return max(int(self.first[0]), int(((self.last + 1) * self.unread).max()))
+        return max(int(self.first[0]), int(((self.last + 1) * (self.unread == SKIPPED)).max()))
 
     @property
     def skipped(self) -> int:
-        return int(((self.last - self.first + 1) * self.unread).sum())
+        return int(((self.last - self.first + 1) * (self.unread == SKIPPED)).sum())
 
 
 Ledger = Mapping[int, LedgerPart]
@@ -131,6 +131,7 @@ def _audit(reader: Reader, settings: Settings, since_ms: int | None) -> Audit:
     problems = [problem for partition, part in after.items() for problem in _tiling(partition, part)]
     problems += [problem for partition, part in before.items() for problem in _complete(partition, part, *outcomes)]
     problems += [problem for found in outcomes for problem in _sound(found, after)]
+    problems += [problem for partition, part in after.items() for problem in _lost(partition, part)]
     problems += _counts(reader, source, before)
     problems += _positions(behind, {p: offset for p, offset in ahead.items() if p not in silent}, after)
     reached = {p.partition: ahead[p] for p in silent} | {partition: part.end for partition, part in after.items()}
@@ -146,6 +147,8 @@ def _audit(reader: Reader, settings: Settings, since_ms: int | None) -> Audit:
     )
 
 
+SKIPPED, LOST = 1, 2
+_UNREAD = {None: 0, "skipped": SKIPPED, "lost": LOST}
 _OUTCOMES = ("passed", "alerted", "dead")
 _COLUMNS = ("first_offset", "last_offset", *_OUTCOMES, "unread")
 
@@ -169,7 +172,7 @@ def _read_ledger(reader: Reader, settings: Settings, since_ms: int | None) -> Le
 
 def _row(entry: LedgerRecord) -> list[int]:
     numbers = [getattr(entry, name) for name in _COLUMNS[:-1]]
-    return [*numbers, entry.unread is not None]
+    return [*numbers, _UNREAD[entry.unread]]
 
 
 def _part(numbers: "array[int]") -> LedgerPart:
@@ -198,6 +201,13 @@ def _tiling(partition: int, part: LedgerPart) -> Iterable[str]:
             yield f"lost: nothing answers for {gaps[at]} offsets from {where}"
         else:
             yield f"doubled: {-gaps[at]} offsets were answered for twice from {where}"
+
+
+def _lost(partition: int, part: LedgerPart) -> Iterable[str]:
+    """What a worker found to be deleted before it was read."""
+    for at in np.flatnonzero(part.unread == LOST).tolist():
+        where = f"partition {partition}, offsets {part.first[at]} to {part.last[at]}"
+        yield f"lost: {where}: retention deleted them before they were read"
 
 
 def _complete(partition: int, part: LedgerPart, alerts: Outcomes, dead_letters: Outcomes) -> Iterable[str]:

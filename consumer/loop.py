@@ -150,6 +150,11 @@ class Loop:
         """The partitions that the worker had when it was last a stable member of its group."""
         return self._positions.assigned
 
+    @property
+    def lost(self) -> int:
+        """How many offsets the broker had deleted before this worker read them."""
+        return 0 if self._starts is None else self._starts.lost
+
     def close(self) -> None:
         """Closes both clients."""
         if self._producer is not None:

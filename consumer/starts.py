@@ -4,14 +4,14 @@ Kafka deletes the offsets of a group that was stopped for long (`offsets.retenti
 far the group came: what it answers for is never scored again. `EDDY_START` decides only where the ledger has nothing.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from eddy.consumer.batch import Decision, OffsetRange
-from eddy.messaging.messages import LedgerRecord, UnreadableMessage, ledger_message, read_ledger
-from eddy.messaging.ports import Broker, Offsets, OffsetSpans, Partition, Reader, Record
+from eddy.messaging.messages import LedgerRecord, Unread, UnreadableMessage, ledger_message, read_ledger
+from eddy.messaging.ports import Broker, Offsets, OffsetSpans, Partition, Reader, Record, Span
 from eddy.model.errors import EddyError
 from eddy.model.serving.calibration import rarity_histogram
 from eddy.monitoring import logs
@@ -80,33 +80,55 @@ class Starts:
         self._latest: dict[Partition, int] = {}
         self._logged: set[Partition] = set()
         self._decided: dict[Partition, OffsetRange] = {}
+        self._deleted: set[Partition] = set()
+        self.lost = 0  # offsets, by what was committed
 
     def __call__(self, spans: OffsetSpans) -> Offsets:
-        """The first offset to read of each partition without a committed offset.
+        """The first offset to read of each partition without a committed offset, or with one that is no longer kept.
 
         Args:
-            spans: all of them that are assigned, with the first offset kept and one past the last committed record.
+            spans: all of them that are assigned.
 
         Raises:
             StartRefused: the setting allows none.
             BrokerError: the ledger cannot be read.
         """
-        self._decided = {}
+        self._decided, self._deleted = {}, set()
         if self._settings.start == "committed":
-            self._refuse({p for p, (_, end) in spans.items() if end})
-        ends = self._ledger_ends({p for p, (_, end) in spans.items() if end})
-        return {p: self._start(p, *span, ends.get(p)) for p, span in spans.items()}
+            self._refuse({p for p, span in spans.items() if span.end and span.committed is None})
+        ends = self._ledger_ends({p for p, span in spans.items() if span.end and span.committed is None})
+        return {p: self._start(p, span, ends.get(p)) for p, span in spans.items()}
 
     def decision(self) -> Decision | None:
         """Commits where partitions start, and has the ledger say what was passed over; None if there is nothing to do.
 
         The next start then needs no decision, and cannot come to another one.
         """
-        return _decision(self._settings.topic_ledger, self._settings.group, self._decided) if self._decided else None
+        records = [self._record(p, covered) for p, covered in self._decided.items() if covered.start < covered.stop]
+        return _decision(self._settings.topic_ledger, records, self._decided) if self._decided else None
+
+    def _record(self, partition: Partition, covered: OffsetRange) -> LedgerRecord:
+        return _unread_record(
+            self._settings.group, partition, covered, "lost" if partition in self._deleted else "skipped"
+        )
 
     def recorded(self) -> None:
         """The decision was committed."""
-        self._decided = {}
+        for partition in self._deleted:
+            self._log_lost(partition, self._decided[partition])
+        self._decided, self._deleted = {}, set()
+
+    def _log_lost(self, partition: Partition, lost: OffsetRange) -> None:
+        self.lost += lost.stop - lost.start
+        log.error(
+            "messages were deleted before they were read: they are lost",
+            topic=partition.topic,
+            partition=partition.partition,
+            first=lost.start,
+            last=lost.stop - 1,
+            resumed_at=lost.stop,
+            remedy="raise the topic's retention, or the number of workers; `eddy ledger check` lists what was lost",
+        )
 
     def _ledger_ends(self, wanted: Set[Partition]) -> Offsets:
         if not wanted:
@@ -117,17 +139,26 @@ class Starts:
         finally:
             reader.close()
 
-    def _start(self, partition: Partition, first: int, end: int, ledger: int | None) -> int:
+    def _start(self, partition: Partition, span: Span, ledger: int | None) -> int:
+        first, end = span.first, span.end
+        if span.committed is not None:
+            return self._resume(partition, span.committed, first)
         if ledger is not None and ledger <= end:
-            self._log_ledger(partition, first, ledger)
-            start = max(first, ledger)
-            self._decided[partition] = OffsetRange(start, start)
-            return start
+            self._log_resumed(partition, max(first, ledger))
+            return self._resume(partition, ledger, first)
         if ledger is not None:
             self._log_shorter_topic(partition, end, ledger)
         if self._settings.start == "ledger" and first < end:
             self._refuse({partition})
         return self._latest_of(partition, end) if self._settings.start == "latest" else self._earliest(partition, first)
+
+    def _resume(self, partition: Partition, reached: int, first: int) -> int:
+        """Goes on where the group was, or at the first offset kept: what lies between is lost, and said to be."""
+        start = max(reached, first)
+        self._decided[partition] = OffsetRange(reached, start)
+        if reached < start:
+            self._deleted.add(partition)
+        return start
 
     def _latest_of(self, partition: Partition, end: int) -> int:
         """Decided once: messages that come while the worker starts are not passed over."""
@@ -163,15 +194,11 @@ class Starts:
             "or restore the group's offsets"
         )
 
-    def _log_ledger(self, partition: Partition, first: int, ledger: int) -> None:
-        if ledger < first and partition not in self._logged:
-            log.error(
-                "messages were deleted before they were read", partition=partition.partition, count=first - ledger
-            )
+    def _log_resumed(self, partition: Partition, start: int) -> None:
         self._log(
             "no committed offset: resuming where the ledger ends",
             partition,
-            max(first, ledger),
+            start,
             "the broker deletes offsets of groups that are stopped for longer than offsets.retention.minutes: raise it",
         )
 
@@ -192,11 +219,10 @@ class Starts:
             say(event, topic=partition.topic, partition=partition.partition, offset=offset, remedy=remedy)
 
 
-def _decision(ledger: str, group: str, skipped: Mapping[Partition, OffsetRange]) -> Decision:
-    records = [_skipped_record(group, p, covered) for p, covered in skipped.items() if covered.start < covered.stop]
+def _decision(ledger: str, records: Sequence[LedgerRecord], decided: Mapping[Partition, OffsetRange]) -> Decision:
     return Decision(
         messages=tuple(ledger_message(ledger, record) for record in records),
-        offsets={p: covered.stop for p, covered in skipped.items()},
+        offsets={p: covered.stop for p, covered in decided.items()},
         passed=0,
         dead={},
         rarities=np.empty(0),
@@ -204,7 +230,7 @@ def _decision(ledger: str, group: str, skipped: Mapping[Partition, OffsetRange])
     )
 
 
-def _skipped_record(group: str, partition: Partition, covered: OffsetRange) -> LedgerRecord:
+def _unread_record(group: str, partition: Partition, covered: OffsetRange, unread: Unread) -> LedgerRecord:
     return LedgerRecord(
         topic=partition.topic,
         partition=partition.partition,
@@ -217,5 +243,5 @@ def _skipped_record(group: str, partition: Partition, covered: OffsetRange) -> L
         threshold=0.0,
         histogram=tuple(rarity_histogram(np.empty(0))),
         group=group,
-        unread="skipped",
+        unread=unread,
     )

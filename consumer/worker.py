@@ -102,6 +102,7 @@ def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading
         gc.freeze()  # what is alive now stays alive: no collection needs to look at it
         if not stop.is_set():
             log.info("worker started", model=live().detector.version, threshold=live().detector.threshold.score)
+        observer.metrics.lost(lambda: loop.lost)
         with monitored(LagMonitor(broker, settings, lambda: loop.assigned, observer.on_lag)):
             loop.run()
 

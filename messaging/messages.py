@@ -78,6 +78,9 @@ class DeadLetter(msgspec.Struct, frozen=True):
     refused_at: datetime
 
 
+Unread = Literal["skipped", "lost"]
+
+
 class LedgerRecord(msgspec.Struct, frozen=True):
     """The outcome counts of one partition in one micro-batch.
 
@@ -85,7 +88,7 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
     `histogram` counts scored messages by rarity (`model.serving.calibration.rarity_histogram`); `control_offset` is an
     alert's. `group` is the consumer group; None in records from before they named it. `unread` says that nothing was
-    scored: "skipped" by a start at the latest message.
+    scored: "skipped" by a start at the latest message, "lost" when the broker had deleted it before it was read.
     """
 
     topic: str
@@ -100,7 +103,7 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     histogram: tuple[int, ...]
     control_offset: int | None = None
     group: str | None = None
-    unread: Literal["skipped"] | None = None
+    unread: Unread | None = None
 
 
 class Ruling(NamedTuple):

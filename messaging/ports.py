@@ -43,15 +43,24 @@ class Record(Protocol):
 
 Records = Mapping[Partition, Sequence[Record]]
 Offsets = Mapping[Partition, int]
-OffsetSpans = Mapping[Partition, tuple[int, int]]
-"""The first offset kept and one past the last committed record, per partition."""
+
+
+class Span(NamedTuple):
+    """What a partition holds: the first offset kept, one past the last committed record; the group's offset, if any."""
+
+    first: int
+    end: int
+    committed: int | None = None
+
+
+OffsetSpans = Mapping[Partition, Span]
 StartRule = Callable[[OffsetSpans], Offsets]
-"""Gives the first offset to read of partitions without a committed offset, or raises why there is none."""
+"""Gives the first offset to read of partitions without a usable committed offset, or raises why there is none."""
 
 
 def earliest(spans: OffsetSpans) -> Offsets:
     """The start rule of a member that was given none."""
-    return {partition: first for partition, (first, _) in spans.items()}
+    return {partition: span.first for partition, span in spans.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Consumer(Protocol):
     """A member of a consumer group, reading committed records only."""
 
     def start_by(self, rule: StartRule) -> None:
-        """Has `rule` say where assigned partitions begin that have no committed offset, before they are read.
+        """Has `rule` say where assigned partitions begin that have no committed offset, or one before the first kept.
 
         It is called with all of them, or none, each time that committed offsets are asked for. To be set before the
         first poll; without it they begin at their start.
@@ -119,7 +128,7 @@ class Consumer(Protocol):
         ...
 
     def committed(self) -> Offsets:
-        """The group's committed offset of every assigned partition; where there is none, what the start rule says."""
+        """The group's committed offset of every assigned partition; where none is usable, what the start rule says."""
         ...
 
     def rewind(self) -> Offsets:

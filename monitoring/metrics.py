@@ -135,6 +135,11 @@ class ConsumerMetrics:
         """How far behind each assigned (topic, partition) is; partitions not named are forgotten."""
         self._state.lag, self._state.lag_at = dict(partitions), time.time()
 
+    def lost(self, offsets: Callable[[], float]) -> None:
+        """How many offsets were deleted before this worker read them; asked at each scrape."""
+        help_text = "Offsets that the broker had deleted before this worker read them, since it started."
+        Gauge("eddy_lost_offsets", help_text, registry=self.registry).set_function(offsets)
+
     def poll_age(self, seconds: Callable[[], float]) -> None:
         """How long ago the loop polled last; asked at each scrape."""
         help_text = "Seconds since the worker's loop last polled for messages; it grows while the loop hangs."

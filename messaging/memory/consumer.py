@@ -11,6 +11,7 @@ from eddy.messaging.ports import (
     Partition,
     Record,
     Records,
+    Span,
     StartRule,
     earliest,
 )
@@ -69,7 +70,7 @@ class MemoryConsumer:
     def _committed(self, partitions: Iterable[Partition]) -> Offsets:
         known = self._cluster.groups.get(self._group, Group()).committed
         logs = self._cluster.logs
-        starts = self._start_rule({p: (0, logs[p].stable_end()) for p in partitions if p not in known})
+        starts = self._start_rule({p: Span(0, logs[p].stable_end()) for p in partitions if p not in known})
         return {p: known[p] if p in known else starts[p] for p in partitions}
 
     def membership(self) -> Membership:

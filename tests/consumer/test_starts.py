@@ -2,13 +2,17 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient, TopicPartition
 from structlog.testing import capture_logs
 
 from eddy.consumer.starts import StartRefused, Starts
+from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.messages import LedgerRecord, read_ledger
-from eddy.messaging.ports import Partition
+from eddy.messaging.ports import Partition, Span
+from tests.conftest import TopicsFactory
 from tests.consumer.streams import Stream, running, step_until
 
 RESUMED = "no committed offset: resuming where the ledger ends"
@@ -98,7 +102,7 @@ def test_latest_resumes_from_the_ledger_though_retention_has_emptied_the_partiti
     stream.forget()
     rule = Starts(stream.broker, stream.settings.model_copy(update={"start": "latest"}), lambda: None)
     partition = Partition(stream.settings.topic_transactions, 0)
-    assert rule({partition: (5, 5)}) == {partition: 5}
+    assert rule({partition: Span(5, 5)}) == {partition: 5}
     decision = rule.decision()
     assert decision is not None
     assert (decision.offsets, decision.messages) == ({partition: 5}, ())
@@ -162,3 +166,63 @@ def test_the_ledger_names_the_group(stream: Stream) -> None:
     groups = [read_ledger(record).group for record in reader.read(stream.settings.topic_ledger)]
     reader.close()
     assert groups == [stream.settings.group]
+
+
+@pytest.fixture
+def on_kafka(topics: TopicsFactory) -> Stream:
+    settings = topics(partitions=2)
+    return Stream(KafkaBroker(settings), settings, lambda: None)
+
+
+def delete_before(stream: Stream, partition: int, offset: int) -> None:
+    """What retention does."""
+    admin = KafkaAdminClient(bootstrap_servers=stream.settings.kafka_bootstrap_servers)
+    try:
+        admin.delete_records({TopicPartition(stream.settings.topic_transactions, partition): offset})
+    finally:
+        admin.close()
+
+
+LOST = "lost: partition 0, offsets 10 to 14: retention deleted them before they were read"
+
+
+def test_messages_deleted_while_no_worker_ran_are_lost_aloud(on_kafka: Stream) -> None:
+    on_kafka.publish(10)
+    on_kafka.work(10)
+    on_kafka.publish(10)
+    delete_before(on_kafka, 0, 15)
+    with capture_logs() as logged:
+        on_kafka.work(15)
+    assert len(set(on_kafka.alerted())) == len(on_kafka.alerted()) == 15
+    assert on_kafka.audit().problems == (LOST,)
+    lost = [(said["first"], said["last"]) for said in logged if said["log_level"] == "error"]
+    assert lost == [(10, 14)]
+
+
+def test_messages_deleted_under_a_running_worker_are_lost_aloud(on_kafka: Stream) -> None:
+    on_kafka.publish(10)
+    with running(on_kafka.loop()) as loop:
+        step_until(loop, lambda: len(on_kafka.alerted()) == 10 and on_kafka.at_end())
+        on_kafka.publish(5)
+        on_kafka.publish(5)
+        delete_before(on_kafka, 0, 15)
+        forget_fetched(loop)
+        step_until(loop, lambda: len(on_kafka.alerted()) == 15 and on_kafka.at_end())
+        assert loop.lost == 5
+    assert on_kafka.audit().problems == (LOST,)
+
+
+def forget_fetched(loop: Any) -> None:
+    """As if the client had not fetched ahead what was deleted since."""
+    client = loop._consumer._client
+    client.seek(*next((p, offset) for p, offset in loop._consumer.positions().items() if p.partition == 0))
+
+
+def test_messages_deleted_together_with_the_committed_offset_are_lost_aloud(on_kafka: Stream) -> None:
+    on_kafka.publish(20)
+    topic = on_kafka.settings.topic_transactions
+    on_kafka.record(entry(0, 0, 9, topic))
+    delete_before(on_kafka, 0, 15)
+    on_kafka.work(5)
+    assert [offset for _, offset in on_kafka.alerted()] == [15, 16, 17, 18, 19]
+    assert on_kafka.audit().problems == (LOST,)

@@ -70,6 +70,12 @@ def test_waiting_time_and_age_of_the_lag_grow_by_the_clock_without_another_measu
     assert scraped["eddy_consumer_lag_age_seconds"] == 100
 
 
+def test_lost_offsets_are_asked_for_at_each_scrape():
+    metrics, lost = ConsumerMetrics(), iter([0, 500])
+    metrics.lost(lambda: next(lost))
+    assert [scrape(metrics)["eddy_lost_offsets"] for _ in range(2)] == [0, 500]
+
+
 def test_the_age_of_the_last_poll_is_asked_for_at_each_scrape():
     metrics, ages = ConsumerMetrics(), iter([1.5, 2.5])
     metrics.poll_age(lambda: next(ages))
