@@ -71,6 +71,11 @@ class Settings(BaseSettings):
 
     # Consumer
     group: str = Field("eddy", min_length=1, description="Consumer group; also the prefix of the transactional ids.")
+    start: Literal["earliest", "latest", "ledger", "committed"] = Field(
+        "earliest",
+        description="Where a partition begins that has neither a committed offset nor a ledger record of the group; "
+        "`ledger`: the worker refuses it; `committed`: it also refuses to resume from the ledger.",
+    )
     workers: Positive = Field(1, description="Number of worker processes of `eddy consume`.")
     first_slot: Annotated[int, Field(ge=0)] = Field(
         0,

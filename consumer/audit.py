@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eddy.messaging.messages import UnreadableMessage, input_of, read_ledger
+from eddy.messaging.messages import LedgerRecord, UnreadableMessage, input_of, read_ledger
 from eddy.messaging.ports import Offsets, Reader
 from eddy.settings import Settings
 
@@ -30,7 +30,10 @@ Ints = NDArray[np.int64]
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """The outcome counts of one input topic, and what is wrong with them; `waiting` is what has not been read yet."""
+    """The outcome counts of one input topic, and what is wrong with them; `waiting` is what has not been read yet.
+
+    `skipped` counts offsets that a start at the latest message passed over.
+    """
 
     topic: str
     messages: int
@@ -40,6 +43,7 @@ class Audit(msgspec.Struct, frozen=True):
     waiting: int
     commits: int
     problems: tuple[str, ...]
+    skipped: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -48,6 +52,8 @@ class Audit(msgspec.Struct, frozen=True):
     def verdict(self) -> str:
         """One sentence for people."""
         sums = f"{self.messages:,} in = {self.passed:,} passed + {self.alerted:,} alerted + {self.dead:,} dead"
+        if self.skipped:
+            sums += f"; {self.skipped:,} offsets skipped by EDDY_START=latest"
         return f"{sums}; {'nothing lost, nothing doubled' if self.balanced else f'{len(self.problems)} problems'}"
 
 
@@ -60,6 +66,7 @@ class LedgerPart:
     passed: Ints
     alerted: Ints
     dead: Ints
+    unread: Ints
 
     @property
     def end(self) -> int:
@@ -68,6 +75,15 @@ class LedgerPart:
     @property
     def messages(self) -> int:
         return int(self.passed.sum() + self.alerted.sum() + self.dead.sum())
+
+    @property
+    def read_from(self) -> int:
+        """The first offset behind what was skipped, which is always at the start."""
+        return max(int(self.first[0]), int(((self.last + 1) * (self.unread == SKIPPED)).max()))
+
+    @property
+    def skipped(self) -> int:
+        return int(((self.last - self.first + 1) * (self.unread == SKIPPED)).sum())
 
 
 Ledger = Mapping[int, LedgerPart]
@@ -115,6 +131,7 @@ def _audit(reader: Reader, settings: Settings, since_ms: int | None) -> Audit:
     problems = [problem for partition, part in after.items() for problem in _tiling(partition, part)]
     problems += [problem for partition, part in before.items() for problem in _complete(partition, part, *outcomes)]
     problems += [problem for found in outcomes for problem in _sound(found, after)]
+    problems += [problem for partition, part in after.items() for problem in _lost(partition, part)]
     problems += _counts(reader, source, before)
     problems += _positions(behind, {p: offset for p, offset in ahead.items() if p not in silent}, after)
     reached = {p.partition: ahead[p] for p in silent} | {partition: part.end for partition, part in after.items()}
@@ -126,11 +143,14 @@ def _audit(reader: Reader, settings: Settings, since_ms: int | None) -> Audit:
         waiting=sum(max(0, end - reached.get(p.partition, 0)) for p, (_, end) in reader.offsets(source).items()),
         commits=sum(len(part.first) for part in after.values()),
         problems=tuple(problems[:PROBLEMS_MOST]),
+        skipped=sum(part.skipped for part in after.values()),
     )
 
 
+SKIPPED, LOST = 1, 2
+_UNREAD = {None: 0, "skipped": SKIPPED, "lost": LOST}
 _OUTCOMES = ("passed", "alerted", "dead")
-_COLUMNS = ("first_offset", "last_offset", *_OUTCOMES)
+_COLUMNS = ("first_offset", "last_offset", *_OUTCOMES, "unread")
 
 
 def _starts(reader: Reader, topic: str, since_ms: int | None) -> Offsets | None:
@@ -146,8 +166,13 @@ def _read_ledger(reader: Reader, settings: Settings, since_ms: int | None) -> Le
         except UnreadableMessage:
             continue  # not Eddy's; if it replaced one of Eddy's, the ranges have a gap
         if entry.topic == settings.topic_transactions:
-            parts[entry.partition].extend(getattr(entry, name) for name in _COLUMNS)
+            parts[entry.partition].extend(_row(entry))
     return {partition: _part(part) for partition, part in sorted(parts.items())}
+
+
+def _row(entry: LedgerRecord) -> list[int]:
+    numbers = [getattr(entry, name) for name in _COLUMNS[:-1]]
+    return [*numbers, _UNREAD[entry.unread]]
 
 
 def _part(numbers: "array[int]") -> LedgerPart:
@@ -176,6 +201,13 @@ def _tiling(partition: int, part: LedgerPart) -> Iterable[str]:
             yield f"lost: nothing answers for {gaps[at]} offsets from {where}"
         else:
             yield f"doubled: {-gaps[at]} offsets were answered for twice from {where}"
+
+
+def _lost(partition: int, part: LedgerPart) -> Iterable[str]:
+    """What a worker found to be deleted before it was read."""
+    for at in np.flatnonzero(part.unread == LOST).tolist():
+        where = f"partition {partition}, offsets {part.first[at]} to {part.last[at]}"
+        yield f"lost: {where}: retention deleted them before they were read"
 
 
 def _complete(partition: int, part: LedgerPart, alerts: Outcomes, dead_letters: Outcomes) -> Iterable[str]:
@@ -208,20 +240,20 @@ def _unanswered(offsets: Ints, part: LedgerPart) -> Ints:
 
 def _counts(reader: Reader, source: str, ledger: Ledger) -> Iterable[str]:
     """Counts add up to the messages of the range; the input is read only where they are fewer than the offsets."""
-    short = {n: part for n, part in ledger.items() if part.messages != part.end - part.first[0]}
+    short = {n: part for n, part in ledger.items() if part.messages != part.end - part.read_from}
     if not short:
         return
     ranges = reader.offsets(source)
     kept = {p.partition: first for p, (first, _) in ranges.items()}
-    starts = {p: int(short[p.partition].first[0]) if p.partition in short else end for p, (_, end) in ranges.items()}
+    starts = {p: short[p.partition].read_from if p.partition in short else end for p, (_, end) in ranges.items()}
     present: Counter[int] = Counter()
     for record in reader.read(source, starts):
         part = short.get(record.partition)
-        present[record.partition] += part is not None and bool(part.first[0] <= record.offset < part.end)
+        present[record.partition] += part is not None and part.read_from <= record.offset < part.end
     for n, part in short.items():
-        if kept.get(n, 0) <= part.first[0] and present[n] != part.messages:
+        if kept.get(n, 0) <= part.read_from and present[n] != part.messages:
             yield (
-                f"partition {n}, offsets {part.first[0]} to {part.last[-1]}: {present[n]} messages in `{source}`, "
+                f"partition {n}, offsets {part.read_from} to {part.last[-1]}: {present[n]} messages in `{source}`, "
                 f"the ledger answers for {part.messages}"
             )
 

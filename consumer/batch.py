@@ -112,6 +112,7 @@ class BatchProcessor:
             histogram=tuple(rarity_histogram(verdicts.rarity)),
             control_offset=ruling.control_offset,
             shadow=shadow,
+            group=publishing.group,
         )
         return Decision(
             messages=(

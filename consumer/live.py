@@ -81,6 +81,7 @@ def processor_of(settings: Settings, found: InForce) -> BatchProcessor:
             contributions=settings.alert_contributions,
             payload=settings.dead_letter_payload,
             payload_max_bytes=settings.dead_letter_max_bytes,
+            group=settings.group,
         ),
         control_offset=found.control_offset,
         shadow=found.shadow,

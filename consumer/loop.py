@@ -19,6 +19,7 @@ from eddy.consumer.batch import BatchProcessor, Decision, OffsetRange
 from eddy.consumer.breaker import Breaker
 from eddy.consumer.observer import Iteration, Observer
 from eddy.consumer.positions import Positions
+from eddy.consumer.starts import Starts
 from eddy.messaging.ports import (
     Broker,
     BrokerError,
@@ -62,6 +63,7 @@ class Loop:
         transactional_id: stable over restarts, so that a successor aborts what this worker left open.
         processor: gives what decides, asked once per batch: another one takes its place between two batches.
         stop: set it, and `run` returns after the micro-batch at hand.
+        starts: the start rule of the consumers; what it decided is committed before the first batch.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Loop:
         config: LoopConfig,
         observers: Sequence[Observer],
         stop: threading.Event,
+        starts: Starts | None = None,
     ) -> None:
         self._broker = broker
         self._subscribe = subscribe
@@ -81,6 +84,7 @@ class Loop:
         self._config = config
         self._observers = observers
         self._stop = stop
+        self._starts = starts
         self._consumer: Consumer | None = None
         self._producer: TransactionalProducer | None = None
         self._positions = Positions()
@@ -136,8 +140,11 @@ class Loop:
             observer.on_poll(stable=membership.stable)
         self._guard_stall(membership)
         ranges = self._positions.ranges(consumer, records, membership)
+        if self._starts is not None and (started := self._starts.decision()):
+            self._publish(producer, started, membership)
+            self._starts.recorded()
         if ranges:
-            self._process(consumer, producer, records, ranges, membership)
+            self._process(producer, records, ranges, membership)
 
     def _poll(self, consumer: Consumer) -> Records:
         try:
@@ -151,6 +158,16 @@ class Loop:
             "(EDDY_FIRST_SLOT), or another group (EDDY_GROUP)"
         )
 
+    @property
+    def assigned(self) -> frozenset[Partition]:
+        """The partitions that the worker had when it was last a stable member of its group."""
+        return self._positions.assigned
+
+    @property
+    def lost(self) -> int:
+        """How many offsets the broker had deleted before this worker read them."""
+        return 0 if self._starts is None else self._starts.lost
+
     def close(self) -> None:
         """Closes both clients."""
         if self._producer is not None:
@@ -161,7 +178,6 @@ class Loop:
 
     def _process(
         self,
-        consumer: Consumer,
         producer: TransactionalProducer,
         records: Records,
         ranges: dict[Partition, OffsetRange],
@@ -179,7 +195,6 @@ class Loop:
         iteration = Iteration(
             decision=decision,
             stored_ms=tuple(part[end].timestamp for part in records.values() if part for end in (0, -1)),
-            lag=self._positions.lag(consumer),
             decide_s=decided - started,
             commit_s=committed - decided,
         )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eddy.consumer.batch import Decision
-from eddy.messaging.ports import Offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +12,11 @@ class Iteration:
 
     Attributes:
         stored_ms: when the broker stored the records, milliseconds since 1970: first and last of each partition.
-        lag: messages not yet read, by partition; empty when it was not asked for this time.
         decide_s, commit_s: how long it took, in seconds.
     """
 
     decision: Decision
     stored_ms: tuple[int, ...]
-    lag: Offsets
     decide_s: float
     commit_s: float
 

@@ -1,24 +1,21 @@
-"""Where a worker is in its partitions: which offsets the next ledger records answer for, and how far behind it is."""
+"""Where a worker is in its partitions: which offsets the next ledger records answer for."""
 
-import time
 from collections.abc import Sequence
 
 from eddy.consumer.batch import OffsetRange
 from eddy.messaging.ports import BrokerError, Consumer, Membership, Offsets, Partition, Record, Records
-from eddy.monitoring import logs
-
-LAG_EVERY_S = 5.0
-
-log = logs.get(__name__)
 
 
 class Positions:
-    """Follows the committed offsets of one consumer; `starts` is where the next ledger record of a partition begins."""
+    """Follows the committed offsets of one consumer; `starts` is where the next ledger record of a partition begins.
+
+    `assigned` are the partitions that it had when it was last a stable member of its group.
+    """
 
     def __init__(self) -> None:
         self.starts: dict[Partition, int] = {}
+        self.assigned: frozenset[Partition] = frozenset()
         self._generation = -1
-        self._lag_at = 0.0
 
     def forget(self) -> None:
         """The committed offsets are asked for again."""
@@ -38,6 +35,8 @@ class Positions:
             BrokerError: the records do not begin at the committed offset.
         """
         positions = consumer.positions()
+        if membership.stable:
+            self.assigned = frozenset(positions)
         if membership.generation != self._generation:
             self.starts, self._generation = {}, membership.generation
         if not self.starts.keys() >= positions.keys() | records.keys():
@@ -52,19 +51,6 @@ class Positions:
         if found.start < 0 or found.stop <= found.start or (records and not _covers(found, records)):
             raise BrokerError(f"the records of {partition} do not begin at the committed offset")
         return found
-
-    def lag(self, consumer: Consumer) -> Offsets:
-        """How far behind each partition is, now and then: it costs a request. Not knowing it is no failure."""
-        now = time.monotonic()
-        if now - self._lag_at < LAG_EVERY_S:
-            return {}
-        self._lag_at = now
-        try:
-            ends = consumer.end_offsets()
-        except BrokerError as error:
-            log.warning("the lag is unknown", reason=str(error))
-            return {}
-        return {p: max(0, ends[p] - start) for p, start in self.starts.items() if p in ends}
 
 
 def _covers(covered: OffsetRange, records: Sequence[Record]) -> bool:

@@ -8,23 +8,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial, reduce
+from functools import reduce
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
 from eddy.consumer.batch import BatchProcessor, Decision
 from eddy.consumer.breaker import TooManyDeadLetters
+from eddy.consumer.lag import LagMonitor, Lags, monitored
 from eddy.consumer.live import LiveProcessor
 from eddy.consumer.loop import Loop, LoopConfig, SlotTaken
 from eddy.consumer.observer import Iteration, Observer
+from eddy.consumer.starts import StartRefused, Starts
 from eddy.control.live import InForce, Loader, StoreLoader
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.messages import ShadowCounts
 from eddy.messaging.ports import Broker, BrokerError, Consumer
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
 from eddy.monitoring import logs, signals
-from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, MetricsPortTaken, serve
+from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, LagFigures, MetricsPortTaken, serve
 from eddy.settings import Settings
 
 # Exit codes. The supervisor starts a worker again only after the last two.
@@ -44,9 +46,13 @@ def loop_of(
 ) -> Loop:
     """The loop of one slot; the slot names the worker towards the broker and stays the same over restarts."""
     name = f"{settings.group}-{slot}"
-    subscribe: Callable[[], Consumer] = partial(
-        broker.consumer, group=settings.group, topic=settings.topic_transactions, instance=name
-    )
+    starts = Starts(broker, settings, lambda: [o.on_poll(stable=False) for o in observers])  # type: ignore[func-returns-value]
+
+    def subscribe() -> Consumer:
+        consumer = broker.consumer(group=settings.group, topic=settings.topic_transactions, instance=name)
+        consumer.start_by(starts)
+        return consumer
+
     config = LoopConfig(
         batch_max_records=settings.batch_max_records,
         delivery_timeout_s=settings.delivery_timeout_ms / 1000,
@@ -55,7 +61,7 @@ def loop_of(
         dead_letter_limit=settings.dead_letter_limit,
         dead_letter_window=settings.dead_letter_window,
     )
-    return Loop(broker, subscribe, name, processor, config, observers, stop)
+    return Loop(broker, subscribe, name, processor, config, observers, stop, starts)
 
 
 def run(settings: Settings, slot: int) -> None:
@@ -72,7 +78,7 @@ def _run(settings: Settings, slot: int, stop: threading.Event) -> int:
     try:
         with _watched(heartbeat, settings.watchdog_timeout_ms / 1000, stop):
             _work(settings, slot, heartbeat, stop)
-    except (ArtifactError, BrokerError, MetricsPortTaken) as error:
+    except (ArtifactError, BrokerError, MetricsPortTaken, StartRefused) as error:
         log.error("worker cannot start", reason=str(error))
         return UNUSABLE
     except SlotTaken as error:
@@ -89,6 +95,7 @@ def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading
     broker, observer = KafkaBroker(settings), MetricsObserver(ConsumerMetrics())
     live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap, heartbeat.on_swap])
     observer.metrics.control_age(lambda: live.follower.age_s)
+    observer.metrics.poll_age(lambda: time.monotonic() - heartbeat.last_poll)
     serve(observer.metrics.registry, settings.metrics_port, slot - settings.first_slot, settings.metrics_host)
     loop = loop_of(broker, settings, slot, live, [heartbeat, observer], stop)
     with closing(live), closing(loop):
@@ -97,7 +104,9 @@ def _work(settings: Settings, slot: int, heartbeat: "Heartbeat", stop: threading
         gc.freeze()  # what is alive now stays alive: no collection needs to look at it
         if not stop.is_set():
             log.info("worker started", model=live().detector.version, threshold=live().detector.threshold.score)
-        loop.run()
+        observer.metrics.lost(lambda: loop.lost)
+        with monitored(LagMonitor(broker, settings, lambda: loop.assigned, observer.on_lag)):
+            loop.run()
 
 
 def loader_of(settings: Settings) -> Loader:
@@ -148,8 +157,9 @@ class MetricsObserver:
                 shadow=_shadow_figures(decision),
             )
         )
-        if iteration.lag:
-            self.metrics.lag({(partition.topic, partition.partition): lag for partition, lag in iteration.lag.items()})
+
+    def on_lag(self, lags: Lags) -> None:
+        self.metrics.lag({(p.topic, p.partition): LagFigures(lag.messages, lag.since) for p, lag in lags.items()})
 
     def on_failure(self, kind: str) -> None:
         self.metrics.failed(kind)

@@ -86,6 +86,8 @@ def windows(records: Iterable[Record], now_ms: int, seconds: Sequence[float]) ->
             entry = read_ledger(record)
         except UnreadableMessage:
             continue
+        if entry.unread:
+            continue
         for tally in tallies:
             if record.timestamp >= tally.since_ms:
                 tally.add(entry)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from eddy.consumer.lag import LagMonitor, monitored
 from eddy.consumer.live import LiveProcessor
 from eddy.consumer.worker import MetricsObserver, loader_of, loop_of
 from eddy.demo.background import Background
@@ -219,5 +220,7 @@ def consume_in_memory(broker: Broker, settings: Settings, stop: threading.Event)
     serve(observer.metrics.registry, settings.metrics_port, 0, "127.0.0.1")
     live = LiveProcessor(settings, broker, loader_of(settings), [observer.on_swap])
     live.start(stop, lambda: None)
-    loop_of(broker, settings, 0, live, [observer], stop).run()
+    loop = loop_of(broker, settings, 0, live, [observer], stop)
+    with monitored(LagMonitor(broker, settings, lambda: loop.assigned, observer.on_lag)):
+        loop.run()
     live.close()

@@ -34,6 +34,7 @@ class Publishing:
     contributions: int
     payload: Literal["masked", "full"]
     payload_max_bytes: int
+    group: str | None = None
 
 
 class Coordinates(msgspec.Struct, frozen=True):
@@ -92,13 +93,18 @@ class ShadowCounts(msgspec.Struct, frozen=True):
         )
 
 
+Unread = Literal["skipped", "lost"]
+
+
 class LedgerRecord(msgspec.Struct, frozen=True):
     """The outcome counts of one partition in one micro-batch.
 
     `first_offset` to `last_offset`, both included, join the previous record's without gap; offsets in between that
     carry no message (Kafka's own control records, aborted messages) make the counts add up to less than the range.
     `histogram` counts scored messages by rarity (`model.serving.calibration.rarity_histogram`); `control_offset` is an
-    alert's; `shadow` is None while no model runs in shadow.
+    alert's. `shadow` is None while no model runs in shadow. `group` is the consumer group; None in records from before
+    they named it. `unread` says that nothing was scored: "skipped" by a start at the latest message, "lost" when the
+    broker had deleted it before it was read.
     """
 
     topic: str
@@ -113,6 +119,8 @@ class LedgerRecord(msgspec.Struct, frozen=True):
     histogram: tuple[int, ...]
     control_offset: int | None = None
     shadow: ShadowCounts | None = None
+    group: str | None = None
+    unread: Unread | None = None
 
 
 class Ruling(NamedTuple):

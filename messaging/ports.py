@@ -4,7 +4,7 @@ The steps of a commit are separate calls on purpose: the order in which the cons
 promise, so it stands in the open (`consumer/loop.py`), not behind one `publish`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -43,6 +43,24 @@ class Record(Protocol):
 
 Records = Mapping[Partition, Sequence[Record]]
 Offsets = Mapping[Partition, int]
+
+
+class Span(NamedTuple):
+    """What a partition holds: the first offset kept, one past the last committed record; the group's offset, if any."""
+
+    first: int
+    end: int
+    committed: int | None = None
+
+
+OffsetSpans = Mapping[Partition, Span]
+StartRule = Callable[[OffsetSpans], Offsets]
+"""Gives the first offset to read of partitions without a usable committed offset, or raises why there is none."""
+
+
+def earliest(spans: OffsetSpans) -> Offsets:
+    """The start rule of a member that was given none."""
+    return {partition: span.first for partition, span in spans.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,14 @@ class Delivery(Protocol):
 class Consumer(Protocol):
     """A member of a consumer group, reading committed records only."""
 
+    def start_by(self, rule: StartRule) -> None:
+        """Has `rule` say where assigned partitions begin that have no committed offset, or one before the first kept.
+
+        It is called with all of them, or none, each time that committed offsets are asked for. To be set before the
+        first poll; without it they begin at their start.
+        """
+        ...
+
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         """Waits up to `timeout_ms` for records; at most `max_records`, in offset order within a partition.
 
@@ -102,7 +128,7 @@ class Consumer(Protocol):
         ...
 
     def committed(self) -> Offsets:
-        """The group's committed offset of every assigned partition, the start of the partition where there is none."""
+        """The group's committed offset of every assigned partition; where none is usable, what the start rule says."""
         ...
 
     def rewind(self) -> Offsets:
@@ -110,10 +136,6 @@ class Consumer(Protocol):
 
         The only safe place after a commit whose outcome is unknown: it may have happened.
         """
-        ...
-
-    def end_offsets(self) -> Offsets:
-        """One past the last committed record of every assigned partition."""
         ...
 
     def close(self) -> None:

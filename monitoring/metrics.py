@@ -1,9 +1,10 @@
 """The metrics of a consumer worker; those of the API are in `http_metrics`.
 
 Everything is counted per micro-batch, after its commit: what a crash takes back was never counted, so the counters
-agree with the ledger.
+agree with the ledger. Lag and ages follow the clock instead: they show a worker that does not commit.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,6 +79,14 @@ class InForceFigures:
     shadow: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LagFigures:
+    """How far behind a partition is; `since` is when the oldest waiting message was first seen, in Unix time."""
+
+    messages: int
+    since: float | None = None
+
+
 class ConsumerMetrics:
     """The metrics of one worker process, in a registry of their own."""
 
@@ -131,9 +140,19 @@ class ConsumerMetrics:
         """Counts a commit, or a client, that failed; `kind` from a small closed set, such as the error's class."""
         self._failures.labels(kind).inc()
 
-    def lag(self, records: Mapping[tuple[str, int], int]) -> None:
-        """How many messages behind each assigned (topic, partition) is; partitions not named are forgotten."""
-        self._state.lag = dict(records)
+    def lag(self, partitions: Mapping[tuple[str, int], LagFigures]) -> None:
+        """How far behind each assigned (topic, partition) is; partitions not named are forgotten."""
+        self._state.lag, self._state.lag_at = dict(partitions), time.time()
+
+    def lost(self, offsets: Callable[[], float]) -> None:
+        """How many offsets were deleted before this worker read them; asked at each scrape."""
+        help_text = "Offsets that the broker had deleted before this worker read them, since it started."
+        Gauge("eddy_lost_offsets", help_text, registry=self.registry).set_function(offsets)
+
+    def poll_age(self, seconds: Callable[[], float]) -> None:
+        """How long ago the loop polled last; asked at each scrape."""
+        help_text = "Seconds since the worker's loop last polled for messages; it grows while the loop hangs."
+        Gauge("eddy_poll_age_seconds", help_text, registry=self.registry).set_function(seconds)
 
     def in_force(self, figures: InForceFigures) -> None:
         """The model in use, its threshold, and the changes behind them."""
@@ -170,17 +189,29 @@ class _State(Collector):
     """Facts that replace each other as a whole: a scrape never sees half of a change, or what was revoked."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.lag: dict[tuple[str, int], int] = {}
+        self.lag: dict[tuple[str, int], LagFigures] = {}
+        self.lag_at: float | None = None
         self.in_force: InForceFigures | None = None
         registry.register(self)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        lag = GaugeMetricFamily(
-            "eddy_consumer_lag_messages", "Messages not yet committed.", labels=["topic", "partition"]
-        )
-        for (topic, partition), records in self.lag.items():
-            lag.add_metric([topic, str(partition)], records)
-        return [lag, *_in_force_families(self.in_force)]
+        return [*_lag_families(self.lag, self.lag_at), *_in_force_families(self.in_force)]
+
+
+def _lag_families(
+    found: Mapping[tuple[str, int], LagFigures], measured_at: float | None
+) -> Iterable[GaugeMetricFamily]:
+    labels, now = ["topic", "partition"], time.time()
+    lag = GaugeMetricFamily("eddy_consumer_lag_messages", "Offsets not yet committed.", labels=labels)
+    waiting_help = "Seconds since the oldest message not yet committed was first seen; 0: none waits."
+    waiting = GaugeMetricFamily("eddy_consumer_lag_seconds", waiting_help, labels=labels)
+    for (topic, partition), figures in found.items():
+        lag.add_metric([topic, str(partition)], figures.messages)
+        waiting.add_metric([topic, str(partition)], 0 if figures.since is None else now - figures.since)
+    yield from (lag, waiting)
+    if measured_at is not None:
+        age_help = "Seconds since the lag was measured; it grows while the broker does not answer."
+        yield GaugeMetricFamily("eddy_consumer_lag_age_seconds", age_help, value=now - measured_at)
 
 
 def _in_force_families(found: InForceFigures | None) -> Iterable[GaugeMetricFamily]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import KafkaError, RetriableError
-from kafka.structs import MemberState
+from kafka.structs import MemberState, TopicPartition
 
 from eddy.messaging.kafka.client import (
     ERRORS,
@@ -21,7 +21,17 @@ from eddy.messaging.kafka.client_internals import (
     positions,
     refresh_metadata,
 )
-from eddy.messaging.ports import Fenced, Membership, Offsets, Records
+from eddy.messaging.ports import (
+    BrokerError,
+    Fenced,
+    Membership,
+    Offsets,
+    Partition,
+    Records,
+    Span,
+    StartRule,
+    earliest,
+)
 from eddy.settings import Settings
 
 HEARTBEAT_MOST_MS = 2_000
@@ -35,6 +45,11 @@ class KafkaGroupConsumer:
         self._group, self._topic, self._instance = group, topic, instance
         self._client: Any = None
         self._identity: tuple[int, str] = (-1, "")
+        self._start_rule: StartRule = earliest
+        self._at: dict[Partition, int] = {}  # where the next records are to begin
+
+    def start_by(self, rule: StartRule) -> None:
+        self._start_rule = rule
 
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         with translated("poll"):
@@ -46,6 +61,7 @@ class KafkaGroupConsumer:
             if identity != self._identity:
                 return self._joined(identity)
             self._check_heartbeat()
+            self._check_deleted(records)
             if records:
                 fetch_ahead(client)
         return records
@@ -76,6 +92,17 @@ class KafkaGroupConsumer:
         if is_silenced(self._client):
             raise Fenced(f"another process joined group {self._group} as {self._instance}; end one of the two")
 
+    def _check_deleted(self, records: Records) -> None:
+        """Where messages were deleted before they were read, the client goes on behind them without a word."""
+        now = positions(self._client)
+        begin = {p: records[p][0].offset if p in records else now[p] for p in now}
+        gaps = [p for p in now if begin[p] > self._at.get(p, begin[p])]
+        timeout_ms = self._settings.request_timeout_ms
+        firsts = self._client.beginning_offsets(gaps, timeout_ms=timeout_ms) if gaps else {}
+        if deleted := [p for p in gaps if firsts[p] > self._at[p]]:
+            raise BrokerError(f"messages of {deleted} were deleted before they were read; committed offsets say which")
+        self._at.update(now)
+
     def membership(self) -> Membership:
         if self._client is None:
             return Membership(self._group, -1, "", self._instance, stable=False)
@@ -92,23 +119,18 @@ class KafkaGroupConsumer:
             assigned = sorted(client.assignment())
             timeout_ms = self._settings.request_timeout_ms
             known = {p: client.committed(p, timeout_ms=timeout_ms) for p in assigned}
-            missing = [p for p in assigned if known[p] is None]
-            starts = client.beginning_offsets(missing, timeout_ms=timeout_ms) if missing else {}
-            return {**known, **starts}
+            firsts = client.beginning_offsets(assigned, timeout_ms=timeout_ms)
+            unusable = [p for p in assigned if known[p] is None or known[p] < firsts[p]]
+            ends = client.end_offsets(unusable, timeout_ms=timeout_ms) if unusable else {}
+        return {**known, **self._start_rule({Partition(*p): Span(firsts[p], ends[p], known[p]) for p in unusable})}
 
     def rewind(self) -> Offsets:
         offsets = self.committed()
         with translated("seek"):
             for partition, offset in offsets.items():
-                self._client.seek(partition, offset)
+                self._client.seek(TopicPartition(*partition), offset)
+        self._at = dict(offsets)
         return offsets
-
-    def end_offsets(self) -> Offsets:
-        with translated("read end offsets"):
-            client = self._opened()
-            timeout_ms = self._settings.request_timeout_ms
-            offsets: Offsets = client.end_offsets(sorted(client.assignment()), timeout_ms=timeout_ms)
-            return offsets
 
     def close(self) -> None:
         client, self._client, self._identity = self._client, None, (-1, "")

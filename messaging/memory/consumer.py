@@ -1,9 +1,20 @@
 """A group's member on the in-memory broker."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from eddy.messaging.memory.cluster import Cluster, Group
-from eddy.messaging.ports import BrokerError, Fenced, Membership, Offsets, Partition, Record, Records
+from eddy.messaging.ports import (
+    BrokerError,
+    Fenced,
+    Membership,
+    Offsets,
+    Partition,
+    Record,
+    Records,
+    Span,
+    StartRule,
+    earliest,
+)
 
 
 class MemoryConsumer:
@@ -12,6 +23,10 @@ class MemoryConsumer:
         self._member, self._generation, self._turn = "", -1, 0
         self._assigned: list[Partition] = []
         self._positions: dict[Partition, int] = {}
+        self._start_rule: StartRule = earliest
+
+    def start_by(self, rule: StartRule) -> None:
+        self._start_rule = rule
 
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         with self._cluster.changed:
@@ -49,10 +64,14 @@ class MemoryConsumer:
 
     def _find_positions(self) -> None:
         missing = set(self._assigned) - self._positions.keys() - self._cluster.unsettled(self._group)
-        self._positions.update({p: self._committed(p) for p in missing})
+        if missing:
+            self._positions.update(self._committed(missing))
 
-    def _committed(self, partition: Partition) -> int:
-        return self._cluster.groups[self._group].committed.get(partition, 0)
+    def _committed(self, partitions: Iterable[Partition]) -> Offsets:
+        known = self._cluster.groups.get(self._group, Group()).committed
+        logs = self._cluster.logs
+        starts = self._start_rule({p: Span(0, logs[p].stable_end()) for p in partitions if p not in known})
+        return {p: known[p] if p in known else starts[p] for p in partitions}
 
     def membership(self) -> Membership:
         return Membership(self._group, self._generation, self._member, self._instance, stable=self._generation >= 0)
@@ -65,15 +84,11 @@ class MemoryConsumer:
             unsettled = self._cluster.unsettled(self._group).intersection(self._assigned)
             if unsettled:
                 raise BrokerError(f"offsets of {sorted(unsettled)} are part of a commit that has not ended; try again")
-            return {p: self._committed(p) for p in self._assigned}
+            return self._committed(self._assigned)
 
     def rewind(self) -> Offsets:
         self._positions = dict(self.committed())
         return dict(self._positions)
-
-    def end_offsets(self) -> Offsets:
-        with self._cluster.changed:
-            return {p: self._cluster.logs[p].stable_end() for p in self._assigned}
 
     def close(self) -> None:
         with self._cluster.changed:

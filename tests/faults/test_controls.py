@@ -38,6 +38,7 @@ CONTROLS: list[tuple[Variant, Provoke, str]] = [
 )
 def test_a_wrong_loop_is_caught(stage_of: StageFactory, variant: Variant, provoke: Provoke, finding: str) -> None:
     stage = stage_of(variant)
+    stage.commit_the_start()
     provoke(stage)
     found = stage.outcome(CAUGHT_WITHIN_S)
     assert [problem for problem in found if problem.startswith(finding)], found

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, MetricsPortTaken, serve
+from eddy.monitoring.metrics import CommittedBatch, ConsumerMetrics, InForceFigures, LagFigures, MetricsPortTaken, serve
 
 
 def samples(text: str) -> dict[str, float]:
@@ -52,11 +52,34 @@ def test_outcomes_are_there_before_the_first_commit():
 
 def test_the_lag_of_a_revoked_partition_is_forgotten():
     metrics = ConsumerMetrics()
-    metrics.lag({("transactions", 0): 5, ("transactions", 1): 7})
-    metrics.lag({("transactions", 1): 2})
+    metrics.lag({("transactions", 0): LagFigures(5), ("transactions", 1): LagFigures(7)})
+    metrics.lag({("transactions", 1): LagFigures(2)})
     scraped = scrape(metrics)
     assert scraped['eddy_consumer_lag_messages{partition="1",topic="transactions"}'] == 2
     assert 'eddy_consumer_lag_messages{partition="0",topic="transactions"}' not in scraped
+
+
+def test_waiting_time_and_age_of_the_lag_grow_by_the_clock_without_another_measurement(monkeypatch):
+    metrics, now = ConsumerMetrics(), 1_000.0
+    monkeypatch.setattr("eddy.monitoring.metrics.time.time", lambda: now)
+    metrics.lag({("t", 0): LagFigures(5, since=990.0), ("t", 1): LagFigures(0)})
+    now = 1_100.0
+    scraped = scrape(metrics)
+    assert scraped['eddy_consumer_lag_seconds{partition="0",topic="t"}'] == 110
+    assert scraped['eddy_consumer_lag_seconds{partition="1",topic="t"}'] == 0
+    assert scraped["eddy_consumer_lag_age_seconds"] == 100
+
+
+def test_lost_offsets_are_asked_for_at_each_scrape():
+    metrics, lost = ConsumerMetrics(), iter([0, 500])
+    metrics.lost(lambda: next(lost))
+    assert [scrape(metrics)["eddy_lost_offsets"] for _ in range(2)] == [0, 500]
+
+
+def test_the_age_of_the_last_poll_is_asked_for_at_each_scrape():
+    metrics, ages = ConsumerMetrics(), iter([1.5, 2.5])
+    metrics.poll_age(lambda: next(ages))
+    assert [scrape(metrics)["eddy_poll_age_seconds"] for _ in range(2)] == [1.5, 2.5]
 
 
 def test_only_the_model_in_use_is_exposed():

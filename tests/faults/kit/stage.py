@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from unittest import mock
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import RetriableError
 
 from eddy.consumer.batch import BatchProcessor, Decision
@@ -172,6 +172,15 @@ class Stage:
                 producer.commit_transaction()
             else:
                 producer.abort_transaction()
+
+    def commit_the_start(self) -> None:
+        """Gives each partition a committed offset: one without would resume from the ledger, whatever a loop did."""
+        topic = self.settings.topic_transactions
+        consumer = KafkaConsumer(bootstrap_servers=self.address, group_id=self.settings.group, enable_auto_commit=False)
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        consumer.assign(partitions)
+        consumer.commit({partition: OffsetAndMetadata(0, "", -1) for partition in partitions})
+        consumer.close(autocommit=False)
 
     def settle(self, within_s: float = 30.0) -> bool:
         """Whether the group came to the end of every partition, and nothing is half committed."""

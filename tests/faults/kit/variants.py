@@ -13,7 +13,7 @@ from eddy.consumer.batch import Decision, OffsetRange
 from eddy.consumer.loop import Loop
 from eddy.messaging.kafka.broker import KafkaBroker
 from eddy.messaging.kafka.consumer import KafkaGroupConsumer
-from eddy.messaging.ports import BrokerError, Consumer, Membership, Partition, Records, TransactionalProducer
+from eddy.messaging.ports import BrokerError, Membership, Partition, Records, TransactionalProducer
 from tests.faults.kit.stage import Variant
 
 
@@ -48,14 +48,13 @@ class RewoundToFirst(Loop):
 
     def _process(
         self,
-        consumer: Consumer,
         producer: TransactionalProducer,
         records: Records,
         ranges: dict[Partition, OffsetRange],
         membership: Membership,
     ) -> None:
         self._firsts = {partition: covered.start for partition, covered in ranges.items()}
-        super()._process(consumer, producer, records, ranges, membership)
+        super()._process(producer, records, ranges, membership)
 
     def _rewind(self) -> None:
         self._positions.starts = dict(self._firsts)

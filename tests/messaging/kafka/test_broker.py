@@ -71,7 +71,7 @@ def test_no_call_waits_for_ever_for_a_broker_that_does_not_answer(frozen: tuple[
     committing.send_offsets({Partition(topic, 0): 1}, membership)
     running.freeze()
     assert within(3, lambda: consumer.poll(500, 10)) == {}
-    for call in (consumer.rewind, consumer.end_offsets, lambda: reader.offsets(topic)):
+    for call in (consumer.rewind, lambda: reader.offsets(topic)):
         assert isinstance(within(3, call), BrokerError)
     delivery = sending.send(Message(topic, b"k", b"v"))
     within(4, lambda: sending.flush(3))

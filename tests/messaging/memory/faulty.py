@@ -18,7 +18,6 @@ class Fault(StrEnum):
     COMMITTED = "asking for committed offsets (thus rewind) raises"
     START = "start raises; nothing was taken over"
     BEGIN = "begin raises"
-    END_OFFSETS = "end_offsets raises"
     SEND = "send raises; nothing was stored"
     DELIVERY = "a message is accepted and never stored; only its delivery says so"
     FLUSH = "flush raises"
@@ -99,10 +98,6 @@ class _Consumer(MemoryConsumer):
     def committed(self) -> Offsets:
         self._faults.raise_if(Fault.COMMITTED)
         return super().committed()
-
-    def end_offsets(self) -> Offsets:
-        self._faults.raise_if(Fault.END_OFFSETS)
-        return super().end_offsets()
 
 
 class _Producer(MemoryTransactionalProducer):
