@@ -140,6 +140,17 @@ class Settings(BaseSettings):
         1_048_576, description="Largest request body with many transactions (`POST /v1/checks`), in bytes."
     )
 
+    api_kafka: bool = Field(
+        True,
+        description="Whether `eddy serve` follows the changes of threshold and model; `off` needs no Kafka and serves "
+        "the store's active model.",
+    )
+    api_state: Path | None = Field(
+        None,
+        description="Directory in which `eddy serve` keeps the threshold and model in force, for its workers and for "
+        "when Kafka is away; by default `api-state` beside the model store.",
+    )
+
     # Demo
     demo_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
         60, description="How long `eddy demo` sends transactions, in seconds."

@@ -1,6 +1,7 @@
 """The API as a Flask application; `server` puts it behind gunicorn. `docs/http-api.md` is written for its clients."""
 
 import time
+from collections.abc import Callable
 
 from flask import Flask, Response, request
 
@@ -13,6 +14,7 @@ from eddy.settings import Settings
 
 RESOURCES = (check, checks, models, threshold, probes)
 OPERATIONS = (*(operation for resource in RESOURCES for operation in resource.OPERATIONS), *documents.OPERATIONS)
+FRESH_S = 5.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -34,6 +36,17 @@ def create_app(detectors: DetectorProvider, settings: Settings, metrics: HttpMet
         resource.register(app, context)
     documents.register(app, context, OPERATIONS)
     return app
+
+
+def tell_age(app: Flask, age_s: Callable[[], float | None]) -> None:
+    """Says in the answers' header `Eddy-State-Age`, in seconds, if threshold and model may have changed since."""
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        age = age_s()
+        if age is not None and age > FRESH_S:
+            response.headers["Eddy-State-Age"] = f"{age:.0f}"
+        return response
 
 
 def _count_requests(app: Flask, metrics: HttpMetrics) -> None:

@@ -29,6 +29,8 @@ class Verdict(msgspec.Struct, frozen=True):
         threshold: scores from this on are anomalous.
         rarity: share of normal transactions expected to score at least as high, 0 to 1: 0.00004 is 1 in 25,000.
         model: version of the model that scored it.
+        control_offset: offset on the control topic of the last change that model and threshold rest on; null where
+            they were never changed.
         contributions: the fields that made up most of the score, largest first, each with the value observed and the
             value that would have been usual, in the field's own unit.
     """
@@ -39,6 +41,7 @@ class Verdict(msgspec.Struct, frozen=True):
     threshold: float
     rarity: float
     model: str
+    control_offset: int | None
     contributions: tuple[Contribution, ...]
 
 
@@ -66,11 +69,13 @@ class Checker:
 
     Args:
         contributions: how many of the largest a verdict names.
+        control_offset: of the last change that the detector rests on; None for none.
     """
 
     detector: Detector
     codec: TransactionCodec
     contributions: int
+    control_offset: int | None = None
 
     def check(self, body: bytes) -> Verdict | Refused:
         """Scores one transaction, a JSON object as on the topic. Never raises for anything that a body may be."""
@@ -87,6 +92,7 @@ class Checker:
             threshold=float(verdicts.threshold),
             rarity=float(verdicts.rarity[0]),
             model=self.detector.version,
+            control_offset=self.control_offset,
             contributions=verdicts.contributions(0, self.contributions),
         )
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from eddy.api.check import Checker
 from eddy.api.detectors import DetectorProvider
+from eddy.control.live import InForce
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.serving.artifact import ArtifactStore
-from eddy.model.serving.detector import Detector
 from eddy.monitoring.http_metrics import HttpMetrics
 from eddy.settings import Settings
 
@@ -24,15 +24,20 @@ class Checkers:
         Raises:
             NotReady: there is none.
         """
-        detector, checker = self._detectors(), self._checker
-        if checker is None or checker.detector is not detector:
-            checker = self._checker = self._make(detector)
+        found, checker = self._detectors(), self._checker
+        if checker is None or checker.detector is not found.detector or checker.control_offset != found.control_offset:
+            checker = self._checker = self._make(found)
         return checker
 
-    def _make(self, detector: Detector) -> Checker:
+    def problems(self) -> tuple[str, ...]:
+        """The changes that are not in force in this process, and why."""
+        return self._detectors().problems
+
+    def _make(self, found: InForce) -> Checker:
+        detector = found.detector
         self._metrics.model(detector.version, detector.threshold.score)
         codec = TransactionCodec(detector.schema, self._settings.unknown_fields)
-        return Checker(detector, codec, self._settings.alert_contributions)
+        return Checker(detector, codec, self._settings.alert_contributions, found.control_offset)
 
 
 @dataclass(frozen=True)

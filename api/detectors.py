@@ -7,12 +7,13 @@ from pathlib import Path
 
 import structlog
 
+from eddy.control.live import InForce
 from eddy.model.serving.artifact import ArtifactError, ArtifactStore
-from eddy.model.serving.detector import Detector
 
 RETRY_S = 5.0
 
-DetectorProvider = Callable[[], Detector]
+DetectorProvider = Callable[[], InForce]
+"""Gives what is in force now; raises `NotReady` while nothing is."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -38,12 +39,12 @@ class StoredDetector:
 
     def __init__(self, store: Path, version: str) -> None:
         self._store, self._version = store, version
-        self._detector: Detector | None = None
+        self._detector: InForce | None = None
         self._reason = ""
         self._retry_at = 0.0
         self._lock = threading.Lock()
 
-    def __call__(self) -> Detector:
+    def __call__(self) -> InForce:
         """The detector.
 
         Raises:
@@ -51,7 +52,7 @@ class StoredDetector:
         """
         return self._detector or self._load()
 
-    def _load(self) -> Detector:
+    def _load(self) -> InForce:
         with self._lock:
             if self._detector is None and time.monotonic() >= self._retry_at:
                 self._try()
@@ -61,7 +62,7 @@ class StoredDetector:
 
     def _try(self) -> None:
         try:
-            self._detector = ArtifactStore(self._store).detector(self._version)
+            self._detector = InForce(ArtifactStore(self._store).detector(self._version))
         except (ArtifactError, OSError) as error:
             self._reason = f"Model {self._version} cannot be loaded: {error}"
             self._retry_at = time.monotonic() + RETRY_S

@@ -21,11 +21,17 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from prometheus_client import multiprocess
 
-from eddy.api.app import create_app
+from eddy.api.app import create_app, tell_age
 from eddy.api.detectors import NotReady, StoredDetector
+from eddy.api.following import FollowingDetector
+from eddy.api.reader.process import ReaderProcess
+from eddy.api.reader.state_file import prepared, source, state_file
 from eddy.api.worker import Worker
+from eddy.control.change import ModelBody, StoresActive
+from eddy.control.live import InForce, StoreLoader
 from eddy.model.errors import EddyError
 from eddy.model.serving.artifact import ArtifactStore
+from eddy.model.serving.detector import Detector
 from eddy.monitoring import http_metrics
 from eddy.monitoring.http_metrics import HttpMetrics
 from eddy.settings import Settings
@@ -53,14 +59,40 @@ def run(settings: Settings) -> None:
     store = ArtifactStore(settings.artifacts)
     version = store.active()  # one version for all workers, whenever they start
     store.verified(version)
+    address = settings.api_host, settings.api_port, settings.api_workers
+    if not settings.api_kafka:
+        serve(lambda metrics: _unchanging(settings, version, metrics), *address)
+        return
+    reader = ReaderProcess(prepared(settings), source(settings))
+    reader.start()
+    try:
+        serve(lambda metrics: _following(settings, version, metrics), *address)
+    finally:
+        reader.stop()
 
-    def load(metrics: HttpMetrics) -> Flask:
-        detectors = StoredDetector(settings.artifacts, version)
-        with contextlib.suppress(NotReady):
-            detectors()
-        return create_app(detectors, settings, metrics)
 
-    serve(load, settings.api_host, settings.api_port, settings.api_workers)
+def _unchanging(settings: Settings, version: str, metrics: HttpMetrics) -> Flask:
+    detectors = StoredDetector(settings.artifacts, version)
+    with contextlib.suppress(NotReady):
+        detectors()
+    return create_app(detectors, settings, metrics)
+
+
+def _following(settings: Settings, version: str, metrics: HttpMetrics) -> Flask:
+    store = ArtifactStore(settings.artifacts)
+    load_chosen = StoreLoader(store)
+
+    def load(body: ModelBody) -> Detector:
+        return store.detector(version) if isinstance(body, StoresActive) else load_chosen(body)
+
+    def on_look(found: InForce, age_s: float | None) -> None:
+        metrics.control(found.control_offset, len(found.problems), age_s)
+
+    detectors = FollowingDetector(state_file(settings), source(settings), load, on_look)
+    detectors.start()
+    app = create_app(detectors, settings, metrics)
+    tell_age(app, lambda: detectors.age_s)
+    return app
 
 
 def serve(load: Callable[[HttpMetrics], Flask], host: str, port: int, workers: int) -> None:

@@ -19,6 +19,7 @@ from benchmarks.api import demo_store
 from eddy import settings
 from eddy.api.app import create_app
 from eddy.api.check import Checker
+from eddy.control.live import InForce
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.model.serving.detector import Detector
@@ -55,7 +56,7 @@ def main() -> int:
 
 
 def many_at_once(detector: Detector, bodies: Sequence[bytes]) -> Callable[[], object]:
-    app, body = create_app(lambda: detector, settings.load()), b"[" + b",".join(bodies) + b"]"
+    app, body = create_app(lambda: InForce(detector), settings.load()), b"[" + b",".join(bodies) + b"]"
 
     def ask() -> None:
         environ = EnvironBuilder(path="/v1/checks", method="POST", data=body, content_type="application/json")

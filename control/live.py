@@ -25,7 +25,7 @@ class InForce:
     """
 
     detector: Detector
-    control_offset: int | None
+    control_offset: int | None = None
     problems: tuple[str, ...] = ()
     shadow: Detector | None = None
 

@@ -270,12 +270,13 @@ sorted(path.name for path in (Path(store.name) / version).iterdir())
 
 # %%
 from eddy.api.app import create_app
+from eddy.control.live import InForce
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.settings import Settings
 
 artifacts = ArtifactStore(store.name)
 running = artifacts.detector(artifacts.active())
-api = create_app(lambda: running, Settings()).test_client()
+api = create_app(lambda: InForce(running), Settings()).test_client()
 
 
 def check(row):

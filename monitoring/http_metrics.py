@@ -91,6 +91,17 @@ class HttpMetrics:
             "eddy_threshold_score", "Scores from this on are anomalous.", multiprocess_mode="livemostrecent"
         )
 
+        offset_help = (
+            "Offset of the last change that model and threshold rest on, in the worker furthest behind; -1: none."
+        )
+        self._offset = gauge("eddy_control_offset", offset_help, multiprocess_mode="livemin")
+        problems_help = "Changes that are not in force in some worker; its log and /health/ready say why."
+        self._problems = gauge("eddy_control_problems", problems_help, multiprocess_mode="livemax")
+        age_help = (
+            "Seconds since threshold and model in force were known to be the last ones; -1: no change is followed."
+        )
+        self._age = gauge("eddy_control_age_seconds", age_help, multiprocess_mode="livemax")
+
     def started(self) -> None:
         self._in_flight.inc()
 
@@ -116,6 +127,12 @@ class HttpMetrics:
         self._version = version
         self._model.labels(version).set(1)
         self._threshold.set(threshold)
+
+    def control(self, offset: int | None, problems: int, age_s: float | None) -> None:
+        """What a worker knows of the control topic; None for an offset or an age that there is not."""
+        self._offset.set(-1 if offset is None else offset)
+        self._problems.set(problems)
+        self._age.set(-1 if age_s is None else age_s)
 
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format, over all processes."""

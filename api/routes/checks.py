@@ -32,6 +32,8 @@ class Answers(msgspec.Struct, frozen=True):
     Attributes:
         model: version of the model that scored them all.
         threshold: scores from this on are anomalous.
+        control_offset: offset on the control topic of the last change that model and threshold rest on; null where
+            they were never changed.
         anomalous: how many are.
         refused: how many were not scored; each has a problem in its place.
         answers: one for each transaction, in their order.
@@ -39,6 +41,7 @@ class Answers(msgspec.Struct, frozen=True):
 
     model: str
     threshold: float
+    control_offset: int | None
     anomalous: int
     refused: int
     answers: Annotated[list[Any], msgspec.Meta(extra_json_schema=_EITHER)]
@@ -92,4 +95,6 @@ def _answers(checker: Checker, bodies: Sequence[bytes], metrics: HttpMetrics) ->
         metrics.refused(category, count)
     detector = checker.detector
     answers = [of_refused(answer).document() if isinstance(answer, Refused) else answer for answer in found]
-    return Answers(detector.version, detector.threshold.score, anomalous, refused.total(), answers)
+    return Answers(
+        detector.version, detector.threshold.score, checker.control_offset, anomalous, refused.total(), answers
+    )

@@ -4,7 +4,7 @@ import msgspec
 from flask import Flask, Response
 
 from eddy.api import problem_types
-from eddy.api.context import Context
+from eddy.api.context import Checkers, Context
 from eddy.api.detectors import RETRY_S, NotReady
 from eddy.api.openapi.operation import Operation
 from eddy.api.problems import Problem
@@ -20,10 +20,15 @@ class Live(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """Transactions can be scored, by this version of the model."""
+    """Transactions can be scored, by this version of the model.
+
+    `problems` names changes of threshold and model that are not in force in this process, and why.
+    """
 
     ready: bool
     model: str
+    control_offset: int | None
+    problems: tuple[str, ...]
 
 
 OPERATIONS = (
@@ -49,7 +54,7 @@ def register(app: Flask, context: Context) -> None:
 
     @app.get("/health/ready")
     def ready() -> Response:
-        return json(Ready(True, context.checkers.current().detector.version))
+        return json(_ready(context.checkers))
 
     @app.get("/metrics")
     def exposition() -> Response:
@@ -59,3 +64,8 @@ def register(app: Flask, context: Context) -> None:
     def _(error: NotReady) -> Response:
         headers = {"Retry-After": f"{RETRY_S:.0f}"}
         return Problem(problem_types.NOT_READY, str(error), missing=error.missing, headers=headers).response()
+
+
+def _ready(checkers: Checkers) -> Ready:
+    checker = checkers.current()
+    return Ready(True, checker.detector.version, checker.control_offset, checkers.problems())

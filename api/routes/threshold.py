@@ -16,11 +16,13 @@ class ThresholdInUse(msgspec.Struct, frozen=True):
         score: scores from this on are anomalous.
         alert_rate: share of normal transactions that it flags; null where it was given as a score.
         model: the version whose scores it applies to.
+        control_offset: offset on the control topic of the last change that model and threshold rest on; null for none.
     """
 
     score: float
     alert_rate: float | None
     model: str
+    control_offset: int | None
 
 
 OPERATIONS = (
@@ -39,5 +41,6 @@ OPERATIONS = (
 def register(app: Flask, context: Context) -> None:
     @app.get("/v1/threshold")
     def threshold() -> Response:
-        detector = context.checkers.current().detector
-        return json_with_etag(ThresholdInUse(detector.threshold.score, detector.threshold.rate, detector.version))
+        checker = context.checkers.current()
+        threshold, model = checker.detector.threshold, checker.detector.version
+        return json_with_etag(ThresholdInUse(threshold.score, threshold.rate, model, checker.control_offset))

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from eddy.api.app import create_app
 from eddy.api.detectors import NotReady
+from eddy.control.live import InForce
 from eddy.messaging.codec import TransactionCodec
 from eddy.monitoring.http_metrics import HttpMetrics
 from eddy.settings import Settings
@@ -28,7 +29,7 @@ def metrics() -> HttpMetrics:
 
 @pytest.fixture
 def client(fake: ModuleType, metrics: HttpMetrics) -> FlaskClient:
-    return create_app(lambda: fake.DETECTOR, Settings(api_max_body_bytes=MAX_BODY), metrics).test_client()
+    return create_app(lambda: InForce(fake.DETECTOR), Settings(api_max_body_bytes=MAX_BODY), metrics).test_client()
 
 
 def check(client: FlaskClient, body: bytes, **kwargs: Any) -> Any:
@@ -86,7 +87,7 @@ def test_the_verdict_is_the_one_of_the_stream(client, transaction, fake):
 
 
 def test_no_more_contributions_are_named_than_an_alert_names(fake, transaction):
-    client = create_app(lambda: fake.DETECTOR, Settings(alert_contributions=2)).test_client()
+    client = create_app(lambda: InForce(fake.DETECTOR), Settings(alert_contributions=2)).test_client()
     assert len(check(client, transaction()).json["contributions"]) == 2
 
 
@@ -162,7 +163,7 @@ def test_no_problem_shows_a_value_of_the_transaction(client, transaction):
 
 
 def test_nesting_that_would_exhaust_the_stack_is_an_answer_like_any_other(fake, transaction):
-    client = create_app(lambda: fake.DETECTOR, Settings(api_max_body_bytes=1_000_000)).test_client()
+    client = create_app(lambda: InForce(fake.DETECTOR), Settings(api_max_body_bytes=1_000_000)).test_client()
     for deep in (b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000):
         assert_problem(check(client, deep), 422, "refused")
         problem = assert_problem(check(client, transaction()[:-1] + b', "x": ' + deep + b"}"), 400, "not-json")
@@ -170,7 +171,7 @@ def test_nesting_that_would_exhaust_the_stack_is_an_answer_like_any_other(fake, 
 
 
 def test_unknown_fields_are_refused_where_the_stream_refuses_them(fake, transaction):
-    strict = create_app(lambda: fake.DETECTOR, Settings(unknown_fields="refuse")).test_client()
+    strict = create_app(lambda: InForce(fake.DETECTOR), Settings(unknown_fields="refuse")).test_client()
     assert_problem(check(strict, transaction(colour="blue")), 422, "refused")
 
 
@@ -219,7 +220,7 @@ def test_a_mistake_of_ours_is_a_500_that_tells_nothing_and_logs_where(fake, tran
             raise ZeroDivisionError(f"while scoring {CARD}")
 
     broken = replace(fake.DETECTOR, scorer=Broken())
-    app = create_app(lambda: broken, Settings(), metrics)
+    app = create_app(lambda: InForce(broken), Settings(), metrics)
     with structlog.testing.capture_logs() as lines:
         answer = check(app.test_client(), transaction())
     (line,) = lines
@@ -245,14 +246,14 @@ def test_live_even_without_a_model_but_ready_only_with_a_model(transaction, fake
         problem = assert_problem(answer, 503, "not-ready")
         assert "eddy train" in problem["detail"]
         assert int(answer.headers["Retry-After"]) > 0
-    detectors.append(fake.DETECTOR)
-    assert client.get("/health/ready").json == {"ready": True, "model": "v1"}
+    detectors.append(InForce(fake.DETECTOR))
+    assert client.get("/health/ready").json == {"ready": True, "model": "v1", "control_offset": None, "problems": []}
     assert check(client, transaction()).status_code == 200
 
 
 def test_another_detector_answers_from_the_next_check_on(transaction, fake, metrics):
     current = [fake.DETECTOR]
-    client = create_app(lambda: current[0], Settings(), metrics).test_client()
+    client = create_app(lambda: InForce(current[0]), Settings(), metrics).test_client()
     assert check(client, transaction()).json["model"] == "v1"
     current[0] = fake.another("v2")
     assert check(client, transaction()).json["model"] == "v2"

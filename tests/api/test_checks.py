@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from eddy.api.app import create_app
+from eddy.control.live import InForce
 from eddy.messaging.codec import TransactionCodec
 from eddy.monitoring.http_metrics import HttpMetrics
 from eddy.settings import Settings
@@ -19,7 +20,7 @@ MAX_BATCH = 500_000
 @pytest.fixture
 def client(fake: ModuleType) -> FlaskClient:
     settings = Settings(api_max_batch_bytes=MAX_BATCH, alert_contributions=2)
-    return create_app(lambda: fake.DETECTOR, settings, HttpMetrics()).test_client()
+    return create_app(lambda: InForce(fake.DETECTOR), settings, HttpMetrics()).test_client()
 
 
 def checks(client: FlaskClient, body: bytes) -> Any:

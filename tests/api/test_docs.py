@@ -11,6 +11,7 @@ from eddy.api.app import create_app
 from eddy.api.check import TRANSACTIONS_MOST, CheckedTransaction, Verdict
 from eddy.api.problems import FieldError, ProblemDocument
 from eddy.api.routes.checks import Answers
+from eddy.control.live import InForce
 from eddy.settings import Settings
 from tests.places import ROOT
 
@@ -44,7 +45,7 @@ def test_the_examples_have_exactly_the_fields_that_answers_have(examples):
 
 
 def test_the_refusals_shown_are_those_that_are_given(examples, fake, transaction):
-    client = create_app(lambda: fake.DETECTOR, Settings()).test_client()
+    client = create_app(lambda: InForce(fake.DETECTOR), Settings()).test_client()
     _, many, problem = examples
     sent = json.loads(transaction())
     wrong = {name: value for name, value in sent.items() if name != "country"} | {"amount": "1200.50 EUR"}

@@ -18,6 +18,7 @@ from eddy.api.app import OPERATIONS, create_app
 from eddy.api.detectors import NotReady
 from eddy.api.example import example
 from eddy.api.openapi.transaction import transaction_schema
+from eddy.control.live import InForce
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.settings import Settings
@@ -38,7 +39,7 @@ def document_of(client: FlaskClient) -> dict[str, Any]:
 
 @pytest.fixture
 def client(fake: Any) -> FlaskClient:
-    return create_app(lambda: fake.DETECTOR, Settings()).test_client()
+    return create_app(lambda: InForce(fake.DETECTOR), Settings()).test_client()
 
 
 @pytest.fixture
@@ -144,8 +145,8 @@ def test_requests_made_from_the_document_are_answered_as_it_says(tmp_path):
 def test_every_process_makes_the_same_document_with_the_same_entity_tag():
     code = (
         "from eddy.api.app import create_app; from eddy.settings import Settings;"
-        "from tests.api.kit.fake import DETECTOR;"
-        "print(create_app(lambda: DETECTOR, Settings()).test_client().get('/openapi.json').headers['ETag'])"
+        "from eddy.control.live import InForce; from tests.api.kit.fake import DETECTOR;"
+        "print(create_app(lambda: InForce(DETECTOR), Settings()).test_client().get('/openapi.json').headers['ETag'])"
     )
     made = {
         subprocess.run(

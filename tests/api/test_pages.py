@@ -12,6 +12,7 @@ from eddy.api import problem_types
 from eddy.api.app import OPERATIONS, create_app
 from eddy.api.detectors import NotReady
 from eddy.api.openapi.page import marked, type_text
+from eddy.control.live import InForce
 from eddy.model.schema.schema import TransactionSchema
 from eddy.settings import Settings
 
@@ -38,7 +39,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def client(fake: Any) -> FlaskClient:
-    return create_app(lambda: fake.DETECTOR, Settings()).test_client()
+    return create_app(lambda: InForce(fake.DETECTOR), Settings()).test_client()
 
 
 @pytest.mark.parametrize("path", ["/docs", "/problems"])
@@ -74,7 +75,7 @@ def test_what_a_schema_holds_is_text_on_the_page(fake):
     evil = "</pre><script>alert('1')</script>`x`"
     fields = [replace(field, unit=evil) if field.name == "amount" else field for field in fake.SCHEMA.fields]
     detector = replace(fake.another(evil), schema=TransactionSchema(tuple(fields)))
-    text = create_app(lambda: detector, Settings()).test_client().get("/docs").text
+    text = create_app(lambda: InForce(detector), Settings()).test_client().get("/docs").text
     assert "<script" not in text
     assert "&lt;script&gt;" in text
 

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from eddy.api import problem_types
 from eddy.api.app import create_app
 from eddy.api.field_errors import field_errors
+from eddy.control.live import InForce
 from eddy.messaging.codec import TransactionCodec
 from eddy.model.schema.schema import Field, Kind, TransactionSchema
 from eddy.settings import Settings
@@ -20,7 +21,7 @@ CARD = "4111111111111111"
 
 @pytest.fixture
 def client(fake: Any) -> FlaskClient:
-    return create_app(lambda: fake.DETECTOR, Settings()).test_client()
+    return create_app(lambda: InForce(fake.DETECTOR), Settings()).test_client()
 
 
 def refused(client: FlaskClient, body: bytes) -> Any:
@@ -77,7 +78,7 @@ def test_a_long_list_is_cut_and_says_so(fake):
     detector = type(fake.DETECTOR)(
         "v1", TransactionSchema(fields), fake.DETECTOR.scorer, fake.DETECTOR.calibration, fake.DETECTOR.threshold
     )
-    client = create_app(lambda: detector, Settings()).test_client()
+    client = create_app(lambda: InForce(detector), Settings()).test_client()
     problem = refused(client, b"{}")
     assert [error["pointer"] for error in problem["errors"]] == [f"/v{number}" for number in range(20)]
     assert problem["errors_left_out"] == 5
@@ -89,13 +90,13 @@ def test_names_are_escaped_as_json_pointers_have_it(fake):
     detector = type(fake.DETECTOR)(
         "v1", schema, fake.DETECTOR.scorer, fake.DETECTOR.calibration, fake.DETECTOR.threshold
     )
-    problem = refused(create_app(lambda: detector, Settings()).test_client(), b"{}")
+    problem = refused(create_app(lambda: InForce(detector), Settings()).test_client(), b"{}")
     assert [error["pointer"] for error in problem["errors"]] == ["/a~1b~0c"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 408, 411, 413, 414, 415, 417, 418, 429, 431, 500, 502, 503])
 def test_whatever_the_framework_raises_is_a_problem_of_the_page(fake, status):
-    app = create_app(lambda: fake.DETECTOR, Settings())
+    app = create_app(lambda: InForce(fake.DETECTOR), Settings())
     app.add_url_rule("/raises", view_func=lambda: abort(status))
     answer = app.test_client().get("/raises")
     assert answer.content_type == "application/problem+json"

@@ -8,13 +8,14 @@ from flask.testing import FlaskClient
 
 from eddy.api.app import create_app
 from eddy.api.detectors import NotReady, StoredDetector
+from eddy.control.live import InForce
 from eddy.model.serving.artifact import ArtifactStore
 from eddy.settings import Settings
 
 
 @pytest.fixture
 def client(fake: Any, tmp_path: Path) -> FlaskClient:
-    return create_app(lambda: fake.DETECTOR, Settings(artifacts=tmp_path / "nothing")).test_client()
+    return create_app(lambda: InForce(fake.DETECTOR), Settings(artifacts=tmp_path / "nothing")).test_client()
 
 
 def of_store(store: ArtifactStore, version: str) -> FlaskClient:
@@ -23,12 +24,12 @@ def of_store(store: ArtifactStore, version: str) -> FlaskClient:
 
 def test_the_threshold_says_score_rate_and_model(client):
     answer = client.get("/v1/threshold")
-    assert answer.json == {"score": 5.0, "alert_rate": 0.001, "model": "v1"}
+    assert answer.json == {"score": 5.0, "alert_rate": 0.001, "model": "v1", "control_offset": None}
 
 
 def test_an_unchanged_threshold_is_not_sent_again(fake):
     current = [fake.DETECTOR]
-    client = create_app(lambda: current[0], Settings()).test_client()
+    client = create_app(lambda: InForce(current[0]), Settings()).test_client()
     tag = client.get("/v1/threshold").headers["ETag"]
     again = client.get("/v1/threshold", headers={"If-None-Match": tag})
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)

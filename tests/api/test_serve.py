@@ -46,7 +46,10 @@ def test_every_worker_gives_the_verdict_of_the_stored_model(address, store, tran
         assert verdict["rarity"] == batch.rarity[i]
         assert verdict["contributions"] == msgspec.to_builtins(list(batch.contributions(i, 5)))
         assert verdict["anomalous"] == batch.anomalous[i]
-    assert ask(f"{address}/health/ready") == (200, {"ready": True, "model": store.active()})
+    assert ask(f"{address}/health/ready") == (
+        200,
+        {"ready": True, "model": store.active(), "control_offset": None, "problems": []},
+    )
 
 
 def test_an_empty_store_ends_the_command_with_what_to_do(tmp_path):
@@ -81,7 +84,7 @@ def test_a_model_damaged_later_makes_a_process_not_ready_until_it_is_restored(st
     with pytest.raises(NotReady, match=r"scoring\.onnx"):
         stored()
     graph.write_bytes(sound)
-    assert isinstance(stored(), Detector)
+    assert isinstance(stored().detector, Detector)
 
 
 def test_a_broken_model_is_not_read_again_for_every_request(store):

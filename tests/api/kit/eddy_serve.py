@@ -15,17 +15,22 @@ from eddy.model.serving.artifact import ArtifactStore
 COMMAND = "from eddy.cli.main import run; run()"
 
 
-def start(store: ArtifactStore, log: Path, *options: str) -> subprocess.Popen[str]:
+def start(store: ArtifactStore, log: Path, *options: str, **more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", COMMAND, "serve", *(options or ("--port", "0", "--workers", "2"))]
-    environment = {"EDDY_ARTIFACTS": str(store.path), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    environment = {
+        "EDDY_ARTIFACTS": str(store.path),
+        "EDDY_API_KAFKA": "off",
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        **more,
+    }
     with log.open("w") as out:
         return subprocess.Popen(command, stderr=out, stdout=out, text=True, env=environment)
 
 
 @contextmanager
-def serving_store(store: ArtifactStore, log: Path) -> Iterator[str]:
+def serving_store(store: ArtifactStore, log: Path, **more: str) -> Iterator[str]:
     """Where it answers."""
-    process = start(store, log)
+    process = start(store, log, **more)
     deadline = time.monotonic() + 30
     while not (found := re.search(r"url=(http://\S+)", log.read_text())):
         assert process.poll() is None, log.read_text()

@@ -7,6 +7,7 @@ import numpy as np
 
 from eddy.api import server, worker
 from eddy.api.app import create_app
+from eddy.control.live import InForce
 from eddy.model.schema.schema import Columns, Field, Kind, TransactionSchema
 from eddy.model.serving.calibration import Calibration, Threshold
 from eddy.model.serving.detector import Detector
@@ -59,5 +60,8 @@ if __name__ == "__main__":
     logs.configure("json", "INFO")
     settings = Settings(api_max_body_bytes=max_body_bytes)
     server.serve(
-        lambda metrics: create_app(lambda: DETECTOR, settings, metrics), host="127.0.0.1", port=port, workers=workers
+        lambda metrics: create_app(lambda: InForce(DETECTOR), settings, metrics),
+        host="127.0.0.1",
+        port=port,
+        workers=workers,
     )
